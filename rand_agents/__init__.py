@@ -1,0 +1,27 @@
+"""Seeded policies that are trained to stay good when an adversary picks the layout."""
+
+from rand_agents.algorithm import Agent
+from rand_agents.evaluation import Report, evaluate
+from rand_agents.objectives import CVaRObjective, ObjectiveConfig, QNormObjective, q_norm
+from rand_agents.pepg import PEPG, PEPGConfig, SearchConfig
+from rand_agents.qnorm import QNorm, QNormConfig
+from rand_agents.seeds import SeedSpec
+from rand_agents.transformer import SeedTransformer, TransformerConfig
+
+__all__ = [
+    "PEPG",
+    "Agent",
+    "CVaRObjective",
+    "ObjectiveConfig",
+    "PEPGConfig",
+    "QNorm",
+    "QNormConfig",
+    "QNormObjective",
+    "Report",
+    "SearchConfig",
+    "SeedSpec",
+    "SeedTransformer",
+    "TransformerConfig",
+    "evaluate",
+    "q_norm",
+]

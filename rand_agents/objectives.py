@@ -1,0 +1,131 @@
+"""What is minimised: the mean over seeds first, then one number over the layouts.
+
+Every objective maps losses of shape (*lead, n, m), n layouts by m seeds, to shape (*lead,).
+It is differentiable, and both trainers use it: gradients with no leading axis, evolution
+with one for the population.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import torch
+from torch import Tensor
+
+LOG_FLOOR = 1e-12
+"""Added to losses before the logarithm, so that a loss of 0 stays finite."""
+
+
+class Objective(Protocol):
+    """A risk measure over layouts of the mean loss over seeds."""
+
+    def __call__(self, losses: Tensor) -> Tensor:
+        """Map losses, shape (*lead, n, m), to shape (*lead,)."""
+        ...
+
+
+def q_norm(means: Tensor, q: float) -> Tensor:
+    """The normalised q-norm ``(1/n sum_i means_i ** q) ** (1/q)`` over the last axis.
+
+    Computed in log space: ``exp((logsumexp(q log(means)) - log n) / q)``; q = inf is the maximum.
+
+    Args:
+        means: Non-negative values, shape (*lead, n).
+        q: At least 1; may be infinite.
+
+    Returns:
+        Shape (*lead,).
+
+    Raises:
+        ValueError: If q is below 1 or not a number.
+    """
+    check_q(q)
+    if math.isinf(q):
+        return means.amax(-1)
+    if q == 1.0:
+        return means.mean(-1)
+    logs = torch.log(means + LOG_FLOOR)
+    return torch.exp((torch.logsumexp(q * logs, -1) - math.log(means.shape[-1])) / q)
+
+
+def check_q(q: float) -> None:
+    """Raise ValueError unless q is a number of at least 1 (infinity included)."""
+    if not q >= 1.0:
+        raise ValueError(f"q must be a number of at least 1 (infinity is legal), got {q}")
+
+
+@dataclass(frozen=True)
+class QNormObjective:
+    """The q-norm over layouts of the mean over seeds: q = 1 is the mean, q = inf the maximum."""
+
+    q: float = 1.0
+
+    def __post_init__(self) -> None:
+        check_q(self.q)
+
+    def __call__(self, losses: Tensor) -> Tensor:
+        """Map losses, shape (*lead, n, m), to shape (*lead,)."""
+        return q_norm(losses.mean(-1), self.q)
+
+
+@dataclass(frozen=True)
+class CVaRObjective:
+    """The mean over the worst fraction `alpha` of the layouts of the mean over seeds.
+
+    Conditional value at risk (Rockafellar and Uryasev, 2000); alpha = 1 is the mean, and
+    alpha <= 1/n the maximum. A fractional number of layouts weighs the last one partly.
+    """
+
+    alpha: float = 0.05
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.alpha <= 1.0:
+            raise ValueError(f"alpha must be above 0 and at most 1, got {self.alpha}")
+
+    def __call__(self, losses: Tensor) -> Tensor:
+        """Map losses, shape (*lead, n, m), to shape (*lead,)."""
+        means = losses.mean(-1).sort(-1, descending=True).values
+        count = max(self.alpha * means.shape[-1], 1.0)
+        ranks = torch.arange(means.shape[-1], dtype=means.dtype, device=means.device)
+        weights = (count - ranks).clamp(0.0, 1.0) / count
+        return (means * weights).sum(-1)
+
+
+@dataclass(frozen=True)
+class ObjectiveConfig:
+    """Which objective a trainer uses, and how q rises during the run.
+
+    Attributes:
+        kind: "q-norm", or "cvar" (mean of the worst fraction alpha of the layouts).
+        q: The q-norm's exponent: 1 is the mean over layouts, infinity (inf) the maximum.
+        q_start: If given, q rises geometrically from here to q, which must then be finite.
+        q_rise: Fraction of the run over which q rises.
+        alpha: Fraction of the layouts for "cvar".
+    """
+
+    kind: Literal["q-norm", "cvar"] = "q-norm"
+    q: float = 100.0
+    q_start: float | None = None
+    q_rise: float = 0.5
+    alpha: float = 0.05
+
+    def __post_init__(self) -> None:
+        if self.kind not in ("q-norm", "cvar"):
+            raise ValueError(f'the objective must be "q-norm" or "cvar", got {self.kind!r}')
+        check_q(self.q)
+        if self.q_start is not None:
+            check_q(self.q_start)
+            if math.isinf(self.q) or math.isinf(self.q_start):
+                raise ValueError("a q that rises needs a finite start and end")
+        if not 0.0 < self.q_rise <= 1.0:
+            raise ValueError(f"q_rise must be above 0 and at most 1, got {self.q_rise}")
+        CVaRObjective(self.alpha)
+
+    def at(self, progress: float) -> Objective:
+        """The objective at `progress` in [0, 1] of the run."""
+        if self.kind == "cvar":
+            return CVaRObjective(self.alpha)
+        if self.q_start is None:
+            return QNormObjective(self.q)
+        risen = min(progress / self.q_rise, 1.0)
+        return QNormObjective(self.q_start * (self.q / self.q_start) ** risen)

@@ -1,0 +1,267 @@
+"""PEPG: parameter-exploring policy gradients, an evolution strategy with a learned std.
+
+Also called PGPE (Sehnke et al., 2010); symmetric sampling with centred ranks as in EvoJAX.
+"""
+
+import math
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.stats import rankdata
+from torch import Tensor
+from torch.nn.utils import parameters_to_vector
+
+from rand_agents.algorithm import Agent, cosine
+from rand_agents.objectives import ObjectiveConfig
+
+Vector = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class SearchConfig:
+    """Options of `Search`, the evolution strategy itself.
+
+    Attributes:
+        population: Candidates a generation, in pairs, so an even number.
+        learning_rate: Step of the centre.
+        final_learning_rate: Where cosine annealing of that step ends; None keeps it constant.
+        std: Initial standard deviation of every parameter.
+        std_learning_rate: Step of the standard deviations.
+        max_std_change: Largest relative change of a standard deviation in one generation.
+        min_std: Standard deviations never fall below this.
+        optimizer: "adam" or "clipup" (Toklu et al., 2020), for the centre alone.
+        beta1: Adam's decay of the mean gradient.
+        beta2: Adam's decay of the mean squared gradient.
+        adam_eps: Adam's epsilon.
+        momentum: ClipUp's momentum; its maximum speed is twice the learning rate.
+    """
+
+    population: int = 300
+    learning_rate: float = 0.01
+    final_learning_rate: float | None = None
+    std: float = 0.03
+    std_learning_rate: float = 0.01
+    max_std_change: float = 0.2
+    min_std: float = 1e-5
+    optimizer: Literal["adam", "clipup"] = "adam"
+    beta1: float = 0.9
+    beta2: float = 0.999
+    adam_eps: float = 1e-8
+    momentum: float = 0.9
+
+    def __post_init__(self) -> None:
+        if self.population < 2 or self.population % 2:
+            raise ValueError(
+                f"the population must be an even number of at least 2, got {self.population}"
+            )
+        for name in ("learning_rate", "std", "min_std"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")
+        if self.optimizer not in ("adam", "clipup"):
+            raise ValueError(f'the optimizer must be "adam" or "clipup", got {self.optimizer!r}')
+
+
+def centered_ranks(fitness: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Ranks scaled to [-1/2, 1/2], higher fitness higher; ties share their mean rank, NaN is worst.
+
+    Args:
+        fitness: Shape (n,), n at least 2.
+
+    Returns:
+        Shape (n,); all zero where all fitness values are equal.
+    """
+    known = np.where(np.isnan(fitness), -np.inf, fitness)
+    ranks: NDArray[np.float64] = (rankdata(known) - 1.0) / (len(known) - 1) - 0.5
+    return ranks
+
+
+class Search:
+    """Symmetric PEPG on a flat parameter vector, with ask and tell.
+
+    With noise eps ~ N(0, std^2) for D = population / 2 directions and shaped fitness u, the
+    gradients of expected fitness are (ANCHORS: pgpelib, EvoJAX; Sehnke et al., 2010)
+
+    - centre: mean over D of (u+ - u-) / 2 * eps
+    - std: mean over D of ((u+ + u-) / 2 - mean u) * (eps^2 - std^2) / std
+    """
+
+    def __init__(self, center: Vector, config: SearchConfig) -> None:
+        """Start at `center`, shape (dimension,)."""
+        self.config = config
+        self.center = center.astype(np.float32)
+        self.std = np.full_like(self.center, config.std)
+        self.velocity = np.zeros_like(self.center)
+        self.square = np.zeros_like(self.center)
+        self.steps = 0
+
+    def noise(self, rng: np.random.Generator) -> Vector:
+        """Draw the directions of a generation, shape (population / 2, dimension)."""
+        shape = (self.config.population // 2, len(self.center))
+        return rng.standard_normal(shape, np.float32) * self.std
+
+    def candidates(self, noise: Vector) -> Vector:
+        """Center plus noise, then center minus noise: shape (population, dimension)."""
+        return np.concatenate([self.center + noise, self.center - noise])
+
+    def gradients(self, noise: Vector, utility: NDArray[np.float64]) -> tuple[Vector, Vector]:
+        """Gradients of expected utility in centre and std, each of shape (dimension,)."""
+        plus, minus = utility.astype(np.float32).reshape(2, -1)
+        center: Vector = (plus - minus) / 2 @ noise / len(noise)
+        baseline = (plus + minus).mean() / 2
+        std: Vector = ((plus + minus) / 2 - baseline) @ ((noise**2 - self.std**2) / self.std)
+        return center, (std / len(noise)).astype(np.float32)
+
+    def tell(
+        self, noise: Vector, fitness: NDArray[np.float64], learning_rate: float
+    ) -> dict[str, float]:
+        """Update centre and std from the fitness, higher is better, of `candidates(noise)`.
+
+        Where all fitness values are equal there is no gradient, and nothing changes.
+        """
+        utility = centered_ranks(fitness)
+        ties = 1.0 - (len(np.unique(utility)) - 1) / (len(utility) - 1)
+        if not utility.any():
+            return {"train/ties": ties, "train/gradient_norm": 0.0}
+        center, std = self.gradients(noise, utility)
+        self.center = self.center + self._center_step(center, learning_rate)
+        change = self.config.max_std_change * self.std
+        step = np.clip(self.config.std_learning_rate * std, -change, change)
+        self.std = np.maximum(self.std + step, np.float32(self.config.min_std))
+        return {"train/ties": ties, "train/gradient_norm": float(np.linalg.norm(center))}
+
+    def _center_step(self, gradient: Vector, learning_rate: float) -> Vector:
+        c = self.config
+        self.steps += 1
+        if c.optimizer == "clipup":
+            norm = float(np.linalg.norm(gradient))
+            step = gradient * (learning_rate / norm) if norm > 0 else np.zeros_like(gradient)
+            self.velocity = c.momentum * self.velocity + step
+            speed = float(np.linalg.norm(self.velocity))
+            if speed > 2 * learning_rate:
+                self.velocity = self.velocity * (2 * learning_rate / speed)
+            return self.velocity.astype(np.float32)
+        self.velocity = c.beta1 * self.velocity + (1 - c.beta1) * gradient
+        self.square = c.beta2 * self.square + (1 - c.beta2) * gradient**2
+        mean = self.velocity / (1 - c.beta1**self.steps)
+        root = np.sqrt(self.square / (1 - c.beta2**self.steps))
+        step: Vector = (learning_rate * mean / (root + c.adam_eps)).astype(np.float32)
+        return step
+
+
+@dataclass(frozen=True)
+class PEPGConfig:
+    """Options of `PEPG`.
+
+    Attributes:
+        objective: What is minimised; q = inf is the brute-force adversary.
+        search: The evolution strategy.
+        m: Seeds a generation, shared by all candidates and layouts.
+        batch_size: Layouts a generation, shared by all candidates; None plays every layout.
+        candidates_at_once: Candidates evaluated in one batch, to bound memory.
+    """
+
+    objective: ObjectiveConfig = field(default_factory=lambda: ObjectiveConfig(q=math.inf))
+    search: SearchConfig = field(default_factory=SearchConfig)
+    m: int = 10
+    batch_size: int | None = None
+    candidates_at_once: int = 100
+
+    def __post_init__(self) -> None:
+        if isinstance(self.objective, dict):
+            object.__setattr__(self, "objective", ObjectiveConfig(**self.objective))
+        if isinstance(self.search, dict):
+            object.__setattr__(self, "search", SearchConfig(**self.search))
+        if self.m < 1:
+            raise ValueError(f"the number of seeds m must be at least 1, got {self.m}")
+        if self.batch_size is not None and self.batch_size < 1:
+            raise ValueError(f"batch_size must be at least 1, got {self.batch_size}")
+        if self.candidates_at_once < 1:
+            raise ValueError("candidates_at_once must be at least 1")
+
+
+class PEPG(Agent[PEPGConfig]):
+    """Evolution of a seeded policy against the worst layout (arXiv 2408.10818, section 5).
+
+    Needs no gradient of the game, so it plays every game; layouts and seeds are common to all
+    candidates of a generation.
+    """
+
+    config_type = PEPGConfig
+
+    def _setup(self) -> None:
+        center = parameters_to_vector(self.model.parameters()).detach().cpu().numpy()
+        self.search = Search(center, self.config.search)
+        self._m = 1 if self.seeds.is_fixed else self.config.m
+        self._all_layouts = (
+            self.task.layout_space.enumerate() if self.config.batch_size is None else None
+        )
+
+    def _update(self, progress: float) -> dict[str, float]:
+        search = self.search
+        noise = search.noise(self._rngs["noise"])
+        costs = self.costs(search.candidates(noise))
+        objective = self.config.objective.at(progress)(costs).double().cpu().numpy()
+        logs = search.tell(noise, -objective, self._learning_rate(progress))
+        self._load_center()
+        return logs | {
+            "train/objective_best": float(np.nanmin(objective)),
+            "train/objective_mean": float(np.nanmean(objective)),
+            "train/objective_worst": float(np.nanmax(objective)),
+            "train/mean_cost": costs.mean().item(),
+            "train/std_min": float(search.std.min()),
+            "train/std_max": float(search.std.max()),
+        }
+
+    def _learning_rate(self, progress: float) -> float:
+        c = self.config.search
+        if c.final_learning_rate is None:
+            return c.learning_rate
+        return cosine(c.learning_rate, c.final_learning_rate, progress)
+
+    def costs(self, candidates: Vector) -> Tensor:
+        """Costs of flat parameter vectors, (P, dimension), on fresh seeds: (P, n, m)."""
+        layouts = self._all_layouts
+        if layouts is None:
+            n = self.config.batch_size or 1
+            layouts = self.task.layout_space.sample(self._rngs["layouts"], n)
+        drawn = torch.from_numpy(self.seeds.sample(self._rngs["seeds"], self._m)).to(self.device)
+        self.env_steps += len(candidates) * len(layouts) * self._m * self.task.max_steps
+        vectors = torch.from_numpy(candidates).to(self.device)
+        count = self.config.candidates_at_once
+        with torch.no_grad():
+            costs = [
+                self.game.costs(self.model, layouts, drawn, self.unflatten(vectors[i : i + count]))
+                for i in range(0, len(vectors), count)
+            ]
+        return torch.cat(costs)
+
+    def unflatten(self, vectors: Tensor) -> dict[str, Tensor]:
+        """Weights with a leading population axis from flat vectors, (P, dimension)."""
+        own = self.model.named_weights()
+        ends = np.cumsum([weight.numel() for weight in own.values()])
+        return {
+            name: vectors[:, end - weight.numel() : end].reshape(-1, *weight.shape)
+            for (name, weight), end in zip(own.items(), ends.tolist(), strict=True)
+        }
+
+    def _load_center(self) -> None:
+        center = torch.from_numpy(self.search.center).to(self.device)
+        with torch.no_grad():
+            for name, values in self.unflatten(center.unsqueeze(0)).items():
+                self.model.weights[name].copy_(values[0])
+
+    def _trainer_tensors(self) -> dict[str, Tensor]:
+        s = self.search
+        tensors = {"center": s.center, "std": s.std, "velocity": s.velocity, "square": s.square}
+        return {name: torch.from_numpy(v) for name, v in tensors.items()} | {
+            "steps": torch.tensor(s.steps)
+        }
+
+    def _load_trainer_tensors(self, tensors: dict[str, Tensor]) -> None:
+        s = self.search
+        s.center, s.std = tensors["center"].numpy(), tensors["std"].numpy()
+        s.velocity, s.square = tensors["velocity"].numpy(), tensors["square"].numpy()
+        s.steps = int(tensors["steps"])

@@ -1,0 +1,141 @@
+"""QNorm: gradient steps on the q-norm over layouts of the mean loss over seeds."""
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from rand_agents.algorithm import Agent, cosine
+from rand_agents.objectives import ObjectiveConfig
+
+
+@dataclass(frozen=True)
+class QNormConfig:
+    """Options of `QNorm`; the defaults are the paper's for associative recall.
+
+    Attributes:
+        objective: What is minimised.
+        m: Seeds a step, shared by all layouts of the step.
+        batch_size: Layouts a step.
+        learning_rate: Peak learning rate, after the warm-up.
+        final_learning_rate: Where cosine annealing ends.
+        warmup: Fraction of the run over which the learning rate rises linearly.
+        beta1: Adam's decay of the mean gradient.
+        beta2: Adam's decay of the mean squared gradient.
+        adam_eps: Adam's epsilon.
+        weight_decay: Decoupled weight decay (AdamW); 0 is Adam.
+        max_grad_norm: Global norm to which gradients are clipped.
+    """
+
+    objective: ObjectiveConfig = field(default_factory=ObjectiveConfig)
+    m: int = 30
+    batch_size: int = 512
+    learning_rate: float = 3e-3
+    final_learning_rate: float = 3e-4
+    warmup: float = 0.03
+    beta1: float = 0.9
+    beta2: float = 0.95
+    adam_eps: float = 1e-5
+    weight_decay: float = 0.0
+    max_grad_norm: float = 1.0
+
+    def __post_init__(self) -> None:
+        if isinstance(self.objective, dict):
+            object.__setattr__(self, "objective", ObjectiveConfig(**self.objective))
+        if self.m < 1:
+            raise ValueError(f"the number of seeds m must be at least 1, got {self.m}")
+        if self.batch_size < 1:
+            raise ValueError(f"batch_size must be at least 1, got {self.batch_size}")
+        if not self.learning_rate > 0 or not self.max_grad_norm > 0:
+            raise ValueError("learning_rate and max_grad_norm must be above 0")
+        if not 0.0 <= self.warmup < 1.0:
+            raise ValueError(f"warmup must be at least 0 and below 1, got {self.warmup}")
+
+    def learning_rate_at(self, progress: float) -> float:
+        """Learning rate at `progress` in [0, 1] of the run."""
+        if progress < self.warmup:
+            return self.learning_rate * progress / self.warmup
+        annealed = (progress - self.warmup) / (1.0 - self.warmup)
+        return cosine(self.learning_rate, self.final_learning_rate, annealed)
+
+
+class QNormStep:
+    """The update itself, for the parameters of any module.
+
+    Give it losses per (layout, seed), shape (n, m), that depend on the parameters.
+    """
+
+    def __init__(self, parameters: list[torch.nn.Parameter], config: QNormConfig) -> None:
+        """Make Adam's state for `parameters`."""
+        self.config = config
+        self.parameters = parameters
+        self.optimizer = torch.optim.AdamW(
+            parameters,
+            lr=config.learning_rate,
+            betas=(config.beta1, config.beta2),
+            eps=config.adam_eps,
+            weight_decay=config.weight_decay,
+            foreach=True,
+        )
+
+    def update(self, losses: Tensor, progress: float) -> dict[str, float]:
+        """Step down the gradient of the objective; raises FloatingPointError on NaN losses."""
+        value = self.config.objective.at(progress)(losses)
+        if not math.isfinite(value.item()):
+            raise FloatingPointError(
+                f"the objective became {value.item()}; a lower learning rate may help"
+            )
+        self.optimizer.zero_grad(set_to_none=True)
+        value.backward()  # type: ignore[no-untyped-call]
+        norm = torch.nn.utils.clip_grad_norm_(self.parameters, self.config.max_grad_norm)
+        rate = self.config.learning_rate_at(progress)
+        self.optimizer.param_groups[0]["lr"] = rate
+        self.optimizer.step()
+        return {
+            "train/objective": value.item(),
+            "train/loss": losses.mean().item(),
+            "train/worst_loss": losses.mean(-1).max().item(),
+            "train/gradient_norm": norm.item(),
+            "train/learning_rate": rate,
+        }
+
+
+class QNorm(Agent[QNormConfig]):
+    """Gradient training on the q-norm over inputs of the mean over seeds (arXiv 2408.10818).
+
+    q = 1 is ordinary training on the mean (ERM); q towards infinity trains for the worst
+    layout. Plays one-shot games, whose loss has a gradient: recall and colouring.
+    """
+
+    config_type = QNormConfig
+
+    def _setup(self) -> None:
+        if not self.game.differentiable:
+            raise ValueError(
+                f"QNorm needs a loss with a gradient, which {self.task.env_id} has not: use PEPG"
+            )
+        self._step = QNormStep(list(self.model.parameters()), self.config)
+        # Identical seeds give identical losses, so a fixed seed needs only one.
+        self._m = 1 if self.seeds.is_fixed else self.config.m
+
+    def _update(self, progress: float) -> dict[str, float]:
+        n = self.config.batch_size
+        layouts = self.task.layout_space.sample(self._rngs["layouts"], n)
+        drawn = self.seeds.sample(self._rngs["seeds"], self._m)
+        losses = self.game.costs(self.model, layouts, torch.from_numpy(drawn).to(self.device))
+        self.env_steps += n * self._m * self.task.max_steps
+        return self._step.update(losses, progress)
+
+    def _trainer_tensors(self) -> dict[str, Tensor]:
+        state: dict[int, dict[str, Tensor]] = self._step.optimizer.state_dict()["state"]
+        return {f"{i}.{name}": t for i, slots in state.items() for name, t in slots.items()}
+
+    def _load_trainer_tensors(self, tensors: dict[str, Tensor]) -> None:
+        slots: dict[int, dict[str, Tensor]] = {}
+        for key, tensor in tensors.items():
+            index, name = key.split(".", 1)
+            slots.setdefault(int(index), {})[name] = tensor
+        whole: dict[str, Any] = self._step.optimizer.state_dict()
+        self._step.optimizer.load_state_dict(whole | {"state": slots})

@@ -1,0 +1,318 @@
+"""Batched roll-outs of the grid: candidates x layouts x seeds.
+
+The world is deterministic and the policy acts by argmax, so until the treasure is found all
+layouts with the same walls share one trajectory for each (candidate, seed). One searching
+roll-out therefore gives the finding time of every treasure; the episodes after it branch from
+its cached context. Treasures that it never finds share the next search as well.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from rand_agents.seeds import SeedSpec
+from rand_agents.tokens import Game, draw_category
+from rand_agents.transformer import Cache, SeedTransformer, TransformerConfig, Weights
+from rand_envs.grid import GridTask
+from rand_envs.player import Play
+from rand_envs.task import Array
+
+NEVER = 1 << 30
+"""First-visit time of a cell that was not visited."""
+
+
+@dataclass
+class _Search:
+    """Searching roll-outs, shape (P, R): one row for each walls pattern and seed."""
+
+    cache: Cache
+    group: Tensor
+
+
+@dataclass
+class _Chase:
+    """Roll-outs that know their treasure, shape (P, K): the episodes after finding it."""
+
+    cache: Cache
+    group: Tensor
+    treasure: Tensor
+    slot: Tensor
+    position: Tensor
+    clock: Tensor
+    remaining: Tensor
+    found: Tensor
+
+    def rows(self, index: tuple[Tensor, ...], room: int) -> "_Chase":
+        """The rows at an index of (P, K), their caches copied with room for more tokens."""
+        return _Chase(
+            self.cache.rows(index, room),
+            self.group[index],
+            self.treasure[index],
+            self.slot[index],
+            self.position[index],
+            self.clock[index],
+            self.remaining[index],
+            self.found[index],
+        )
+
+
+def _grouped(mask: Tensor) -> tuple[tuple[Tensor, Tensor], Tensor]:
+    """Index that puts each candidate's true entries of mask (P, R) first, and which are real."""
+    width = int(mask.sum(-1).max())
+    order = mask.int().argsort(dim=-1, descending=True, stable=True)[:, :width]
+    candidates = torch.arange(len(mask), device=mask.device).unsqueeze(-1).expand_as(order)
+    return (candidates, order), mask.gather(-1, order)
+
+
+class GridRollout:
+    """Plays a batch of layouts under a batch of seeds with many candidate policies at once."""
+
+    def __init__(
+        self,
+        task: GridTask,
+        model: SeedTransformer,
+        weights: Weights,
+        layouts: Array,
+        seeds: Tensor,
+        sample_rng: np.random.Generator | None = None,
+    ) -> None:
+        """Prepare n layouts, m seeds and weights with one leading axis of P candidates."""
+        self.task, self.model, self.weights = task, model, weights
+        self.seeds, self.sample_rng = seeds, sample_rng
+        self.candidates = weights["read_out"].shape[0]
+        self.n, self.m = len(layouts), len(seeds)
+        walls, group = np.unique(layouts["walls"], axis=0, return_inverse=True)
+        device = seeds.device
+        self.group = torch.from_numpy(group.reshape(-1)).to(device)
+        self.moves = torch.from_numpy(transition_table(task, walls)).to(device)
+        treasure = layouts["treasure"] @ np.array([task.columns, 1])
+        self.treasure = torch.from_numpy(treasure).to(device)
+        self.start = task.start[0] * task.columns + task.start[1]
+        self.capacity = 1 + task.max_steps
+        tokens = cell_tokens(task).to(seeds)
+        shared = tokens.expand(self.candidates, *tokens.shape)
+        self.embedded = model.embed_step(weights, shared)
+        self.candidate = torch.arange(self.candidates, device=device).unsqueeze(-1)
+        self.token_evaluations = 0
+
+    def steps(self) -> Tensor:
+        """Steps used over all episodes, (P, n, m)."""
+        total = torch.zeros(self.candidates, self.n * self.m, device=self.seeds.device)
+        unfound = torch.ones_like(total, dtype=torch.bool)
+        search = self._begin()
+        for episode in range(self.task.num_episodes):
+            base = search.cache.seen.clone()
+            visits = self._search(search)
+            row = self.group.unsqueeze(-1) * self.m + torch.arange(self.m, device=total.device)
+            row = row.reshape(-1).expand(self.candidates, -1)
+            cell = self.treasure.repeat_interleave(self.m)
+            first = visits[self.candidate, row, cell]
+            now = unfound & (first < NEVER)
+            total += torch.where(unfound, first.clamp(max=self.task.horizon), 0)
+            unfound &= ~now
+            remaining = self.task.num_episodes - 1 - episode
+            if remaining and now.any():
+                index, real = _grouped(now)
+                at = (index[0], row[index])
+                room = remaining * self.task.horizon
+                cache = search.cache.rows(at, room, base[at] + first[index] * real)
+                chase = _Chase(
+                    cache,
+                    search.group[at],
+                    cell[index[1]],
+                    index[1],
+                    torch.full_like(index[1], self.start),
+                    torch.zeros_like(index[1]),
+                    remaining * real,
+                    torch.ones_like(index[1]),
+                )
+                self._chase(chase, total)
+            if not unfound.any():
+                break
+        return total.reshape(self.candidates, self.n, self.m)
+
+    def first_visits(self) -> Tensor:
+        """First-visit times in the first episode, (P, walls patterns * m, cells)."""
+        return self._search(self._begin())
+
+    def _begin(self) -> _Search:
+        groups = len(self.moves)
+        batch = (self.candidates, groups * self.m)
+        cache = self.model.empty_cache(batch, self.capacity)
+        seeds = self.seeds.repeat(groups, 1).expand(self.candidates, -1, -1)
+        self._step(self.model.embed_seed_token(self.weights, seeds), cache)
+        group = torch.arange(groups, device=seeds.device).repeat_interleave(self.m)
+        return _Search(cache, group.expand(batch))
+
+    def _step(self, embedded: Tensor, cache: Cache) -> Tensor:
+        self.token_evaluations += cache.seen.numel()
+        return self.model.step(self.weights, embedded, cache)
+
+    def _move(self, group: Tensor, position: Tensor, found: Tensor, cache: Cache) -> Tensor:
+        """Observe, act, and return the next cells; all arguments of shape (P, rows)."""
+        embedded = self.embedded[self.candidate, 2 * position + found]
+        action = draw_category(self._step(embedded, cache), self.sample_rng)
+        return self.moves[group, position, action]
+
+    def _search(self, search: _Search) -> Tensor:
+        """Search for one episode; first-visit times, (P, R, cells). Changes the cache."""
+        group = search.group
+        shape = (*group.shape, self.moves.shape[1])
+        visits = torch.full(shape, NEVER, device=group.device)
+        position = torch.full_like(group, self.start)
+        nothing = torch.zeros_like(group)
+        wanted = torch.zeros(self.moves.shape[:2], dtype=torch.bool, device=group.device)
+        wanted[self.group, self.treasure] = True
+        for clock in range(1, self.task.horizon + 1):
+            position = self._move(group, position, nothing, search.cache)
+            place = position.unsqueeze(-1)
+            visits.scatter_(-1, place, visits.gather(-1, place).clamp(max=clock))
+            if not (wanted[group] & (visits == NEVER)).any():
+                break
+        return visits
+
+    def _chase(self, rows: _Chase, total: Tensor) -> None:
+        """Play the remaining episodes of each row; adds the steps to total, (P, n * m)."""
+        limit = int(rows.remaining.max()) * self.task.horizon
+        for step in range(limit):
+            active = rows.remaining > 0
+            if not active.any():
+                return
+            # Finished branches leave the batch once that makes it much narrower.
+            if int(active.sum(-1).max()) < 0.75 * active.shape[-1]:
+                index, real = _grouped(active)
+                rows = rows.rows(index, limit - step)
+                rows.remaining *= real
+                active = real
+            position = self._move(rows.group, rows.position, rows.found, rows.cache)
+            total.scatter_add_(-1, rows.slot, active.to(total))
+            rows.clock += 1
+            rows.found = (position == rows.treasure).long()
+            ended = (rows.found > 0) | (rows.clock == self.task.horizon)
+            rows.remaining -= (ended & active).long()
+            rows.position = torch.where(ended, self.start, position)
+            rows.clock = torch.where(ended, 0, rows.clock)
+
+
+def transition_table(task: GridTask, walls: Array) -> NDArray[np.int64]:
+    """The cell that each action leads to, (g, cells, 4), for wall patterns (g, rows, columns)."""
+    shape = (len(walls), task.rows * task.columns, 4)
+    pattern, cell, action = (index.reshape(-1) for index in np.indices(shape))
+    layouts = np.zeros(len(pattern), task.layout_space.dtype)
+    layouts["walls"] = walls[pattern]
+    state = task.initial(layouts)
+    state["cell"] = cell
+    return task.move(state, action).reshape(shape)
+
+
+def cell_tokens(task: GridTask) -> Tensor:
+    """Token of each observation, row 2 * cell + found flag: (2 * cells, rows + columns + 1)."""
+    rows, columns = task.rows, task.columns
+    cell = torch.arange(rows * columns).repeat_interleave(2)
+    row = torch.nn.functional.one_hot(cell // columns, rows)
+    column = torch.nn.functional.one_hot(cell % columns, columns)
+    found = torch.tensor([0, 1]).repeat(rows * columns).unsqueeze(-1)
+    return torch.cat([row, column, found], -1).float()
+
+
+class GridGame(Game):
+    """First token the seed, then one token [row, column, found] a step; four action logits."""
+
+    differentiable: ClassVar[bool] = False
+
+    def __init__(self, task: GridTask) -> None:
+        """Play `task`."""
+        self.task: GridTask = task
+        self.token_dim = task.rows + task.columns + 1
+        self.output_dim = 4
+        self.context = task.max_steps
+
+    def default_policy(self) -> TransformerConfig:
+        """The paper's: two softmax blocks, four heads of key size 10, width 80, MLP 4x."""
+        return TransformerConfig(
+            self.token_dim,
+            self.output_dim,
+            self.default_seeds().dim,
+            seed_placement="first",
+            num_heads=4,
+            key_size=10,
+            value_size=10,
+            model_size=80,
+            attention="softmax",
+            embedding="linear",
+            layer_norm=True,
+            mlp_factor=4,
+            max_length=self.context + 1,
+            scale=True,
+        )
+
+    def default_seeds(self) -> SeedSpec:
+        """A Gaussian vector."""
+        return SeedSpec(10, "gaussian")
+
+    def check_policy(self, config: TransformerConfig) -> None:
+        """Besides the sizes, the seed is a token of its own and attention is causal."""
+        super().check_policy(config)
+        if config.seed_placement != "first" or config.mask != "causal":
+            raise ValueError(
+                'a policy for RandGrid-v0 needs seed_placement="first" and mask="causal"'
+            )
+
+    def costs(
+        self, model: SeedTransformer, layouts: Array, seeds: Tensor, weights: Weights | None = None
+    ) -> Tensor:
+        """Steps used over all episodes, (*lead, n, m)."""
+        return self._steps(model, layouts, seeds, weights, None)
+
+    def _steps(
+        self,
+        model: SeedTransformer,
+        layouts: Array,
+        seeds: Tensor,
+        weights: Weights | None,
+        sample_rng: np.random.Generator | None,
+    ) -> Tensor:
+        if weights is not None:
+            return GridRollout(self.task, model, weights, layouts, seeds, sample_rng).steps()
+        own = {name: weight.unsqueeze(0) for name, weight in model.named_weights().items()}
+        return GridRollout(self.task, model, own, layouts, seeds, sample_rng).steps()[0]
+
+    def first_visits(
+        self, model: SeedTransformer, layouts: Array, seeds: Tensor
+    ) -> NDArray[np.int64]:
+        """Step of the first visit to each cell while searching in the first episode, (m, cells).
+
+        The layouts must share their walls; `NEVER` marks cells not visited before the last
+        treasure of the layouts was.
+        """
+        own = {name: weight.unsqueeze(0) for name, weight in model.named_weights().items()}
+        with torch.no_grad():
+            visits = GridRollout(self.task, model, own, layouts, seeds).first_visits()[0]
+        return visits.cpu().numpy()
+
+    def play(
+        self,
+        model: SeedTransformer,
+        layouts: Array,
+        seeds: Tensor,
+        sample_rng: np.random.Generator | None = None,
+    ) -> Play:
+        """Steps used; there is no vote."""
+        steps = self._steps(model, layouts, seeds, None, sample_rng).cpu().numpy()
+        return Play(steps.astype(np.float64), None, steps.astype(np.float32)[..., None])
+
+    def observed(self, observation: Array) -> Tensor:
+        """[row, column, found] becomes one-hot row, one-hot column, found."""
+        row, column, found = torch.from_numpy(observation.astype(np.int64)).unbind(-1)
+        table = cell_tokens(self.task)
+        return table[2 * (row * self.task.columns + column) + found].unsqueeze(1)
+
+    def choose(
+        self, outputs: Tensor, tokens: Tensor, sample_rng: np.random.Generator | None
+    ) -> NDArray[np.int64]:
+        """One of four actions, (n,)."""
+        return draw_category(outputs[:, -1], sample_rng).cpu().numpy()

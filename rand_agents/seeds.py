@@ -1,0 +1,69 @@
+"""Where the policy's random input comes from: a distribution and a way to draw from it."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import qmc
+
+from rand_envs.wrappers import SEED_DISTRIBUTIONS, seed_from_uniform
+
+Draw = Literal["fixed", "independent", "antithetic", "sobol"]
+DRAWS: tuple[Draw, ...] = ("fixed", "independent", "antithetic", "sobol")
+
+Float32 = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class SeedSpec:
+    """The distribution of a policy's seed vector, and how a set of seeds is drawn from it.
+
+    Attributes:
+        dim: Length of the seed vector, at least 1.
+        distribution: "bits" (0 or 1), "uniform" on [0, 1) or standard "gaussian", per entry.
+        draw: "fixed" (always one r0), "independent", "antithetic" (every other seed mirrors
+            the one before it) or "sobol" (a scrambled Sobol set, freshly scrambled at each draw).
+        r0_rng_seed: Integer seed that determines r0 of the "fixed" draw.
+    """
+
+    dim: int
+    distribution: Literal["bits", "uniform", "gaussian"] = "gaussian"
+    draw: Draw = "independent"
+    r0_rng_seed: int = 0
+
+    def __post_init__(self) -> None:
+        if isinstance(self.dim, bool) or not isinstance(self.dim, int) or self.dim < 1:
+            raise ValueError(f"the seed dimension must be an integer of at least 1, got {self.dim}")
+        if self.distribution not in SEED_DISTRIBUTIONS:
+            raise ValueError(
+                f"the seed distribution must be one of {SEED_DISTRIBUTIONS}, "
+                f"got {self.distribution!r}"
+            )
+        if self.draw not in DRAWS:
+            raise ValueError(f"the seed draw must be one of {DRAWS}, got {self.draw!r}")
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether every draw gives the same constant r0."""
+        return self.draw == "fixed"
+
+    def sample(self, rng: np.random.Generator, m: int) -> Float32:
+        """Draw m seed vectors, shape (m, dim); a "fixed" draw leaves `rng` untouched."""
+        if m < 1:
+            raise ValueError(f"the number of seeds m must be at least 1, got {m}")
+        return seed_from_uniform(self.distribution, self._uniforms(rng, m))
+
+    def _uniforms(self, rng: np.random.Generator, m: int) -> NDArray[np.float64]:
+        if self.draw == "fixed":
+            r0 = np.random.default_rng(self.r0_rng_seed).random(self.dim)
+            return np.broadcast_to(r0, (m, self.dim))
+        if self.draw == "antithetic":
+            half = rng.random((-(-m // 2), self.dim))
+            mirrored = np.minimum(1.0 - half, np.nextafter(1.0, 0.0))
+            return np.stack([half, mirrored], axis=1).reshape(-1, self.dim)[:m]
+        if self.draw == "sobol":
+            sobol = qmc.Sobol(self.dim, scramble=True, rng=rng)
+            uniforms: NDArray[np.float64] = sobol.random_base2((m - 1).bit_length())[:m]
+            return uniforms
+        return rng.random((m, self.dim))

@@ -1,0 +1,463 @@
+"""The policy: a small transformer that takes a random seed vector beside its tokens.
+
+The forward pass is a function of a dictionary of weights whose tensors may carry leading
+population axes, so that one piece of code serves gradient training (no such axis) and
+evolution (one axis, every candidate at once).
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+Weights = Mapping[str, Tensor]
+
+
+@dataclass(frozen=True)
+class TransformerConfig:
+    """Shape of a `SeedTransformer`.
+
+    Attributes:
+        token_dim: Length of an input token, without the seed.
+        output_dim: Length of the output at each token.
+        seed_dim: Length of the seed vector.
+        seed_placement: "every" concatenates the seed to every token, "first" makes it a first
+            token of its own, "own" gives the token with one-hot prefix v the v-th entry alone.
+        num_blocks: Attention blocks.
+        num_heads: Attention heads a block.
+        key_size: Key (and query) size of a head.
+        value_size: Value size of a head.
+        model_size: Width between blocks; ignored without input embedding.
+        attention: "linear" (no softmax) or "softmax".
+        mask: "causal", or "neighbours": tokens stand in a ring, each sees the two beside it.
+        embedding: "none" (tokens enter the blocks as they are), "linear", or "gelu"
+            (linear, GELU, linear).
+        layer_norm: LayerNorm before attention and MLP and before the read-out.
+        mlp_factor: Hidden width of a block's MLP in multiples of the width; 0 for no MLP.
+        max_length: Tokens a learned positional encoding covers; 0 for no encoding.
+        scale: Divide the attention scores by the square root of the key size.
+        seed_gain: Factor on the initial input weights of the seed.
+    """
+
+    token_dim: int
+    output_dim: int
+    seed_dim: int
+    seed_placement: Literal["every", "first", "own"] = "every"
+    num_blocks: int = 2
+    num_heads: int = 1
+    key_size: int = 5
+    value_size: int = 5
+    model_size: int = 40
+    attention: Literal["linear", "softmax"] = "linear"
+    mask: Literal["causal", "neighbours"] = "causal"
+    embedding: Literal["none", "linear", "gelu"] = "gelu"
+    layer_norm: bool = False
+    mlp_factor: int = 0
+    max_length: int = 0
+    scale: bool = False
+    seed_gain: float = 1.0
+
+    def __post_init__(self) -> None:
+        positive = ("token_dim", "output_dim", "seed_dim", "num_blocks", "num_heads")
+        for name in (*positive, "key_size", "value_size", "model_size"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if self.mlp_factor < 0 or self.max_length < 0:
+            raise ValueError("mlp_factor and max_length must be 0 or more")
+        if self.embedding == "none" and self.seed_placement == "first":
+            raise ValueError("a seed token of its own needs an input embedding")
+
+    @property
+    def width(self) -> int:
+        """Width of the tokens between blocks."""
+        if self.embedding != "none":
+            return self.model_size
+        return self.token_dim + self.token_seed_dim
+
+    @property
+    def token_seed_dim(self) -> int:
+        """How many seed entries each token carries."""
+        return {"every": self.seed_dim, "own": 1, "first": 0}[self.seed_placement]
+
+
+class Cache:
+    """Keys and values that a batch of roll-outs has seen so far, one pair of tensors a block.
+
+    All rows write their next token into the same slot, so rows whose contexts differ in length
+    have slots in between that are not `valid`.
+
+    Attributes:
+        keys: num_blocks tensors of shape (*batch, heads, capacity, key_size).
+        values: num_blocks tensors of shape (*batch, heads, capacity, value_size).
+        valid: Which slots each row attends to, booleans of shape (*batch, capacity).
+        seen: How many tokens each row holds, integers of shape (*batch,).
+        filled: The slot that the next token goes to.
+    """
+
+    def __init__(
+        self, keys: list[Tensor], values: list[Tensor], valid: Tensor, seen: Tensor, filled: int
+    ) -> None:
+        """Keep the tensors; `SeedTransformer.empty_cache` makes new ones."""
+        self.keys, self.values = keys, values
+        self.valid, self.seen, self.filled = valid, seen, filled
+
+    def rows(self, index: tuple[Tensor, ...], room: int, seen: Tensor | None = None) -> "Cache":
+        """Copy the rows at an index of the batch axes, with room for `room` more tokens.
+
+        With `seen`, which needs a cache without gaps, each row is cut back to its first tokens.
+        """
+        valid, filled = self.valid[..., : self.filled][index], self.filled
+        if seen is not None:
+            filled = int(seen.max())
+            slots = torch.arange(filled, device=seen.device)
+            valid = slots < seen.unsqueeze(-1)
+
+        def copied(kept: Tensor) -> Tensor:
+            part = kept[..., :filled, :][index]
+            # Slots beyond `filled` are never read before they are written.
+            larger = part.new_empty(*part.shape[:-2], filled + room, part.shape[-1])
+            larger[..., :filled, :] = part
+            return larger
+
+        return Cache(
+            [copied(keys) for keys in self.keys],
+            [copied(values) for values in self.values],
+            F.pad(valid, (0, room), value=True),
+            (self.seen[index] if seen is None else seen).clone(),
+            filled,
+        )
+
+
+def affine(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """Multiply x, (*lead, ..., in), by weight, (*lead, in, out), and add bias, (*lead, out)."""
+    lead = weight.dim() - 2
+    if lead == 0:
+        return F.linear(x, weight.T, bias)
+    flat = x.reshape(*x.shape[:lead], -1, x.shape[-1])
+    product = flat @ weight
+    if bias is not None:
+        product = product + bias.unsqueeze(-2)
+    return product.reshape(*x.shape[:-1], -1)
+
+
+def _over(vector: Tensor, x: Tensor, lead: int) -> Tensor:
+    """Give a weight vector, (*lead, width), the axes it needs to broadcast over x."""
+    middle = x.dim() - lead - 1
+    return vector.reshape(*vector.shape[:lead], *(1,) * middle, vector.shape[-1])
+
+
+class SeedTransformer(nn.Module):
+    """A transformer with a random seed encoding; every architecture of the paper is a config.
+
+    Weights are initialised from a truncated normal with fan-in variance; the attention's and
+    the MLP's output projections are scaled by 1 / num_blocks.
+    """
+
+    def __init__(self, config: TransformerConfig, rng_seed: int = 0) -> None:
+        """Build the module with weights that depend on `rng_seed` alone."""
+        super().__init__()
+        self.config = config
+        self._generator = torch.Generator().manual_seed(rng_seed)
+        self.weights = nn.ParameterDict(self._initial_weights())
+        del self._generator
+
+    def named_weights(self) -> dict[str, Tensor]:
+        """The weights as the dictionary that the forward functions take."""
+        return dict(self.weights.items())
+
+    def _matrix(self, rows: int, columns: int, gain: float = 1.0) -> nn.Parameter:
+        # 0.8796 is the standard deviation of a unit normal truncated at two deviations.
+        std = gain / (math.sqrt(rows) * 0.8796)
+        matrix = torch.empty(rows, columns)
+        nn.init.trunc_normal_(matrix, 0.0, std, -2 * std, 2 * std, generator=self._generator)
+        return nn.Parameter(matrix)
+
+    def _initial_weights(self) -> dict[str, nn.Parameter]:
+        c = self.config
+        weights: dict[str, nn.Parameter] = {}
+        if c.embedding != "none":
+            whole = self._matrix(c.token_dim + c.token_seed_dim, c.width).data
+            weights["embed_token"] = nn.Parameter(whole[: c.token_dim].clone())
+            if c.seed_placement != "first":
+                weights["embed_seed"] = nn.Parameter(c.seed_gain * whole[c.token_dim :])
+            weights["embed_bias"] = nn.Parameter(torch.zeros(c.width))
+        if c.seed_placement == "first":
+            weights["first_seed"] = self._matrix(c.seed_dim, c.width, c.seed_gain)
+            weights["first_bias"] = nn.Parameter(torch.zeros(c.width))
+        if c.embedding == "gelu":
+            weights["embed_out"] = self._matrix(c.width, c.width)
+            weights["embed_out_bias"] = nn.Parameter(torch.zeros(c.width))
+        if c.max_length:
+            weights["positions"] = self._matrix(c.max_length, c.width, 0.02 * c.max_length**0.5)
+        for block in range(c.num_blocks):
+            weights |= {f"{name}_{block}": w for name, w in self._block_weights().items()}
+            if c.layer_norm:
+                weights |= self._norm_weights(f"attention_{block}")
+                weights |= self._norm_weights(f"mlp_{block}") if c.mlp_factor else {}
+        if c.layer_norm:
+            weights |= self._norm_weights("out")
+        weights["read_out"] = self._matrix(c.width, c.output_dim)
+        weights["read_out_bias"] = nn.Parameter(torch.zeros(c.output_dim))
+        return weights
+
+    def _norm_weights(self, name: str) -> dict[str, nn.Parameter]:
+        width = self.config.width
+        ones, zeros = torch.ones(width), torch.zeros(width)
+        return {f"norm_{name}": nn.Parameter(ones), f"norm_{name}_bias": nn.Parameter(zeros)}
+
+    def _block_weights(self) -> dict[str, nn.Parameter]:
+        c = self.config
+        gain = 1.0 / c.num_blocks
+        weights = {
+            "query": self._matrix(c.width, c.num_heads * c.key_size),
+            "key": self._matrix(c.width, c.num_heads * c.key_size),
+            "value": self._matrix(c.width, c.num_heads * c.value_size),
+            "project": self._matrix(c.num_heads * c.value_size, c.width, gain),
+        }
+        if c.mlp_factor:
+            hidden = c.mlp_factor * c.width
+            weights["mlp_in"] = self._matrix(c.width, hidden)
+            weights["mlp_in_bias"] = nn.Parameter(torch.zeros(hidden))
+            weights["mlp_out"] = self._matrix(hidden, c.width, gain)
+            weights["mlp_out_bias"] = nn.Parameter(torch.zeros(c.width))
+        return weights
+
+    def forward(self, tokens: Tensor, seeds: Tensor, weights: Weights | None = None) -> Tensor:
+        """Outputs at every token of whole sequences.
+
+        Args:
+            tokens: Shape (*batch, T, token_dim).
+            seeds: Shape (*batch, seed_dim); its batch axes broadcast against those of tokens.
+            weights: Defaults to the module's own; tensors may have leading axes `lead`.
+
+        Returns:
+            Shape (*lead, *batch, T', output_dim), where T' = T, or T + 1 with a seed token.
+        """
+        w = self.named_weights() if weights is None else weights
+        x = self.embed(w, tokens, seeds)
+        for block in range(self.config.num_blocks):
+            x = self._block(w, block, x)
+        return self._read_out(w, x)
+
+    def answer(self, tokens: Tensor, seeds: Tensor, weights: Weights | None = None) -> Tensor:
+        """Outputs at the last token alone, (*lead, *batch, output_dim): forward()[..., -1, :]."""
+        w = self.named_weights() if weights is None else weights
+        x = self.embed(w, tokens, seeds)
+        for block in range(self.config.num_blocks - 1):
+            x = self._block(w, block, x)
+        x = self._block(w, self.config.num_blocks - 1, x, last_only=True)
+        return self._read_out(w, x).squeeze(-2)
+
+    @property
+    def is_foldable(self) -> bool:
+        """Whether `answer_from_table` covers this architecture: nothing but linear attention."""
+        c = self.config
+        plain = not (c.layer_norm or c.mlp_factor or c.max_length)
+        return plain and c.attention == "linear" and c.mask == "causal" and not c.scale
+
+    def answer_from_table(
+        self, table: Tensor, index: Tensor, seeds: Tensor, weights: Weights | None = None
+    ) -> Tensor:
+        """`answer` for sequences of tokens from a small table, under every seed; much faster.
+
+        Without LayerNorm and MLP, x_l = x_0 + sum_j o_j P_j, where o_j is what block j attended
+        to and P_j its projection. So every linear map of x_l is the same map of x_0, which is
+        computed once for each distinct token and seed, plus o_j times a small folded matrix.
+
+        Args:
+            table: Distinct tokens, shape (D, token_dim).
+            index: Sequences of n layouts, rows of the table, integers of shape (n, T).
+            seeds: Shape (m, seed_dim).
+            weights: As in `forward`.
+
+        Returns:
+            Shape (*lead, n, m, output_dim).
+        """
+        if not self.is_foldable:
+            raise ValueError("only plain causal linear attention can be folded")
+        w = self.named_weights() if weights is None else weights
+        x = self.embed(w, table[:, None, None], seeds).squeeze(-2)
+        attended: list[Tensor] = []
+        last = self.config.num_blocks - 1
+
+        def mapped(name: str, at: Tensor, only_last: bool = False) -> Tensor:
+            lead = w[name].dim() - 2
+            value = affine(x, w[name]).index_select(lead, at.reshape(-1))
+            value = value.reshape(*value.shape[:lead], *at.shape, *value.shape[lead + 1 :])
+            for block, mixed in enumerate(attended):
+                mixed = mixed[..., -1:, :, :] if only_last else mixed
+                value = value + affine(mixed, w[f"project_{block}"] @ w[name])
+            return value.transpose(-2, -3)
+
+        for block in range(self.config.num_blocks):
+            is_last = block == last
+            asking = index[:, -1:] if is_last else index
+            queries = self._heads(mapped(f"query_{block}", asking, is_last))
+            keys = self._heads(mapped(f"key_{block}", index))
+            values = self._heads(mapped(f"value_{block}", index))
+            mixed = self._attend_causal(queries, keys, values)
+            attended.append(mixed.transpose(-2, -3).flatten(-2).transpose(-2, -3))
+        output = mapped("read_out", index[:, -1:], True).squeeze(-2)
+        bias = w["read_out_bias"]
+        return output + _over(bias, output, bias.dim() - 1)
+
+    def embed(self, w: Weights, tokens: Tensor, seeds: Tensor) -> Tensor:
+        """Join tokens and seeds, which all candidates share: (*lead, *batch, T', width)."""
+        c = self.config
+        lead = w["read_out"].shape[:-2]
+        batch = max(tokens.dim() - 2, seeds.dim() - 1)
+        tokens = tokens.expand(*lead, *(1,) * (batch + 2 - tokens.dim()), *tokens.shape)
+        seeds = seeds.expand(*lead, *(1,) * (batch + 1 - seeds.dim()), *seeds.shape)
+        if c.embedding == "none":
+            carried = self._carried_seed(tokens, seeds)
+            shape = np.broadcast_shapes(tokens.shape[:-1], carried.shape[:-1])
+            parts = (tokens.expand(*shape, -1), carried.expand(*shape, -1))
+            return self._with_positions(w, torch.cat(parts, -1))
+        x = affine(tokens, w["embed_token"], w["embed_bias"])
+        if c.seed_placement == "first":
+            first = self.embed_seed_token(w, seeds).unsqueeze(-2)
+            shape = np.broadcast_shapes(x.shape[:-2], first.shape[:-2])
+            x = self._embed_out(w, x)
+            x = torch.cat([first.expand(*shape, -1, -1), x.expand(*shape, -1, -1)], -2)
+            return self._with_positions(w, x)
+        x = x + affine(self._carried_seed(tokens, seeds), w["embed_seed"])
+        return self._with_positions(w, self._embed_out(w, x))
+
+    def embed_seed_token(self, w: Weights, seeds: Tensor) -> Tensor:
+        """The seed as a token, without its position: (*lead, *batch, width)."""
+        return self._embed_out(w, affine(seeds, w["first_seed"], w["first_bias"]))
+
+    def embed_step(self, w: Weights, tokens: Tensor) -> Tensor:
+        """One later token of a roll-out whose seed came first: (*lead, *batch, width)."""
+        return self._embed_out(w, affine(tokens, w["embed_token"], w["embed_bias"]))
+
+    def _embed_out(self, w: Weights, x: Tensor) -> Tensor:
+        if self.config.embedding != "gelu":
+            return x
+        return affine(F.gelu(x), w["embed_out"], w["embed_out_bias"])
+
+    def _carried_seed(self, tokens: Tensor, seeds: Tensor) -> Tensor:
+        if self.config.seed_placement == "own":
+            return tokens[..., : self.config.seed_dim] @ seeds.unsqueeze(-1)
+        return seeds.unsqueeze(-2)
+
+    def _with_positions(self, w: Weights, x: Tensor) -> Tensor:
+        if not self.config.max_length:
+            return x
+        if x.shape[-2] > self.config.max_length:
+            raise ValueError(
+                f"a sequence of {x.shape[-2]} tokens is longer than the positional encoding, "
+                f"which covers {self.config.max_length}"
+            )
+        positions = w["positions"][..., : x.shape[-2], :]
+        lead = positions.dim() - 2
+        middle = (1,) * (x.dim() - lead - 2)
+        return x + positions.reshape(*positions.shape[:lead], *middle, *positions.shape[lead:])
+
+    def _norm(self, w: Weights, name: str, x: Tensor) -> Tensor:
+        if not self.config.layer_norm:
+            return x
+        gain, bias = w[f"norm_{name}"], w[f"norm_{name}_bias"]
+        lead = gain.dim() - 1
+        centred = F.layer_norm(x, x.shape[-1:])
+        return torch.addcmul(_over(bias, x, lead), centred, _over(gain, x, lead))
+
+    def _heads(self, x: Tensor) -> Tensor:
+        """(..., T, heads * size) to (..., heads, T, size)."""
+        heads = x.reshape(*x.shape[:-1], self.config.num_heads, -1)
+        return heads.transpose(-2, -3)
+
+    def _block(self, w: Weights, block: int, x: Tensor, last_only: bool = False) -> Tensor:
+        normed = self._norm(w, f"attention_{block}", x)
+        asking = normed[..., -1:, :] if last_only else normed
+        queries = self._heads(affine(asking, w[f"query_{block}"]))
+        keys = self._heads(affine(normed, w[f"key_{block}"]))
+        values = self._heads(affine(normed, w[f"value_{block}"]))
+        attend = self._attend_ring if self.config.mask == "neighbours" else self._attend_causal
+        mixed = attend(queries, keys, values).transpose(-2, -3).flatten(-2)
+        x = x[..., -1:, :] if last_only else x
+        return self._mlp(w, block, x + affine(mixed, w[f"project_{block}"]))
+
+    def _mlp(self, w: Weights, block: int, x: Tensor) -> Tensor:
+        if not self.config.mlp_factor:
+            return x
+        normed = self._norm(w, f"mlp_{block}", x)
+        hidden = F.gelu(affine(normed, w[f"mlp_in_{block}"], w[f"mlp_in_bias_{block}"]))
+        return x + affine(hidden, w[f"mlp_out_{block}"], w[f"mlp_out_bias_{block}"])
+
+    def _scores_scale(self) -> float:
+        return self.config.key_size**-0.5 if self.config.scale else 1.0
+
+    def _attend_causal(self, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+        shape = (queries.shape[-2], keys.shape[-2])
+        hidden = torch.ones(shape, dtype=torch.bool, device=keys.device)
+        return self._mix(queries, keys, values, hidden.triu(1 + shape[1] - shape[0]))
+
+    def _mix(self, queries: Tensor, keys: Tensor, values: Tensor, hidden: Tensor) -> Tensor:
+        scores = queries @ keys.transpose(-1, -2) * self._scores_scale()
+        if self.config.attention == "linear":
+            return scores.masked_fill(hidden, 0.0) @ values
+        return scores.masked_fill(hidden, -math.inf).softmax(-1) @ values
+
+    def _attend_ring(self, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+        around = torch.stack([keys.roll(shift, -2) for shift in (1, -1)], -2)
+        scores = (queries.unsqueeze(-2) * around).sum(-1) * self._scores_scale()
+        if self.config.attention == "softmax":
+            scores = scores.softmax(-1)
+        shares = scores.unsqueeze(-1).unbind(-2)
+        return shares[0] * values.roll(1, -2) + shares[1] * values.roll(-1, -2)
+
+    def empty_cache(self, batch: tuple[int, ...], capacity: int) -> Cache:
+        """A cache with room for `capacity` tokens in each row of `batch`."""
+        c, like = self.config, self.weights["read_out"]
+        shape = (*batch, c.num_heads, capacity)
+        return Cache(
+            [like.new_zeros(*shape, c.key_size) for _ in range(c.num_blocks)],
+            [like.new_zeros(*shape, c.value_size) for _ in range(c.num_blocks)],
+            torch.ones(*batch, capacity, dtype=torch.bool, device=like.device),
+            torch.zeros(batch, dtype=torch.long, device=like.device),
+            0,
+        )
+
+    def step(self, w: Weights, x: Tensor, cache: Cache) -> Tensor:
+        """Append one embedded token to each row of the cache and answer at it.
+
+        Args:
+            w: Weights, with the leading axes of x that differ between candidates.
+            x: Embedded tokens without position, shape (*batch, width).
+            cache: Changed in place.
+
+        Returns:
+            Outputs, shape (*batch, output_dim); equal to `forward` on the whole sequence.
+        """
+        if self.config.max_length:
+            x = x + self._position_rows(w["positions"], cache.seen)
+        slot, end = cache.filled, cache.filled + 1
+        hidden = ~cache.valid[..., None, None, :end]
+        x = x.unsqueeze(-2)
+        for block in range(self.config.num_blocks):
+            normed = self._norm(w, f"attention_{block}", x)
+            queries = self._heads(affine(normed, w[f"query_{block}"]))
+            keys, values = cache.keys[block], cache.values[block]
+            keys[..., slot:end, :] = self._heads(affine(normed, w[f"key_{block}"]))
+            values[..., slot:end, :] = self._heads(affine(normed, w[f"value_{block}"]))
+            mixed = self._mix(queries, keys[..., :end, :], values[..., :end, :], hidden)
+            mixed = mixed.transpose(-2, -3).flatten(-2)
+            x = self._mlp(w, block, x + affine(mixed, w[f"project_{block}"]))
+        cache.filled = end
+        cache.seen = cache.seen + 1
+        return self._read_out(w, x).squeeze(-2)
+
+    def _position_rows(self, positions: Tensor, seen: Tensor) -> Tensor:
+        if positions.dim() == 2:
+            return positions[seen]
+        candidates = torch.arange(positions.shape[0], device=seen.device)
+        return positions[candidates.reshape(-1, *(1,) * (seen.dim() - 1)), seen]
+
+    def _read_out(self, w: Weights, x: Tensor) -> Tensor:
+        return affine(self._norm(w, "out", x), w["read_out"], w["read_out_bias"])

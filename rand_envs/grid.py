@@ -1,0 +1,256 @@
+"""RandGrid-v0: find a hidden treasure, go back to the start, and find it again."""
+
+from typing import Any
+
+import numpy as np
+from gymnasium.spaces import Discrete, MultiDiscrete
+from gymnasium.vector import AutoresetMode
+from numpy.typing import ArrayLike, NDArray
+
+from rand_envs.env import TaskEnv, TaskVectorEnv
+from rand_envs.grid_layouts import Cell, GridLayout, GridSpace, as_cell
+from rand_envs.sources import LayoutsArgument
+from rand_envs.task import Array, Json, Task, Transition, copied, finite_number, whole_number
+
+__all__ = ["MOVES", "GridEnv", "GridLayout", "GridSpace", "GridTask", "GridVectorEnv"]
+
+MOVES = np.array([(0, 1), (0, -1), (1, 0), (-1, 0)])
+"""(rows, columns) that the actions right, left, up and down go; row 0 is at the bottom."""
+
+
+class GridTask(Task[GridLayout]):
+    """The rules of RandGrid-v0.
+
+    A state is its layout, and `cell`, the player's place (row * columns + column); `found`,
+    whether the last step found the treasure; `finds`, how often it was found; `episode`, the
+    index of the episode; `episode_steps` and `steps`, those used in it and in all episodes.
+
+    Args:
+        size: of a square grid, or (rows, columns); at least two cells.
+        horizon: the most steps of an episode.
+        num_episodes: episodes of an instance.
+        step_reward: reward of every step.
+        find_reward: added when the treasure is found.
+        start: the (row, column) where every episode starts.
+        walls: None; wall cells, boolean of shape (rows, columns); or how many walls the
+            adversary places.
+
+    Raises:
+        ValueError: an argument has the wrong type, or is out of range.
+    """
+
+    env_id = "RandGrid-v0"
+    unit = "steps"
+
+    def __init__(
+        self,
+        size: int | tuple[int, int] = 5,
+        horizon: int = 25,
+        num_episodes: int = 2,
+        step_reward: float = -0.1,
+        find_reward: float = 1.0,
+        start: Cell = (0, 0),
+        walls: ArrayLike | int | None = None,
+    ) -> None:
+        self.rows, self.columns = _grid_size(size)
+        self.size = (self.rows, self.columns)
+        self.horizon = whole_number("horizon", horizon, 1)
+        self.num_episodes = whole_number("num_episodes", num_episodes, 1)
+        self.step_reward = finite_number("step_reward", step_reward)
+        self.find_reward = finite_number("find_reward", find_reward)
+        self.start = as_cell("the start", start, self.rows, self.columns)
+        self.walls = _grid_walls(walls, self.size)
+        fixed = np.zeros(self.size, bool) if self.walls is None else self.walls
+        self.layout_space = GridSpace(self.rows, self.columns, self.start, fixed)
+        self.observation_space = MultiDiscrete([self.rows, self.columns, 2])
+        self.action_space = Discrete(4)
+        self.max_steps = self.horizon * self.num_episodes
+        counters = ["cell", "finds", "episode", "episode_steps", "steps"]
+        self._state_dtype = np.dtype(
+            [
+                ("treasure", np.int64, (2,)),
+                *((name, np.int64) for name in counters),
+                ("found", np.bool_),
+                ("walls", np.bool_, self.size),
+            ],
+            align=True,
+        )
+        self._start = self.start[0] * self.columns + self.start[1]
+        # Moves within the border, looked up by (cell, action); walls are up to the layout.
+        cells = np.stack(np.divmod(np.arange(self.rows * self.columns), self.columns), axis=1)
+        moved = np.clip(cells[:, None] + MOVES, 0, np.array(self.size) - 1)
+        self._cells = cells
+        self._moves = moved @ (self.columns, 1)
+
+    @property
+    def config(self) -> Json:
+        """The keyword arguments of this task, JSON-ready."""
+        return {
+            "size": list(self.size),
+            "horizon": self.horizon,
+            "num_episodes": self.num_episodes,
+            "step_reward": self.step_reward,
+            "find_reward": self.find_reward,
+            "start": list(self.start),
+            "walls": self.walls.tolist() if isinstance(self.walls, np.ndarray) else self.walls,
+        }
+
+    def initial(self, layouts: Array) -> Array:
+        """States at the start of the first episode, shape (n,)."""
+        state = np.zeros(len(layouts), self._state_dtype)
+        state["treasure"] = layouts["treasure"]
+        state["walls"] = layouts["walls"]
+        state["cell"] = self._start
+        return state
+
+    def observe(self, state: Array) -> Array:
+        """Row, column and whether the last step found the treasure, int64, shape (n, 3)."""
+        observation = np.empty((len(state), 3), np.int64)
+        observation[:, :2] = self._cells.take(state["cell"], axis=0)
+        observation[:, 2] = state["found"]
+        return observation
+
+    def move(self, state: Array, actions: Array) -> NDArray[np.int64]:
+        """The cells, row * columns + column, that moves lead to, shape (n,)."""
+        target = self._moves[state["cell"], actions]
+        blocked = state["walls"].reshape(len(state), -1)[np.arange(len(state)), target]
+        return np.where(blocked, state["cell"], target)
+
+    def step(self, state: Array, actions: Array) -> Transition:
+        """Move by `actions`, shape (n,); start the next episode where one ended."""
+        after = copied(state)
+        cell = self.move(state, actions)
+        found = cell == state["treasure"] @ (self.columns, 1)
+        ended = found | (state["episode_steps"] + 1 == self.horizon)
+        last = state["episode"] == self.num_episodes - 1
+        again = ended & ~last
+        after["cell"] = np.where(again, self._start, cell)
+        after["found"] = found
+        after["finds"] += found
+        after["episode"] += again
+        after["episode_steps"] = np.where(again, 0, state["episode_steps"] + 1)
+        after["steps"] += 1
+        return Transition(after, self.step_reward + self.find_reward * found, ended & last)
+
+    def info(self, state: Array) -> dict[str, Array]:
+        """Index of the episode, and steps used over all episodes."""
+        return {"episode": state["episode"].copy(), "steps": state["steps"].copy()}
+
+    def success(self, state: Array) -> NDArray[np.bool_]:
+        """Whether the treasure was found in every episode, shape (n,)."""
+        success: NDArray[np.bool_] = state["finds"] == self.num_episodes
+        return success
+
+    def outcome(self, state: Array) -> NDArray[np.float64]:
+        """Steps used over all episodes, shape (n,)."""
+        return state["steps"].astype(np.float64)
+
+
+def _grid_size(size: Any) -> tuple[int, int]:
+    pair = size if isinstance(size, tuple | list) else (size, size)
+    if len(pair) != 2:
+        raise ValueError(f"size must be an integer or a (rows, columns) pair, got {size!r}")
+    rows, columns = (whole_number("size", length, 1, 1_000) for length in pair)
+    if rows * columns < 2:
+        raise ValueError("size must give at least two cells, got one")
+    return rows, columns
+
+
+def _grid_walls(walls: ArrayLike | int | None, size: tuple[int, int]) -> Array | int | None:
+    if walls is None or isinstance(walls, int | np.integer):
+        return None if walls is None else whole_number("walls", walls, 0, size[0] * size[1] - 2)
+    try:
+        fixed = np.array(walls)
+    except ValueError:
+        fixed = np.empty(0)
+    if fixed.dtype != np.bool_ or fixed.shape != size:
+        raise ValueError(
+            "walls must be None, a number of walls, or a boolean array of shape "
+            f"{size}, got {walls!r}"
+        )
+    return fixed
+
+
+class GridEnv(TaskEnv[GridLayout]):
+    """Search for a treasure that the adversary hid, and show in later episodes what you learned.
+
+    ## Description
+    The player starts in the lower left corner of a grid and does not see the treasure.  When
+    it is found, or after `horizon` steps, the player is put back on the start for the next
+    episode, with the treasure where it was.  Whoever searches in a fixed order gets the
+    treasure hidden at the end of it; a good player searches in a random order, remembers,
+    and then goes straight to the treasure.
+
+    ## Action Space
+    `Discrete(4)`: 0 right, 1 left, 2 up, 3 down.  A move into the border or a wall stays.
+
+    ## Observation Space
+    `MultiDiscrete([rows, columns, 2])`: row and column of the player, row 0 at the bottom,
+    and 1 if the last step found the treasure, else 0.
+
+    ## Starting State
+    The player is on `start`.  The treasure is uniform over the free cells but the start by
+    default: see Arguments.  Walls are not observed.
+
+    ## Rewards
+    `step_reward` for every step, and `find_reward` on top when the treasure is found.
+
+    ## Episode End
+    Terminated at the end of the last of `num_episodes` episodes.  Never truncated.
+
+    ## Information
+    `episode`: index of the episode; `steps`: steps used over all episodes.  At the end
+    `is_success`: whether the treasure was found in every episode.
+
+    ## Arguments
+    * `size` (5): side of a square grid, or (rows, columns).
+    * `horizon` (25): the most steps of an episode.
+    * `num_episodes` (2): episodes of an instance.
+    * `step_reward` (-0.1), `find_reward` (1.0): see Rewards.
+    * `start` ((0, 0)): the (row, column) where every episode starts.
+    * `walls` (None): wall cells, a boolean array of shape (rows, columns), the same in every
+      layout; or an integer, as many walls in every layout as the adversary's choice.  Every
+      free cell can be reached.
+    * `layouts` (None): None for random layouts, a `GridLayout` (or its JSON dictionary), or
+      a `LayoutSource`.  `reset(options={"layout": ...})` sets it for one instance.
+    * `render_mode` (None): "human", "rgb_array" or "ansi".
+
+    ## Version History
+    * v0: first version.
+    """
+
+    def __init__(
+        self,
+        size: int | tuple[int, int] = 5,
+        horizon: int = 25,
+        num_episodes: int = 2,
+        step_reward: float = -0.1,
+        find_reward: float = 1.0,
+        start: Cell = (0, 0),
+        walls: ArrayLike | int | None = None,
+        layouts: LayoutsArgument[GridLayout] = None,
+        render_mode: str | None = None,
+    ) -> None:
+        task = GridTask(size, horizon, num_episodes, step_reward, find_reward, start, walls)
+        super().__init__(task, layouts, render_mode)
+
+
+class GridVectorEnv(TaskVectorEnv[GridLayout]):
+    """A batch of `GridEnv`, equal element by element to a `SyncVectorEnv` of them."""
+
+    def __init__(
+        self,
+        num_envs: int = 1,
+        size: int | tuple[int, int] = 5,
+        horizon: int = 25,
+        num_episodes: int = 2,
+        step_reward: float = -0.1,
+        find_reward: float = 1.0,
+        start: Cell = (0, 0),
+        walls: ArrayLike | int | None = None,
+        layouts: LayoutsArgument[GridLayout] = None,
+        render_mode: str | None = None,
+        autoreset_mode: str | AutoresetMode = AutoresetMode.NEXT_STEP,
+    ) -> None:
+        task = GridTask(size, horizon, num_episodes, step_reward, find_reward, start, walls)
+        super().__init__(task, num_envs, layouts, render_mode, autoreset_mode)

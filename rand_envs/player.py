@@ -1,0 +1,42 @@
+"""What evaluation asks of a player: a strategy whose only randomness is its seed."""
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rand_envs.task import Array, Task
+
+
+@dataclass(frozen=True)
+class Play:
+    """Results of n layouts played under m seeds each.
+
+    Attributes:
+        outcome: In the task's unit, shape (n, m): success 0 or 1, or steps used.
+        answer: What a vote is taken on, integers of shape (n, m); None where there is no vote.
+        output: Numbers that tell what the player did, shape (n, m, k): predicted probabilities,
+            or the outcome where there are none. Their variance over seeds shows randomisation.
+    """
+
+    outcome: NDArray[np.float64]
+    answer: NDArray[np.int64] | None
+    output: NDArray[np.float32]
+
+
+class Player(Protocol):
+    """A seeded strategy for one task."""
+
+    @property
+    def task(self) -> Task[Any]:
+        """The game it plays."""
+        ...
+
+    def draw_seeds(self, rng: np.random.Generator, m: int) -> Array:
+        """Draw m seeds, shape (m, ...), drawn after and without knowledge of the layouts."""
+        ...
+
+    def play(self, layouts: Array, seeds: Array) -> Play:
+        """Play every layout, shape (n,), under every seed."""
+        ...

@@ -1,0 +1,36 @@
+"""What several test files share: the games, in several sizes."""
+
+import os
+from typing import Any
+
+import numpy as np
+from hypothesis import settings
+
+os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
+settings.register_profile("rand", max_examples=30, deadline=None)
+settings.load_profile("rand")
+
+FIXED_WALLS = np.zeros((3, 4), bool)
+FIXED_WALLS[1, 1:3] = True
+
+CASES: dict[str, tuple[str, dict[str, Any]]] = {
+    "recall": ("RandRecall-v0", {}),
+    "recall-small": ("RandRecall-v0", {"num_pairs": 2, "value_bits": 3}),
+    "recall-one": ("RandRecall-v0", {"num_pairs": 1, "value_bits": 1}),
+    "coloring": ("RandColoring-v0", {}),
+    "coloring-small": ("RandColoring-v0", {"num_vertices": 5}),
+    "coloring-triangle": ("RandColoring-v0", {"num_vertices": 3, "num_colors": 2}),
+    "grid": ("RandGrid-v0", {}),
+    "grid-small": (
+        "RandGrid-v0",
+        {"size": (2, 3), "horizon": 3, "num_episodes": 3, "start": (1, 1), "find_reward": 2},
+    ),
+    "grid-fixed-walls": ("RandGrid-v0", {"size": (3, 4), "walls": FIXED_WALLS, "horizon": 6}),
+    "grid-random-walls": ("RandGrid-v0", {"size": 4, "walls": 5, "horizon": 8}),
+}
+
+
+def pytest_generate_tests(metafunc: Any) -> None:
+    """A test that asks for `case` is run with every game, as (id, keyword arguments)."""
+    if "case" in metafunc.fixturenames:
+        metafunc.parametrize("case", list(CASES.values()), ids=list(CASES))
