@@ -110,7 +110,6 @@ QUICK = {
         policy={"key_size": 2, "value_size": 2, "model_size": 24, "seed_gain": 4.0},
         trainer=QNormConfig(m=16, batch_size=128, learning_rate=5e-3, final_learning_rate=5e-4),
         adversarial=ObjectiveConfig(q=30.0),
-        seed_dim=8,
         updates=2500,
     ),
     # 360 cycles, two rounds: as in the paper a vertex learns of two others on either side.
@@ -138,14 +137,16 @@ QUICK = {
             search=SearchConfig(
                 population=100,
                 learning_rate=0.02,
+                final_learning_rate=0.01,
                 std=0.1,
                 std_learning_rate=0.1,
             ),
             m=10,
         ),
-        adversarial=ObjectiveConfig(q=8.0),
+        # The maximum alone has no slope before anything is found: q starts low.
+        adversarial=ObjectiveConfig(q=30.0, q_start=6.0, q_rise=1.0),
         seed_dim=4,
-        updates=300,
+        updates=450,
     ),
 }
 

@@ -17,9 +17,8 @@ from worker import agent_path
 
 from rand_agents import PEPG
 from rand_agents.rollout import GridGame
-from rand_agents.watch import play_seeds
+from rand_agents.watch import draw_frames, play_out
 from rand_envs.grid import GridTask
-from rand_envs.rendering import tile
 
 Json = dict[str, Any]
 
@@ -162,10 +161,10 @@ def _visit_maps(jobs: list[Job], out: Path, num_seeds: int = 500) -> Picture:
 def _trajectories(job: Job, result: Json, out: Path, count: int = 4) -> Picture:
     agent, _, task = _grid_agent(job, out)
     layout = task.layout_space.pack([result["report"]["worst"]["layout"]])
-    frames: list[Any] = play_seeds(agent, layout, count, rng_seed=job.rng_seed)
+    histories = play_out(agent, layout, count, sample=False)
     path = out / "figures" / "grid_trajectories.png"
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(tile(frames)).save(path)
+    Image.fromarray(draw_frames(agent, histories)[-1]).save(path)
     return Picture(
         path,
         f"RandGrid-v0: one adv-seeded policy on the layout that is worst for it, under {count} "

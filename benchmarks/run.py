@@ -152,7 +152,7 @@ def _train_all(todo: list[Job], out: Path, processes: int, console: Console) -> 
 
 def main() -> int:
     arguments = tyro.cli(Arguments, description=__doc__)
-    console = Console(width=None if sys.stdout.isatty() else 140)
+    console = Console(width=None if sys.stdout.isatty() else 120)
     start = time.monotonic()
     out = arguments.out or Path("results") / arguments.preset
     planned = jobs(arguments.preset, arguments.tasks, arguments.rng_seed)

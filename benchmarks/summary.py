@@ -14,7 +14,7 @@ from scipy import stats
 
 from rand_agents.games import task_of
 from rand_envs.grid import GridTask
-from rand_envs.minimax import solve_search_game
+from rand_envs.minimax.solver import solve_search_game
 from rand_envs.recall import RecallTask
 
 Json = dict[str, Any]

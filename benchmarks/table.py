@@ -13,20 +13,27 @@ COLUMNS = (
     "worst case",
     "gap",
     "majority",
-    "sampled: worst 5 %",
+    "sampled 95th",
     "seed variance",
     "runs x s",
 )
 
 
+def _number(value: float, unit: str) -> str:
+    return f"{100 * value:.1f}" if unit == "success" else f"{value:.2f}"
+
+
+def estimate(figure: Json, unit: str) -> str:
+    """An estimate alone: success in per cent, steps as they are."""
+    return _number(figure["estimate"], unit)
+
+
 def shown(figure: Json | None, unit: str) -> str:
-    """An estimate with its interval: success in per cent, steps as they are."""
+    """An estimate with its 95 % interval."""
     if figure is None:
         return "-"
-    numbers = [figure["estimate"], *figure["ci95"]]
-    value, low, high = (100 * x for x in numbers) if unit == "success" else numbers
-    digits = 1 if unit == "success" else 2
-    return f"{value:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
+    low, high = (_number(end, unit) for end in figure["ci95"])
+    return f"{estimate(figure, unit)} [{low}, {high}]"
 
 
 def gap(model: Json, task: Json) -> Json | None:
@@ -46,12 +53,12 @@ def row(name: str, model: Json, task: Json) -> list[str]:
     worst = shown(model["worst"], unit)
     return [
         name,
-        shown(model["average"], unit),
-        shown(model["p95"], unit),
+        estimate(model["average"], unit),
+        estimate(model["p95"], unit),
         worst if model["worst"]["kind"] == "exact" else f"{worst} or worse",
         shown(gap(model, task), unit),
-        shown(majority["average"], "success") if majority else "-",
-        shown(model["sampled"]["p95"], unit) if model["sampled"] else "-",
+        estimate(majority["average"], "success") if majority else "-",
+        estimate(model["sampled"]["p95"], unit),
         f"{model['seed_variance']:.4f}",
         f"{model['training_runs']} x {model['train_seconds']:.0f}",
     ]

@@ -1,6 +1,7 @@
 """Seeded policies that are trained to stay good when an adversary picks the layout."""
 
 from rand_agents.algorithm import Agent
+from rand_agents.algorithms import load_agent
 from rand_agents.evaluation import Report, evaluate
 from rand_agents.objectives import CVaRObjective, ObjectiveConfig, QNormObjective, q_norm
 from rand_agents.pepg import PEPG, PEPGConfig, SearchConfig
@@ -23,5 +24,6 @@ __all__ = [
     "SeedTransformer",
     "TransformerConfig",
     "evaluate",
+    "load_agent",
     "q_norm",
 ]

@@ -255,6 +255,10 @@ class Agent(ABC, Generic[C]):
 
     # Acting.
 
+    def set_random_seed(self, seed: int) -> None:
+        """Restart the generator that `predict` draws seeds and samples with, not the training's."""
+        self._rngs["acting"] = np.random.default_rng(seed)
+
     def predict(
         self,
         observation: Array | dict[str, Array],

@@ -21,6 +21,10 @@ from rand_envs.recall import RecallTask
 from rand_envs.task import Array, Task
 
 
+MAX_DISTINCT_TOKENS = 1 << 20
+"""The most rows of a game's token table."""
+
+
 class Game(ABC):
     """One task as a SeedTransformer plays it."""
 
@@ -110,6 +114,11 @@ class RecallGame(Game):
         self.token_dim = task.value_bits + task.num_pairs
         self.output_dim = task.value_bits
         self.context = task.num_pairs + 1
+        if task.num_pairs << task.value_bits > MAX_DISTINCT_TOKENS:
+            raise ValueError(
+                f"a policy for RandRecall-v0 needs num_pairs * 2**value_bits of at most "
+                f"{MAX_DISTINCT_TOKENS}, got {task.num_pairs} * 2**{task.value_bits}"
+            )
         self.table = self._table()
 
     def default_policy(self) -> TransformerConfig:
@@ -119,6 +128,15 @@ class RecallGame(Game):
     def default_seeds(self) -> SeedSpec:
         """Ten random bits."""
         return SeedSpec(10, "bits")
+
+    def check_policy(self, config: TransformerConfig) -> None:
+        """Besides the sizes, attention is causal and no token has a seed entry of its own."""
+        super().check_policy(config)
+        if config.mask != "causal" or config.seed_placement == "own":
+            raise ValueError(
+                'a policy for RandRecall-v0 needs mask="causal" and '
+                'seed_placement "every" or "first"'
+            )
 
     def _table(self) -> Tensor:
         """Every distinct token: pair k with value v in row k 2^d + v, then the N queries."""
@@ -234,6 +252,11 @@ class ColoringGame(Game):
             raise ValueError(
                 'a policy for RandColoring-v0 needs mask="neighbours", max_length=0 and '
                 'seed_placement "own" or "every"'
+            )
+        if config.seed_placement == "own" and config.seed_dim != self.task.num_vertices:
+            raise ValueError(
+                f"a policy for RandColoring-v0 whose vertices have seeds of their own needs "
+                f"seed_dim {self.task.num_vertices}, got {config.seed_dim}"
             )
 
     def encode(self, layouts: Array, device: torch.device) -> Tensor:

@@ -15,7 +15,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from rand_agents.kernels import attend_cached
+from rand_envs.task import whole_number
+
 Weights = Mapping[str, Tensor]
+
+_CHOICES = {
+    "seed_placement": ("every", "first", "own"),
+    "attention": ("linear", "softmax"),
+    "mask": ("causal", "neighbours"),
+    "embedding": ("none", "linear", "gelu"),
+}
 
 
 @dataclass(frozen=True)
@@ -65,12 +75,21 @@ class TransformerConfig:
     def __post_init__(self) -> None:
         positive = ("token_dim", "output_dim", "seed_dim", "num_blocks", "num_heads")
         for name in (*positive, "key_size", "value_size", "model_size"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        if self.mlp_factor < 0 or self.max_length < 0:
-            raise ValueError("mlp_factor and max_length must be 0 or more")
+            whole_number(name, getattr(self, name), 1)
+        for name in ("mlp_factor", "max_length"):
+            whole_number(name, getattr(self, name), 0)
+        for name, legal in _CHOICES.items():
+            if getattr(self, name) not in legal:
+                raise ValueError(f"{name} must be one of {legal}, got {getattr(self, name)!r}")
         if self.embedding == "none" and self.seed_placement == "first":
-            raise ValueError("a seed token of its own needs an input embedding")
+            raise ValueError("a seed token of its own needs an input embedding, got none")
+        if self.seed_placement == "own" and self.seed_dim > self.token_dim:
+            raise ValueError(
+                f'seed_placement "own" needs seed_dim at most token_dim, {self.token_dim}, '
+                f"got {self.seed_dim}"
+            )
+        if not math.isfinite(self.seed_gain):
+            raise ValueError(f"seed_gain must be a finite number, got {self.seed_gain}")
 
     @property
     def width(self) -> int:
@@ -92,8 +111,8 @@ class Cache:
     have slots in between that are not `valid`.
 
     Attributes:
-        keys: num_blocks tensors of shape (*batch, heads, capacity, key_size).
-        values: num_blocks tensors of shape (*batch, heads, capacity, value_size).
+        keys: num_blocks tensors of shape (*batch, heads, key_size, capacity).
+        values: num_blocks tensors of shape (*batch, heads, value_size, capacity).
         valid: Which slots each row attends to, booleans of shape (*batch, capacity).
         seen: How many tokens each row holds, integers of shape (*batch,).
         filled: The slot that the next token goes to.
@@ -118,10 +137,10 @@ class Cache:
             valid = slots < seen.unsqueeze(-1)
 
         def copied(kept: Tensor) -> Tensor:
-            part = kept[..., :filled, :][index]
+            part = kept[..., :filled][index]
             # Slots beyond `filled` are never read before they are written.
-            larger = part.new_empty(*part.shape[:-2], filled + room, part.shape[-1])
-            larger[..., :filled, :] = part
+            larger = part.new_empty(*part.shape[:-1], filled + room)
+            larger[..., :filled] = part
             return larger
 
         return Cache(
@@ -257,7 +276,7 @@ class SeedTransformer(nn.Module):
     def is_foldable(self) -> bool:
         """Whether `answer_from_table` covers this architecture: nothing but linear attention."""
         c = self.config
-        plain = not (c.layer_norm or c.mlp_factor or c.max_length)
+        plain = not (c.layer_norm or c.mlp_factor or c.max_length or c.seed_placement == "first")
         return plain and c.attention == "linear" and c.mask == "causal" and not c.scale
 
     def answer_from_table(
@@ -415,10 +434,10 @@ class SeedTransformer(nn.Module):
     def empty_cache(self, batch: tuple[int, ...], capacity: int) -> Cache:
         """A cache with room for `capacity` tokens in each row of `batch`."""
         c, like = self.config, self.weights["read_out"]
-        shape = (*batch, c.num_heads, capacity)
+        shape = (*batch, c.num_heads)
         return Cache(
-            [like.new_zeros(*shape, c.key_size) for _ in range(c.num_blocks)],
-            [like.new_zeros(*shape, c.value_size) for _ in range(c.num_blocks)],
+            [like.new_empty(*shape, c.key_size, capacity) for _ in range(c.num_blocks)],
+            [like.new_empty(*shape, c.value_size, capacity) for _ in range(c.num_blocks)],
             torch.ones(*batch, capacity, dtype=torch.bool, device=like.device),
             torch.zeros(batch, dtype=torch.long, device=like.device),
             0,
@@ -438,20 +457,30 @@ class SeedTransformer(nn.Module):
         if self.config.max_length:
             x = x + self._position_rows(w["positions"], cache.seen)
         slot, end = cache.filled, cache.filled + 1
-        hidden = ~cache.valid[..., None, None, :end]
         x = x.unsqueeze(-2)
         for block in range(self.config.num_blocks):
             normed = self._norm(w, f"attention_{block}", x)
             queries = self._heads(affine(normed, w[f"query_{block}"]))
             keys, values = cache.keys[block], cache.values[block]
-            keys[..., slot:end, :] = self._heads(affine(normed, w[f"key_{block}"]))
-            values[..., slot:end, :] = self._heads(affine(normed, w[f"value_{block}"]))
-            mixed = self._mix(queries, keys[..., :end, :], values[..., :end, :], hidden)
+            keys[..., slot] = self._heads(affine(normed, w[f"key_{block}"])).squeeze(-2)
+            values[..., slot] = self._heads(affine(normed, w[f"value_{block}"])).squeeze(-2)
+            mixed = self._attend_cache(queries, keys, values, cache.valid, end)
             mixed = mixed.transpose(-2, -3).flatten(-2)
             x = self._mlp(w, block, x + affine(mixed, w[f"project_{block}"]))
         cache.filled = end
         cache.seen = cache.seen + 1
         return self._read_out(w, x).squeeze(-2)
+
+    def _attend_cache(
+        self, queries: Tensor, keys: Tensor, values: Tensor, valid: Tensor, end: int
+    ) -> Tensor:
+        if queries.is_cpu and not queries.requires_grad:
+            softmax = self.config.attention == "softmax"
+            queries = queries * self._scores_scale()
+            return attend_cached(queries, keys, values, valid, end, softmax)
+        hidden = ~valid[..., None, None, :end]
+        seen = (kept[..., :end].transpose(-1, -2) for kept in (keys, values))
+        return self._mix(queries, *seen, hidden)
 
     def _position_rows(self, positions: Tensor, seen: Tensor) -> Tensor:
         if positions.dim() == 2:

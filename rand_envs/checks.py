@@ -18,7 +18,8 @@ class ActionCheck:
         space = task.action_space
         self._legal = f"{n} of {space}" if n > 1 else str(space)
         self._shape = (n, *(space.shape or ()))
-        self._kinds = "iub" if isinstance(space, gym.spaces.MultiBinary) else "iu"
+        # Bits may be booleans, and Stable-Baselines3 gives them as floats.
+        self._kinds = "iubf" if isinstance(space, gym.spaces.MultiBinary) else "iu"
         self._bound: Any = 2
         if isinstance(space, gym.spaces.Discrete):
             self._bound = space.n
@@ -33,15 +34,18 @@ class ActionCheck:
         """
         if actions.shape != self._shape or actions.dtype.kind not in self._kinds:
             raise InvalidAction(
-                f"actions must be {self._legal}, integers of shape {self._shape} in all, "
+                f"actions must be {self._legal}, whole numbers of shape {self._shape} in all, "
                 f"got shape {actions.shape} and type {actions.dtype}"
             )
         if ignored is not None and len(ignored):
             actions = actions.copy()
             actions[ignored] = 0
-        if actions.min() < 0 or (actions >= self._bound).any():
+        legal = actions.min() >= 0 and (actions < self._bound).all()
+        if actions.dtype.kind == "f":
+            legal = ((actions == 0) | (actions == 1)).all()
+        if not legal:
             raise InvalidAction(f"actions must be {self._legal}, got {actions.tolist()}")
-        return actions
+        return actions.astype(np.int8) if actions.dtype.kind in "bf" else actions
 
 
 def checked_render_mode(mode: str | None, legal: Sequence[str]) -> str | None:

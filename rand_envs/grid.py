@@ -134,7 +134,8 @@ class GridTask(Task[GridLayout]):
 
     def info(self, state: Array) -> dict[str, Array]:
         """Index of the episode, and steps used over all episodes."""
-        return {"episode": state["episode"].copy(), "steps": state["steps"].copy()}
+        # Not "episode": Monitor and RecordEpisodeStatistics put their statistics there.
+        return {"episode_index": state["episode"].copy(), "steps": state["steps"].copy()}
 
     def success(self, state: Array) -> NDArray[np.bool_]:
         """Whether the treasure was found in every episode, shape (n,)."""
@@ -199,7 +200,7 @@ class GridEnv(TaskEnv[GridLayout]):
     Terminated at the end of the last of `num_episodes` episodes.  Never truncated.
 
     ## Information
-    `episode`: index of the episode; `steps`: steps used over all episodes.  At the end
+    `episode_index`: from 0; `steps`: steps used over all episodes.  At the end
     `is_success`: whether the treasure was found in every episode.
 
     ## Arguments

@@ -10,9 +10,11 @@ import pytest
 import stable_baselines3.common.env_checker as sb3
 from gymnasium.error import InvalidAction, ResetNeeded
 from gymnasium.utils.env_checker import check_env
+from gymnasium.wrappers import RecordEpisodeStatistics
+from stable_baselines3 import PPO
 
 import rand_envs
-from rand_envs import GridLayout, RecallLayout, TaskEnv
+from rand_envs import GridLayout, RandomSeedObservation, RecallLayout, TaskEnv
 
 Case = tuple[str, dict[str, Any]]
 
@@ -44,6 +46,22 @@ def test_stable_baselines_accepts_it(case: Case) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         sb3.check_env(made(case))
+
+
+def test_stable_baselines_trains_in_it() -> None:
+    for env_id in ("RandRecall-v0", "RandColoring-v0", "RandGrid-v0"):
+        agent = PPO(
+            "MlpPolicy", RandomSeedObservation(gym.make(env_id), 2), n_steps=64, device="cpu"
+        )
+        agent.learn(128)
+        assert len(agent.ep_info_buffer) > 0
+
+
+def test_gymnasium_keeps_statistics_of_it() -> None:
+    env = RecordEpisodeStatistics(gym.make("RandGrid-v0", size=2, layouts=GridLayout((0, 1))))
+    env.reset()
+    assert "episode" not in env.step(0)[4]
+    assert env.step(0)[4]["episode"]["l"] == 2
 
 
 def test_spaces_contain_what_is_seen(case: Case) -> None:
@@ -111,11 +129,11 @@ def test_infos_of_an_instance() -> None:
     assert coloring.step([0, 0, 1, 2])[4] == {"is_success": False, "conflicts": 1}
 
     grid = gym.make("RandGrid-v0", size=2, layouts=GridLayout((0, 1)))
-    assert grid.reset()[1] == {"episode": 0, "steps": 0}
-    assert grid.step(2)[4] == {"episode": 0, "steps": 1}
-    assert grid.step(3)[4] == {"episode": 0, "steps": 2}
-    assert grid.step(0)[4] == {"episode": 1, "steps": 3}
-    assert grid.step(0)[4] == {"episode": 1, "steps": 4, "is_success": True}
+    assert grid.reset()[1] == {"episode_index": 0, "steps": 0}
+    assert grid.step(2)[4] == {"episode_index": 0, "steps": 1}
+    assert grid.step(3)[4] == {"episode_index": 0, "steps": 2}
+    assert grid.step(0)[4] == {"episode_index": 1, "steps": 3}
+    assert grid.step(0)[4] == {"episode_index": 1, "steps": 4, "is_success": True}
 
 
 def test_a_given_layout_stays(case: Case) -> None:
@@ -206,7 +224,8 @@ def test_stepping_needs_an_instance_that_goes_on(case: Case) -> None:
         ("RandGrid-v0", [1], r"shape \(1, 1\)"),
         ("RandRecall-v0", [0, 1, 0, 1], r"shape \(1, 4\)"),
         ("RandRecall-v0", [0, 1, 0, 1, 2], r"must be MultiBinary\(5\)"),
-        ("RandRecall-v0", np.full(5, 0.5), "type float64"),
+        ("RandRecall-v0", np.full(5, 0.5), r"must be MultiBinary\(5\), got \[\[0.5"),
+        ("RandRecall-v0", np.full(5, np.nan), r"must be MultiBinary\(5\), got \[\[nan"),
         ("RandColoring-v0", [3] * 10, "must be MultiDiscrete"),
         ("RandColoring-v0", [-1] * 10, "must be MultiDiscrete"),
         ("RandColoring-v0", None, "type object"),
@@ -220,11 +239,12 @@ def test_actions_outside_the_space_are_refused(env_id: str, action: Any, message
     env.step(env.action_space.sample())
 
 
-def test_booleans_are_bits() -> None:
+@pytest.mark.parametrize("dtype", [bool, np.float32, np.uint8])
+def test_bits_may_have_any_type(dtype: Any) -> None:
     env = made(("RandRecall-v0", {"num_pairs": 1, "layouts": RecallLayout(((1, 0, 0, 1, 1),), 0)}))
     env.reset()
-    env.step(np.zeros(5, bool))
-    assert env.step(np.array([True, False, False, True, True]))[1] == 1.0
+    env.step(np.zeros(5, dtype))
+    assert env.step(np.array([1, 0, 0, 1, 1], dtype))[1] == 1.0
 
 
 @pytest.mark.parametrize(

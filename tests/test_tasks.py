@@ -83,11 +83,11 @@ def test_grid_is_played_twice_with_the_treasure_in_place() -> None:
     assert game.see() == [0, 0, 0]
     assert game.play(RIGHT) == ([0, 1, 0], -0.1, False)
     assert game.play(UP) == ([0, 0, 1], 0.9, False)
-    assert game.task.info(game.state) == {"episode": 1, "steps": 2}
+    assert game.task.info(game.state) == {"episode_index": 1, "steps": 2}
     assert game.play(LEFT) == ([0, 0, 0], -0.1, False)
     assert game.play(UP) == ([1, 0, 0], -0.1, False)
     assert game.play(RIGHT) == ([1, 1, 1], 0.9, True)
-    assert game.task.info(game.state) == {"episode": 1, "steps": 5}
+    assert game.task.info(game.state) == {"episode_index": 1, "steps": 5}
     assert game.success()
     assert game.outcome() == 5.0
 
@@ -96,7 +96,7 @@ def test_grid_goes_back_to_the_start_when_the_horizon_ends() -> None:
     game = Played(GridTask(2, horizon=2), GridLayout((1, 1)))
     game.play(RIGHT)
     assert game.play(RIGHT) == ([0, 0, 0], -0.1, False)
-    assert game.task.info(game.state) == {"episode": 1, "steps": 2}
+    assert game.task.info(game.state) == {"episode_index": 1, "steps": 2}
     game.play(UP)
     assert game.play(UP) == ([1, 0, 0], -0.1, True)
     assert not game.success()

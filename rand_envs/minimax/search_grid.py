@@ -136,11 +136,6 @@ class SearchGrid:
                         found.append(tuple(self.index[image] for image in images))
         return tuple(dict.fromkeys(found))
 
-    @property
-    def is_open(self) -> bool:
-        """Whether there are no walls."""
-        return not self.walls
-
 
 def walk_between(grid: SearchGrid, inside: set[int], source: int, target: int) -> list[int]:
     """Cells after `source` on a shortest path to `target` through cells of `inside`."""
@@ -156,6 +151,21 @@ def walk_between(grid: SearchGrid, inside: set[int], source: int, target: int) -
     while before[steps[-1]] != source:
         steps.append(before[steps[-1]])
     return steps[::-1]
+
+
+def cut_to_horizon(grid: SearchGrid, walk: Walk, horizon: int, num_episodes: int) -> Path:
+    """A walk stopped by the horizon, and what it missed visited nearest first from the start."""
+    walks = [walk[: horizon + 1]]
+    everywhere = set(range(grid.num_cells))
+    missed = everywhere - {grid.index[cell] for cell in walks[0]}
+    while missed and len(walks) < num_episodes:
+        steps = [0]
+        while missed and len(steps) <= horizon:
+            ways = (walk_between(grid, everywhere, steps[-1], cell) for cell in sorted(missed))
+            steps += min(ways, key=len)
+            missed -= set(steps[: horizon + 1])
+        walks.append(tuple(grid.cells[i] for i in steps[: horizon + 1]))
+    return tuple(walks)
 
 
 def path_costs(
@@ -174,7 +184,9 @@ def path_costs(
     costs = np.full(grid.num_cells, never)
     for episode, walk in reversed(list(enumerate(path))):
         before = episode * (horizon or 0)
-        for time, cell in reversed(list(enumerate(walk[: None if horizon is None else horizon + 1]))):
+        for time, cell in reversed(
+            list(enumerate(walk[: None if horizon is None else horizon + 1]))
+        ):
             i = grid.index[cell]
             costs[i] = before + time + (num_episodes - 1 - episode) * grid.distances[i]
     if not np.isfinite(costs).all():

@@ -4,6 +4,7 @@ import json
 import os
 from dataclasses import dataclass
 from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -57,9 +58,7 @@ class SearchGameSolution:
     def treasure_distribution(self) -> Floats:
         """Probability of the treasure on each cell, shape (rows, columns), row 0 at the bottom."""
         table = np.zeros(self.grid.shape)
-        for cell, probability in zip(
-            self.grid.cells[1:], self.treasure_probabilities, strict=True
-        ):
+        for cell, probability in zip(self.grid.cells[1:], self.treasure_probabilities, strict=True):
             table[cell] = probability
         return table
 
@@ -174,25 +173,36 @@ def _cell(data: Any) -> Cell:
     return (int(row), int(column))
 
 
-def shipped_shapes() -> list[tuple[int, int]]:
-    """The open grids, started in the lower left corner, whose solutions ship with the package."""
-    folder = resources.files("rand_envs.minimax") / "solutions"
-    stems = (FilePath(f.name).stem for f in folder.iterdir() if f.name.endswith(".json"))
-    return sorted((int(rows), int(columns)) for rows, columns in (s.split("x") for s in stems))
+def shipped_solutions() -> list[tuple[int, int, int | None]]:
+    """The (rows, columns, horizon) of the open grids whose solutions ship with the package."""
+    files = (FilePath(item.name) for item in _folder().iterdir())
+    found = []
+    for stem in (file.stem for file in files if file.suffix == ".json"):
+        size, _, horizon = stem.partition("-horizon-")
+        rows, columns = size.split("x")
+        found.append((int(rows), int(columns), int(horizon) if horizon else None))
+    return sorted(found, key=lambda entry: (entry[0], entry[1], entry[2] or 0))
 
 
-def load_solution(shape: int | tuple[int, int]) -> SearchGameSolution:
-    """The shipped solution of an open grid: two episodes, infinite patience, start (0, 0).
+def load_solution(shape: int | tuple[int, int], horizon: int | None = None) -> SearchGameSolution:
+    """The shipped solution of an open grid with two episodes from the lower left corner.
+
+    Args:
+        shape: size of a square grid, or (rows, columns).
+        horizon: steps after which an episode ends; None for infinite patience.
 
     Raises:
-        ValueError: where none ships for that shape; `solve_search_game` makes one.
+        ValueError: where none ships for that game; `solve_search_game` makes one.
     """
     rows, columns = (shape, shape) if isinstance(shape, int) else shape
-    if (rows, columns) not in shipped_shapes():
+    if (rows, columns, horizon) not in shipped_solutions():
         raise ValueError(
-            f"no solution ships for {rows} x {columns}, only for {shipped_shapes()}; "
-            f"use solve_search_game"
+            f"no solution ships for {rows} x {columns} with horizon {horizon}, only for "
+            f"(rows, columns, horizon) in {shipped_solutions()}; use solve_search_game"
         )
-    folder = resources.files("rand_envs.minimax") / "solutions"
-    data = json.loads((folder / f"{rows}x{columns}.json").read_text())
-    return SearchGameSolution.from_json(data)
+    name = f"{rows}x{columns}" + ("" if horizon is None else f"-horizon-{horizon}")
+    return SearchGameSolution.from_json(json.loads((_folder() / f"{name}.json").read_text()))
+
+
+def _folder() -> Traversable:
+    return resources.files("rand_envs.minimax") / "solutions"

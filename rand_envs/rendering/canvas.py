@@ -3,6 +3,7 @@
 import math
 import os
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -13,7 +14,7 @@ from rand_envs.rendering.colors import INK, LINE, MUTED, PAPER, RIGHT, WRONG, Co
 # pygame greets on stdout when it is imported, in the middle of what a program prints.
 os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
 
-import pygame  # noqa: E402
+import pygame
 
 Frame = NDArray[np.uint8]
 Point = tuple[float, float]
@@ -23,7 +24,7 @@ HEADER = 92.0
 """Height that `Canvas.header` takes, in logical units."""
 
 _OVERSAMPLING = 3
-_SMALLEST_TEXT = 10
+_SMALLEST_TEXT = 8
 """Text below this size, in pixels of the frame, could not be read and is left out."""
 
 
@@ -44,15 +45,20 @@ class Canvas:
         self._scale = self._fit * _OVERSAMPLING
         self._left = (size[0] * _OVERSAMPLING - width * self._scale) / 2
         self._top = (size[1] * _OVERSAMPLING - height * self._scale) / 2
-        self._surface = pygame.Surface((size[0] * _OVERSAMPLING, size[1] * _OVERSAMPLING))
+        self._surface = pygame.Surface((size[0] * _OVERSAMPLING, size[1] * _OVERSAMPLING), depth=32)
         self._surface.fill(PAPER)
         # Fonts live no longer than the canvas: any pygame.quit() elsewhere would break them.
         self._fonts: dict[int, pygame.font.Font] = {}
 
     def frame(self) -> Frame:
         """The picture so far, uint8 RGB of shape (height, width, 3)."""
-        small = pygame.transform.smoothscale(self._surface, self._size)
-        return np.ascontiguousarray(pygame.surfarray.array3d(small).swapaxes(0, 1))
+        pixels = pygame.surfarray.pixels3d(self._surface).swapaxes(0, 1)
+        total = np.zeros((self._size[1], self._size[0], 3), np.uint16)
+        for row in range(_OVERSAMPLING):
+            for column in range(_OVERSAMPLING):
+                total += pixels[row::_OVERSAMPLING, column::_OVERSAMPLING]
+        # Exact means, where pygame's own scaling darkens flat colours.
+        return ((total + _OVERSAMPLING**2 // 2) // _OVERSAMPLING**2).astype(np.uint8)
 
     def rect(
         self,
@@ -93,7 +99,7 @@ class Canvas:
     def line(self, points: Sequence[Point], color: Color, thickness: float) -> None:
         """Draw a line through the points, with round joins and ends."""
         half = thickness / 2
-        for (x, y), (u, v) in zip(points, points[1:], strict=False):
+        for (x, y), (u, v) in pairwise(points):
             length = math.hypot(u - x, v - y)
             if length == 0:
                 continue

@@ -8,7 +8,6 @@ import numpy as np
 from rand_envs.coloring import ColoringTask
 from rand_envs.rendering.canvas import HEADER, MARGIN, Canvas, Point
 from rand_envs.rendering.colors import (
-    FAINT,
     INK,
     MUTED,
     PAPER,
@@ -22,13 +21,13 @@ from rand_envs.rendering.painter import Painter, plural, wrapped
 from rand_envs.task import Array
 
 WIDTH = 560.0
-RING = 180.0
+RING = 190.0
 """Radius of the ring."""
 CENTER = (WIDTH / 2, HEADER + 20 + RING + 20)
-LEGEND = CENTER[1] + RING + 50
+LEGEND = CENTER[1] + RING + 60
 """Height at which the legend is centred."""
 MAX_LEGEND = 10
-"""The most colours that the legend lists."""
+"""The most colours that the legend lists, the first ones."""
 
 
 class ColoringPainter(Painter[ColoringTask]):
@@ -70,7 +69,7 @@ class ColoringPainter(Painter[ColoringTask]):
         places = self._places()
         ends = list(zip(places, places[1:] + places[:1], strict=True))
         chord = math.dist(*ends[0])
-        radius = min(28.0, 0.36 * chord)
+        radius = max(2.5, min(28.0, 0.33 * chord))
         for start, end in ends:
             canvas.line([start, end], MUTED, min(3.0, 0.3 * radius))
         for (start, end), bad in zip(ends, self.in_conflict, strict=True):
@@ -103,7 +102,7 @@ class ColoringPainter(Painter[ColoringTask]):
     def _paint_conflict(self, canvas: Canvas, start: Point, end: Point, radius: float) -> None:
         canvas.line([start, end], WRONG, min(9.0, 0.6 * radius))
         middle = ((start[0] + end[0]) / 2, (start[1] + end[1]) / 2)
-        mark = min(13.0, 0.7 * radius)
+        mark = min(13.0, 0.66 * radius)
         canvas.circle(middle, mark, WRONG)
         canvas.cross(middle, 0.75 * mark, PAPER)
 
@@ -127,11 +126,11 @@ class ColoringPainter(Painter[ColoringTask]):
 
     def _paint_legend(self, canvas: Canvas) -> None:
         shown = min(self.task.num_colors, MAX_LEGEND)
-        width = min(120.0, (WIDTH - 2 * MARGIN) / shown)
+        width = min(110.0, (WIDTH - 2 * MARGIN) / shown)
         left = WIDTH / 2 - shown * width / 2
         for color in range(shown):
             x = left + color * width
-            used = 0 if self.colors is None else self.colors.count(color)
-            fill = vertex_color(color) if used or self.colors is None else FAINT
+            fill = vertex_color(color)
             canvas.circle((x + 14, LEGEND), 10, fill, blend(fill, INK, 0.5), 1.5)
-            canvas.text(f"{color}: {used}x", (x + 30, LEGEND), 20, INK, "left", width - 34)
+            name = f"colour {color}" if width > 90 else str(color)
+            canvas.text(name, (x + 30, LEGEND), 20, INK, "left", width - 34)

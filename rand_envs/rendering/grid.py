@@ -27,7 +27,7 @@ LEGEND_ROW = 28.0
 MAX_EPISODES = 6
 """The most episodes, the latest, whose paths are drawn."""
 
-EPISODE_COLORS = (BLUE, VERMILLION, GREEN, PURPLE, SKY, INK)
+EPISODE_COLORS = (BLUE, VERMILLION, GREEN, PURPLE, SKY, ORANGE)
 ARROWS = "→←↑↓"
 
 
@@ -86,7 +86,7 @@ class GridPainter(Painter[GridTask]):
         self.board.paint(canvas)
         for episode in self.drawn:
             self._paint_path(canvas, episode)
-        self._paint_player(canvas, self.board.center(self.cell), 0.16 * self.board.side)
+        self._paint_player(canvas, self.board.center(self.cell), 0.13 * self.board.side)
         self._paint_symbols(canvas)
         for row, episode in enumerate(self.drawn):
             self._paint_episode(canvas, episode, self._legend + (row + 1) * LEGEND_ROW)
@@ -128,7 +128,7 @@ class GridPainter(Painter[GridTask]):
 
     def _marks(self, row: int) -> list[str]:
         """One character for every cell of a row."""
-        marks = {cell: "o" for cell in self.episodes[-1].cells}
+        marks = dict.fromkeys(self.episodes[-1].cells, "o")
         marks |= {self.board.start: "S", self.board.treasure: "T", self.cell: "@"}
         marks |= dict.fromkeys(self.board.walls, "#")
         first = self.board.number(row, 0)
@@ -140,6 +140,7 @@ class GridPainter(Painter[GridTask]):
         thickness = min(4.0, 0.06 * side, 0.22 * side / self._lanes)
         points = lane([self.board.center(cell) for cell in episode.cells], offset)
         canvas.line(points, episode.color, thickness)
+        canvas.circle(points[-1], 1.6 * thickness, episode.color)
         for start, end in pairwise(points):
             if abs(end[0] - start[0]) + abs(end[1] - start[1]) > 0.5 * side:
                 _paint_arrow(canvas, start, end, 2 * thickness, episode.color)
@@ -157,13 +158,12 @@ class GridPainter(Painter[GridTask]):
         # To the right of the direction (right, -up), y being down, is (up, right).
         x += 0.44 * side * right + offset * up
         y += -0.44 * side * up + offset * right
-        half = 0.07 * side
+        half = min(0.07, 0.15 / self._lanes) * side
         ends = [(x - half * up, y - half * right), (x + half * up, y + half * right)]
         canvas.line(ends, color, min(4.0, 0.06 * side))
 
     def _paint_player(self, canvas: Canvas, center: Point, radius: float) -> None:
-        canvas.circle(center, radius, PAPER)
-        canvas.circle(center, 0.85 * radius, ORANGE, INK, 0.15 * radius)
+        canvas.circle(center, radius, INK, PAPER, 0.25 * radius)
 
     def _paint_symbols(self, canvas: Canvas) -> None:
         y = self._legend

@@ -25,6 +25,8 @@ from rand_envs.task import Array
 WIDTH = 600.0
 HEADING = 30.0
 """Height of the heading above the pairs and above the answer."""
+LARGE_CELL = 27.0
+"""Width of a pair's column that is not worth another band of pairs."""
 LABELS = 120.0
 """Width of the names beside the answer's bits."""
 
@@ -90,14 +92,19 @@ class RecallPainter(Painter[RecallTask]):
     def _lay_out(self) -> None:
         """Size the cells so that pairs and answer fit, in as many bands as look well."""
         N, d = self.task.num_pairs, self.task.value_bits
-        bands = math.ceil(N / max(20, math.ceil(math.sqrt(N * (d + 2)))))
-        self._per_band = math.ceil(N / bands)
         width = WIDTH - 2 * MARGIN
-        self._cell = min(40.0, width / self._per_band, 480 / (bands * (d + 1.8)))
+
+        def cell(bands: int) -> float:
+            return min(40.0, width / math.ceil(N / bands), 480 / (bands * (d + 1.8)))
+
+        bands = max(range(1, N + 1), key=lambda count: min(cell(count), LARGE_CELL))
+        self._per_band = math.ceil(N / bands)
+        self._cell = cell(bands)
         self._band = (d + 1.8) * self._cell
         self._bit = min(40.0, (width - LABELS) / d)
+        self._row = max(26.0, self._bit + 6)
         self._answer_top = HEADER + HEADING + bands * self._band + 16
-        self.size = (WIDTH, self._answer_top + HEADING + 2 * self._bit + 60)
+        self.size = (WIDTH, self._answer_top + HEADING + 2 * self._row + 48)
 
     def _paint_pair(self, canvas: Canvas, key: int) -> None:
         band, column = divmod(key, self._per_band)
@@ -121,24 +128,24 @@ class RecallPainter(Painter[RecallTask]):
         canvas.text("Answer", (MARGIN, top + 8), 20, MUTED, "left")
         truth = self.values[self.query] if self.asked else None
         for row, (name, bits) in enumerate([("true value", truth), ("recalled", self.recalled)]):
-            y = top + HEADING + row * (self._bit + 6)
+            y = top + HEADING + row * self._row
             canvas.text(name, (MARGIN, y + self._bit / 2), 22, INK, "left")
             for place in range(self.task.value_bits):
                 corner = (MARGIN + LABELS + place * self._bit, y)
                 bit = None if bits is None else bits[place]
                 _paint_bit(canvas, corner, 0.9 * self._bit, self._bit, bit, 0.0)
         if truth is not None and self.recalled is not None:
-            y = top + HEADING + 2 * self._bit + 24
+            y = top + HEADING + 2 * self._row + 12
             for place, (true, recalled) in enumerate(zip(truth, self.recalled, strict=True)):
                 x = MARGIN + LABELS + (place + 0.45) * self._bit
                 _paint_mark(canvas, (x, y), 0.25 * self._bit, true == recalled)
 
-    def _brackets(self, key: int) -> str:
+    def _brackets(self, key: int) -> tuple[str, str]:
         if self.asked and key == self.query:
-            return "<>"
+            return "<", ">"
         if key == self.step:
-            return "[]"
-        return "()" if key > self.step else "  "
+            return "[", "]"
+        return ("(", ")") if key > self.step else (" ", " ")
 
 
 def _paint_bit(

@@ -1,0 +1,10 @@
+"""`python -m rand_agents`, and the console script `rand-agents`."""
+
+import sys
+
+from rand_agents.cli import main
+
+__all__ = ["main"]
+
+if __name__ == "__main__":
+    sys.exit(main())
