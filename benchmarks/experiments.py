@@ -104,26 +104,27 @@ def _make(
 
 
 QUICK = {
-    # Four pairs of two bits overflow a memory of two 2 x 2 matrices.
+    # Five pairs of two bits overflow the memory of two blocks, a 2 x 2 matrix each.
     "recall": Recipe(
-        task={"num_pairs": 4, "value_bits": 2},
+        task={"num_pairs": 5, "value_bits": 2},
         policy={"key_size": 2, "value_size": 2, "model_size": 24, "seed_gain": 4.0},
-        trainer=QNormConfig(m=16, batch_size=128, learning_rate=5e-3, final_learning_rate=5e-4),
-        adversarial=ObjectiveConfig(q=30.0),
-        updates=2500,
+        trainer=QNormConfig(m=16, batch_size=128, learning_rate=1e-2, final_learning_rate=1e-3),
+        adversarial=ObjectiveConfig(q=12.0),
+        updates=3000,
     ),
-    # 360 cycles, two rounds: as in the paper a vertex learns of two others on either side.
+    # 2,520 cycles, two rounds: as in the paper a vertex learns of two others on either side.
     "coloring": Recipe(
-        task={"num_vertices": 7},
+        task={"num_vertices": 8},
         policy={},
         trainer=QNormConfig(
-            m=10, batch_size=64, learning_rate=3e-3, final_learning_rate=3e-4, weight_decay=0.1
+            m=10, batch_size=64, learning_rate=5e-3, final_learning_rate=5e-4, weight_decay=0.1
         ),
         adversarial=ObjectiveConfig(q=10.0),
-        updates=1500,
+        updates=2500,
     ),
+    # From the centre every deterministic search has a cell that costs 10 steps; the value is 7.
     "grid": Recipe(
-        task={"size": 3, "horizon": 12},
+        task={"size": 3, "horizon": 12, "start": [1, 1]},
         policy={
             "num_heads": 2,
             "key_size": 8,
@@ -146,7 +147,7 @@ QUICK = {
         # The maximum alone has no slope before anything is found: q starts low.
         adversarial=ObjectiveConfig(q=30.0, q_start=6.0, q_rise=1.0),
         seed_dim=4,
-        updates=450,
+        updates=350,
     ),
 }
 

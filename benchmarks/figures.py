@@ -82,6 +82,7 @@ def _worst_cases(summary: Json, out: Path) -> Picture:
             axis.text(-0.4, percent * value, "game value", va="bottom", fontsize=8)
         axis.set_xticks(range(len(task["models"])), list(task["models"]), rotation=20)
         axis.set_xlim(-0.5, len(task["models"]) - 0.5)
+        axis.set_ylim(0, 100 if percent == 100.0 else None)
         good = "success, %  (up is better)" if percent == 100.0 else "steps  (down is better)"
         axis.set_ylabel(good)
         axis.set_title(env_id)
@@ -140,6 +141,7 @@ def _visit_maps(jobs: list[Job], out: Path, num_seeds: int = 500) -> Picture:
         seeds = torch.from_numpy(agent.draw_seeds(np.random.default_rng(job.rng_seed), num_seeds))
         visits = game.first_visits(agent.model, task.layout_space.enumerate(), seeds)
         means = visits.clip(max=task.horizon).mean(0).reshape(task.rows, task.columns)
+        means[task.start] = 0.0
         image = axis.imshow(means, origin="lower", vmin=0, vmax=task.horizon, cmap="cividis_r")
         for (row, column), mean in np.ndenumerate(means):
             dark = mean > 0.55 * task.horizon

@@ -305,9 +305,14 @@ class Agent(ABC, Generic[C]):
             empty = torch.zeros(n, 0, self.model.config.token_dim)
             nothing = torch.zeros(n, dtype=torch.long)
             state = PolicyState(torch.zeros(n, self.seeds.dim), empty, nothing)
+        elif len(state.seen) != n:
+            raise ValueError(f"the state is of {len(state.seen)} episodes, got {n} observations")
         else:
             state = PolicyState(state.seeds.clone(), state.tokens.clone(), state.seen.clone())
         begun = np.zeros(n, np.bool_) if starts is None else np.asarray(starts, np.bool_)
+        if begun.size != n:
+            raise ValueError(f"episode_start must have shape ({n},), got {begun.shape}")
+        begun = begun.reshape(n)
         if begun.any():
             drawn = self.draw_seeds(self._rngs["acting"], int(begun.sum()))
             state.seeds[torch.from_numpy(begun)] = torch.from_numpy(drawn)
@@ -316,12 +321,17 @@ class Agent(ABC, Generic[C]):
 
     def _extend(self, state: PolicyState, new: Tensor) -> None:
         count = new.shape[1]
+        if int(state.seen.max()) + count > self.game.context:
+            raise ValueError(
+                f"an episode of {self.task.env_id} gives a policy at most {self.game.context} "
+                "tokens: pass episode_start=True where the next one begins"
+            )
         missing = int(state.seen.max()) + count - state.tokens.shape[1]
         if missing > 0:
             room = state.tokens.new_zeros(len(new), missing, new.shape[-1])
             state.tokens = torch.cat([state.tokens, room], 1)
         places = state.seen.unsqueeze(-1) + torch.arange(count)
-        state.tokens[torch.arange(len(new)).unsqueeze(-1), places] = new
+        state.tokens[torch.arange(len(new)).unsqueeze(-1), places] = new.to(state.tokens)
         state.seen += count
 
     def draw_seeds(self, rng: np.random.Generator, m: int) -> Array:
@@ -399,9 +409,24 @@ class Agent(ABC, Generic[C]):
             ValueError: If the file is corrupt, or of another algorithm or game.
         """
         contents = read_agent(path)
+        name = contents.facts.get("algorithm")
+        if name != cls.__name__:
+            raise ValueError(f"{path} must hold a {cls.__name__} agent, got a {name} one")
+        try:
+            return cls._rebuilt(path, contents, env, device, verbose)
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"{path} does not describe a whole agent: {error!r}") from error
+
+    @classmethod
+    def _rebuilt(
+        cls,
+        path: str | Path,
+        contents: Contents,
+        env: str | gym.Env[Any, Any] | Task[Any] | None,
+        device: str | torch.device,
+        verbose: int,
+    ) -> Self:
         facts = contents.facts
-        if facts["algorithm"] != cls.__name__:
-            raise ValueError(f"{path} holds a {facts['algorithm']} agent, not a {cls.__name__} one")
         task = game_for(task_of(facts["env_id"], facts["task"])).task
         if env is not None and (task_of(env).env_id, task_of(env).config) != (
             task.env_id,

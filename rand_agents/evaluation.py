@@ -259,7 +259,7 @@ def evaluate(
         bin_edges=edges.tolist(),
         majority=_votes(player, played, play, exhaustive, () if is_fixed else votes, streams),
         sampled=_sampled(player, played, seeds, num_seeds, exhaustive, streams),
-        seed_variance=float(play.output.astype(np.float64).var(1).mean()),
+        seed_variance=_seed_variance(play),
         correlation=_seed_correlation(play.outcome),
         constant_seed_variance=_constant_seed_variance(player, played[:64], seeds[0]),
         rng_seed=rng_seed,
@@ -346,5 +346,10 @@ def _sampled(
 
 
 def _constant_seed_variance(player: Player, layouts: Array, seed: Array) -> float:
-    output = player.play(layouts, np.stack([seed] * 3)).output.astype(np.float64)
+    return _seed_variance(player.play(layouts, np.stack([seed] * 3)))
+
+
+def _seed_variance(play: Play) -> float:
+    # Relative to the first seed, so that equal outputs give 0 and not a rounding error.
+    output = play.output.astype(np.float64) - play.output[:, :1]
     return float(output.var(1).mean())

@@ -75,7 +75,11 @@ def read_agent(path: str | Path) -> Contents:
         raise ValueError(f"{source} is corrupt or not an agent file: {error}") from None
     if "rand_agents" not in metadata:
         raise ValueError(f"{source} is a safetensors file, but not one that an agent saved")
-    facts = json.loads(metadata["rand_agents"])
-    if facts.pop("schema") != SCHEMA:
-        raise ValueError(f"{source} is of another schema than {SCHEMA}, the one read here")
+    try:
+        facts = dict(json.loads(metadata["rand_agents"]))
+    except (ValueError, TypeError):
+        raise ValueError(f"{source} is corrupt: its header is not JSON") from None
+    schema = facts.pop("schema", None)
+    if schema != SCHEMA:
+        raise ValueError(f"{source} must be of schema {SCHEMA} to be read here, got {schema}")
     return Contents(tensors, facts)

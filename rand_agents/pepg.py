@@ -16,6 +16,7 @@ from torch.nn.utils import parameters_to_vector
 
 from rand_agents.algorithm import Agent, cosine
 from rand_agents.objectives import ObjectiveConfig
+from rand_envs.task import Array
 
 Vector = NDArray[np.float32]
 
@@ -60,6 +61,13 @@ class SearchConfig:
         for name in ("learning_rate", "std", "min_std"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")
+        for name in ("max_std_change", "beta1", "beta2", "momentum"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(
+                    f"{name} must be at least 0 and below 1, got {getattr(self, name)}"
+                )
+        if not self.std_learning_rate >= 0:
+            raise ValueError(f"std_learning_rate must be at least 0, got {self.std_learning_rate}")
         if self.optimizer not in ("adam", "clipup"):
             raise ValueError(f'the optimizer must be "adam" or "clipup", got {self.optimizer!r}')
 
@@ -82,7 +90,7 @@ class Search:
     """Symmetric PEPG on a flat parameter vector, with ask and tell.
 
     With noise eps ~ N(0, std^2) for D = population / 2 directions and shaped fitness u, the
-    gradients of expected fitness are (ANCHORS: pgpelib, EvoJAX; Sehnke et al., 2010)
+    gradients of expected fitness are, as in pgpelib and EvoJAX after Sehnke et al. (2010),
 
     - centre: mean over D of (u+ - u-) / 2 * eps
     - std: mean over D of ((u+ + u-) / 2 - mean u) * (eps^2 - std^2) / std
@@ -109,10 +117,11 @@ class Search:
     def gradients(self, noise: Vector, utility: NDArray[np.float64]) -> tuple[Vector, Vector]:
         """Gradients of expected utility in centre and std, each of shape (dimension,)."""
         plus, minus = utility.astype(np.float32).reshape(2, -1)
-        center: Vector = (plus - minus) / 2 @ noise / len(noise)
+        center = (plus - minus) / 2 @ noise
         baseline = (plus + minus).mean() / 2
-        std: Vector = ((plus + minus) / 2 - baseline) @ ((noise**2 - self.std**2) / self.std)
-        return center, (std / len(noise)).astype(np.float32)
+        std = ((plus + minus) / 2 - baseline) @ ((noise**2 - self.std**2) / self.std)
+        count = len(noise)
+        return (center / count).astype(np.float32), (std / count).astype(np.float32)
 
     def tell(
         self, noise: Vector, fitness: NDArray[np.float64], learning_rate: float
@@ -129,7 +138,7 @@ class Search:
         self.center = self.center + self._center_step(center, learning_rate)
         change = self.config.max_std_change * self.std
         step = np.clip(self.config.std_learning_rate * std, -change, change)
-        self.std = np.maximum(self.std + step, np.float32(self.config.min_std))
+        self.std = np.maximum(self.std + step, self.config.min_std).astype(np.float32)
         return {"train/ties": ties, "train/gradient_norm": float(np.linalg.norm(center))}
 
     def _center_step(self, gradient: Vector, learning_rate: float) -> Vector:
@@ -137,8 +146,8 @@ class Search:
         self.steps += 1
         if c.optimizer == "clipup":
             norm = float(np.linalg.norm(gradient))
-            step = gradient * (learning_rate / norm) if norm > 0 else np.zeros_like(gradient)
-            self.velocity = c.momentum * self.velocity + step
+            pushed = c.momentum * self.velocity
+            self.velocity = pushed + gradient * (learning_rate / norm) if norm > 0 else pushed
             speed = float(np.linalg.norm(self.velocity))
             if speed > 2 * learning_rate:
                 self.velocity = self.velocity * (2 * learning_rate / speed)
@@ -179,7 +188,7 @@ class PEPGConfig:
         if self.batch_size is not None and self.batch_size < 1:
             raise ValueError(f"batch_size must be at least 1, got {self.batch_size}")
         if self.candidates_at_once < 1:
-            raise ValueError("candidates_at_once must be at least 1")
+            raise ValueError(f"candidates_at_once must be at least 1, got {self.candidates_at_once}")
 
 
 class PEPG(Agent[PEPGConfig]):
@@ -195,15 +204,20 @@ class PEPG(Agent[PEPGConfig]):
         center = parameters_to_vector(self.model.parameters()).detach().cpu().numpy()
         self.search = Search(center, self.config.search)
         self._m = 1 if self.seeds.is_fixed else self.config.m
-        self._all_layouts = (
-            self.task.layout_space.enumerate() if self.config.batch_size is None else None
-        )
+        self._all_layouts: Array | None = None
+        if self.config.batch_size is None:
+            try:
+                self._all_layouts = self.task.layout_space.enumerate()
+            except ValueError as error:
+                raise ValueError(f"PEPG needs a batch_size here: {error}") from None
 
     def _update(self, progress: float) -> dict[str, float]:
         search = self.search
         noise = search.noise(self._rngs["noise"])
         costs = self.costs(search.candidates(noise))
         objective = self.config.objective.at(progress)(costs).double().cpu().numpy()
+        if np.isnan(objective).all():
+            raise FloatingPointError("every candidate's objective became NaN; try a smaller std")
         logs = search.tell(noise, -objective, self._learning_rate(progress))
         self._load_center()
         return logs | {
@@ -262,6 +276,8 @@ class PEPG(Agent[PEPGConfig]):
 
     def _load_trainer_tensors(self, tensors: dict[str, Tensor]) -> None:
         s = self.search
+        if any(tensors[name].shape != s.center.shape for name in ("center", "std")):
+            raise ValueError("the file's search state does not fit the policy it describes")
         s.center, s.std = tensors["center"].numpy(), tensors["std"].numpy()
         s.velocity, s.square = tensors["velocity"].numpy(), tensors["square"].numpy()
         s.steps = int(tensors["steps"])

@@ -48,8 +48,9 @@ class QNormConfig:
             raise ValueError(f"the number of seeds m must be at least 1, got {self.m}")
         if self.batch_size < 1:
             raise ValueError(f"batch_size must be at least 1, got {self.batch_size}")
-        if not self.learning_rate > 0 or not self.max_grad_norm > 0:
-            raise ValueError("learning_rate and max_grad_norm must be above 0")
+        for name in ("learning_rate", "max_grad_norm"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")
         if not 0.0 <= self.warmup < 1.0:
             raise ValueError(f"warmup must be at least 0 and below 1, got {self.warmup}")
 

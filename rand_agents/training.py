@@ -50,7 +50,7 @@ def train(options: TrainOptions, argv: Sequence[str], console: Console) -> int:
     if not is_new and agent.num_timesteps >= agent.total_timesteps:
         console.print(f"{out} is already trained: all {options.updates} updates are done.")
         return 0
-    with _progress(console) as progress, _stop_signals() as asked_to_stop:
+    with _progress() as progress, _stop_signals() as asked_to_stop:
         watch = _Supervisor(progress, out, options.checkpoint_every, asked_to_stop)
         if is_new:
             agent.learn(options.updates, watch)
@@ -134,7 +134,7 @@ def _flat(facts: Json, prefix: str = "") -> Json:
     return flat
 
 
-def _progress(console: Console) -> Progress:
+def _progress() -> Progress:
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -143,7 +143,7 @@ def _progress(console: Console) -> Progress:
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
-        console=console,
+        console=Console(stderr=True),
     )
 
 
@@ -200,4 +200,7 @@ class _Supervisor(BaseCallback):
         self._progress.update(self._bar, completed=done, objective=f"{objective:.4g}")
         if done % self._checkpoint_every == 0:
             self.model.save(self._out)
+            if not self._progress.console.is_terminal:
+                # A bar cannot be redrawn in a log file.
+                self._progress.console.print(f"{done} updates, objective {objective:.4g}")
         return not self._asked_to_stop

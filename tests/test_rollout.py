@@ -107,7 +107,7 @@ def test_coloring_is_what_the_environment_says(seed_placement: Any) -> None:
     policy = TransformerConfig(
         6, 3, 6, seed_placement=seed_placement, mask="neighbours", embedding="linear"
     )
-    agent = shaken(QNorm(policy, task), 0, 0.5)
+    agent = shaken(QNorm(policy, task), 1, 0.3)
     layouts, seeds = task.layout_space.enumerate(), draws(6, 4)
     play = agent.game.play(agent.model, layouts, torch.from_numpy(seeds).double())
     outcome, colors = by_predict(agent, layouts, seeds)
@@ -167,18 +167,22 @@ def some_layouts(task: GridTask) -> Array:
 def test_grid_roll_outs_are_what_the_environment_says(name: str, attention: Any) -> None:
     task = GridTask(**GRIDS[name])
     layouts, seeds = some_layouts(task), 4 * draws(3, 4) - 2
+    if name == "never found":
+        layouts = layouts[layouts["treasure"].sum(-1) > 1]
     if name == "many walls":
         patterns = np.unique(layouts["walls"], axis=0)
         assert 3 < len(patterns) < len(layouts)
     found = []
-    for rng_seed in range(3):
+    for rng_seed in range(6):
         policy = grid_policy(task, attention=attention)
-        agent = shaken(PEPG(policy, task, PEPG_TINY, rng_seed=rng_seed), rng_seed, 0.7)
+        agent = shaken(PEPG(policy, task, PEPG_TINY, rng_seed=rng_seed), rng_seed, 0.5)
+        # Without a strong sense of time, random policies run into a border and stay there.
+        agent.model.weights["positions"] *= 4
         play = agent.game.play(agent.model, layouts, torch.from_numpy(seeds).double())
         outcome, _ = by_predict(agent, layouts, seeds)
         np.testing.assert_array_equal(play.outcome, outcome)
         found.append((outcome < task.max_steps).mean())
-    assert (np.mean(found) > 0) == (name != "never found")
+    assert np.mean(found) == 0 if name == "never found" else 0.1 < np.mean(found) < 1
 
 
 def test_a_grid_policy_that_knows_the_way_takes_it() -> None:
@@ -237,11 +241,12 @@ def assert_frequency(frequency: Array, probability: Array, draws: int) -> None:
 
 
 def test_sampled_grid_steps_have_the_right_distribution() -> None:
-    task = GridTask(2, horizon=2, num_episodes=2)
-    agent = shaken(PEPG(grid_policy(task), task, PEPG_TINY), 3, 0.2)
+    task = GridTask(2, horizon=3, num_episodes=2)
+    agent = shaken(PEPG(grid_policy(task), task, PEPG_TINY), 3, 0.1)
+    agent.model.weights["read_out"] *= 0.4
     seed = draws(3, 1)
     layouts = task.layout_space.enumerate()
-    sequences = np.array(list(itertools.product(range(4), repeat=4)))
+    sequences = np.array(list(itertools.product(range(4), repeat=6)))
     m = 4000
     play = agent.game.play(
         agent.model,
@@ -250,10 +255,10 @@ def test_sampled_grid_steps_have_the_right_distribution() -> None:
         np.random.default_rng(0),
     )
     for i, layout in enumerate(layouts):
-        probability, steps = exact_steps(agent, np.repeat(layout[None], 256), sequences, seed)
+        probability, steps = exact_steps(agent, np.repeat(layout[None], 4096), sequences, seed)
         assert probability.sum() == pytest.approx(1.0)
-        expected = np.bincount(steps, probability, minlength=5)
-        observed = np.bincount(play.outcome[i].astype(int), minlength=5) / m
+        expected = np.bincount(steps, probability, minlength=7)
+        observed = np.bincount(play.outcome[i].astype(int), minlength=7) / m
         assert (expected > 0.01).sum() >= 2
         assert_frequency(observed, expected, m)
 

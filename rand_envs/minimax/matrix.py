@@ -1,6 +1,5 @@
 """Zero-sum games given as a matrix: the row player pays, and mixes to pay least."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -93,7 +92,8 @@ def _solve(matrix: Floats) -> tuple[Floats, Floats]:
     return distribution(result.x[:rows]), distribution(-result.ineqlin.marginals)
 
 
-def distribution(weights: ArrayLike | Sequence[float]) -> Floats:
+def distribution(weights: ArrayLike) -> Floats:
     """Clip tiny negatives left by a solver and normalise to sum 1."""
     clipped = np.maximum(np.asarray(weights, dtype=np.float64), 0.0)
-    return clipped / clipped.sum()
+    normalised: Floats = clipped / clipped.sum()
+    return normalised

@@ -161,8 +161,9 @@ def cut_to_horizon(grid: SearchGrid, walk: Walk, horizon: int, num_episodes: int
     while missed and len(walks) < num_episodes:
         steps = [0]
         while missed and len(steps) <= horizon:
-            ways = (walk_between(grid, everywhere, steps[-1], cell) for cell in sorted(missed))
-            steps += min(ways, key=len)
+            ways = [walk_between(grid, everywhere, steps[-1], cell) for cell in sorted(missed)]
+            nearest: list[int] = min(ways, key=len)
+            steps += nearest
             missed -= set(steps[: horizon + 1])
         walks.append(tuple(grid.cells[i] for i in steps[: horizon + 1]))
     return tuple(walks)
@@ -184,9 +185,8 @@ def path_costs(
     costs = np.full(grid.num_cells, never)
     for episode, walk in reversed(list(enumerate(path))):
         before = episode * (horizon or 0)
-        for time, cell in reversed(
-            list(enumerate(walk[: None if horizon is None else horizon + 1]))
-        ):
+        seen = walk if horizon is None else walk[: horizon + 1]
+        for time, cell in reversed(list(enumerate(seen))):
             i = grid.index[cell]
             costs[i] = before + time + (num_episodes - 1 - episode) * grid.distances[i]
     if not np.isfinite(costs).all():

@@ -31,6 +31,8 @@ class SearchGameSolution:
             infinite patience a path is one walk. Once found, walk straight to the treasure.
         probabilities: of the paths, shape (paths,).
         treasure_probabilities: of the cells `grid.cells[1:]`, shape (cells - 1,).
+        relaxed: whether `lower` is the `slot_bound` of the treasure distribution; otherwise it
+            is the cost of an exact best response to it.
         interrupted: stopped before the bracket closed.
     """
 
@@ -42,6 +44,7 @@ class SearchGameSolution:
     paths: tuple[Path, ...]
     probabilities: Floats
     treasure_probabilities: Floats
+    relaxed: bool = False
     interrupted: bool = False
 
     @property
@@ -89,6 +92,7 @@ class SearchGameSolution:
             "num_episodes": self.num_episodes,
             "lower": self.lower,
             "upper": self.upper,
+            "relaxed": self.relaxed,
             "interrupted": self.interrupted,
             "treasure_distribution": self.treasure_distribution.tolist(),
             "probabilities": self.probabilities.tolist(),
@@ -100,7 +104,8 @@ class SearchGameSolution:
         """Read what `to_json` wrote. Only the form is checked: `verify_search_solution` proves.
 
         The schema: `shape` [rows, columns]; `walls` a list of cells; `start` a cell; `horizon`
-        an integer or null; `num_episodes`; `lower` and `upper` in steps; `interrupted`;
+        an integer or null; `num_episodes`; `lower` and `upper` in steps; `relaxed` and
+        `interrupted` booleans;
         `treasure_distribution` rows of probabilities, the bottom row first; `probabilities`
         one for each of `paths`; a path is a list of walks, one an episode, a walk a list of
         cells from the start on. A cell is [row, column], row 0 at the bottom.
@@ -142,6 +147,7 @@ class SearchGameSolution:
             ),
             probabilities=np.asarray(data["probabilities"], dtype=np.float64),
             treasure_probabilities=on_cells,
+            relaxed=bool(data["relaxed"]),
             interrupted=bool(data["interrupted"]),
         )
 

@@ -156,7 +156,7 @@ def _solve_patient(
         weights = np.append(0.0, adversary)
         search, paths = walker.respond(weights, rng, PATHS_PER_RESPONSE)
         straight = float((num_episodes - 1) * weights @ grid.distances)
-        return _measured(grid, search + straight, paths, None, num_episodes)
+        return measured_paths(grid, search + straight, paths, None, num_episodes)
 
     return solve_by_columns(
         respond, grid.num_cells - 1, tolerance=tolerance, on_progress=on_progress
@@ -178,7 +178,7 @@ def _solve_capped(
     def respond(adversary: Floats) -> Response[Path]:
         weights = np.append(0.0, adversary)
         lower, path = best_capped_path(grid, walker.sets, weights, horizon, num_episodes)
-        return _measured(grid, lower, [path], horizon, num_episodes)
+        return measured_paths(grid, lower, [path], horizon, num_episodes)
 
     return solve_by_columns(
         respond,
@@ -186,13 +186,14 @@ def _solve_capped(
         tolerance=tolerance,
         on_progress=on_progress,
         start=patient.adversary,
-        initial=_measured(grid, -np.inf, paths, horizon, num_episodes),
+        initial=measured_paths(grid, -np.inf, paths, horizon, num_episodes),
     )
 
 
-def _measured(
+def measured_paths(
     grid: SearchGrid, lower: float, paths: list[Path], horizon: int | None, num_episodes: int
 ) -> Response[Path]:
+    """Paths and their mirror images with their costs, as an answer with a lower bound."""
     images = mirrored(grid, paths)
     costs = np.stack([path_costs(grid, path, num_episodes, horizon) for path in images])
     return Response(lower, images, costs)

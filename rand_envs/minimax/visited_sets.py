@@ -73,17 +73,18 @@ _BIT_INDEX[[(_DE_BRUIJN << i & 0xFFFFFFFF) >> 27 for i in range(32)]] = np.arang
 @compiled
 def lowest(bits: int) -> int:
     """Index of the lowest set bit, by a de Bruijn product (no loop: this is the hot spot)."""
-    return _BIT_INDEX[((bits & -bits) * _DE_BRUIJN & 0xFFFFFFFF) >> 27]
+    index: int = _BIT_INDEX[((bits & -bits) * _DE_BRUIJN & 0xFFFFFFFF) >> 27]
+    return index
 
 
 @compiled
-def _frontier(around: Ints, mask: int) -> int:
+def _frontier(around: Ints, mask: np.int32) -> int:
     """Bit mask of the cells next to a set and not in it."""
     near = 0
     for cell in range(around.size):
         if (mask >> cell) & 1:
             near |= around[cell]
-    return near & ~mask
+    return near & ~int(mask)
 
 
 @compiled
@@ -117,7 +118,7 @@ def _list_sets(
 
 
 @compiled
-def missing(mask: int, weights: Floats) -> float:
+def missing(mask: np.int32, weights: Floats) -> float:
     """Weight of the cells outside a set."""
     total = 0.0
     for cell in range(weights.size):
@@ -204,7 +205,7 @@ class PatientWalker:
         sets, walk, number = self.sets, [0], 0
         while sets.offsets[number] < sets.offsets[number + 1]:
             span = slice(int(sets.offsets[number]), int(sets.offsets[number + 1]))
-            mask = int(sets.masks[number])
+            mask = sets.masks[number]
             inside = {i for i in range(self.grid.num_cells) if mask >> i & 1}
             ways = [walk_between(self.grid, inside, walk[-1], int(c)) for c in sets.added[span]]
             left = missing(mask, weights)

@@ -1,0 +1,190 @@
+"""The worst layout for a given player: by going through all of them, or by search.
+
+Which layouts look bad depends on the seeds that score them: score what is found again, on
+fresh seeds.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rand_envs.player import Player
+from rand_envs.recall import RecallSpace
+from rand_envs.task import Array
+
+Kind = Literal["exact", "bound"]
+
+Scores = NDArray[np.float64]
+
+MAX_EXHAUSTIVE = 4096
+"""Layout spaces up to this size are gone through; larger ones are sampled and searched."""
+
+
+@dataclass(frozen=True)
+class Suspects:
+    """Layouts that looked worst, the worst first.
+
+    Attributes:
+        layouts: Shape (k,).
+        kind: "exact" if every layout was tried, "bound" if there may be worse ones.
+    """
+
+    layouts: Array
+    kind: Kind
+
+
+@runtime_checkable
+class PlayerWithCosts(Player, Protocol):
+    """A player that also tells how near it was to failing."""
+
+    def costs(self, layouts: Array, seeds: Array) -> NDArray[Any]:
+        """What the player was trained to make small, shape (n, m)."""
+        ...
+
+
+def badness(player: Player, layouts: Array, seeds: Array) -> Scores:
+    """Mean over seeds of the outcome of each layout, (n,), signed so that larger is worse."""
+    mean: Scores = player.play(layouts, seeds).outcome.mean(-1)
+    return -mean if player.task.higher_is_better else mean
+
+
+def worst_of(scores: Scores, count: int) -> NDArray[np.int64]:
+    """Indices of the `count` largest scores, largest first, ties in order of index."""
+    return np.argsort(-scores, kind="stable")[:count]
+
+
+def is_enumerable(player: Player) -> bool:
+    """Whether the player's layouts are few enough to be gone through."""
+    size = player.task.layout_space.size
+    return size is not None and size <= MAX_EXHAUSTIVE
+
+
+def find_worst(
+    player: Player,
+    rng: np.random.Generator,
+    *,
+    seeds: Array,
+    start: int = 256,
+    rounds: int = 20,
+    beam: int = 32,
+    children: int = 8,
+) -> Suspects:
+    """The worst layouts of all, where there are at most 4,096; else of a search.
+
+    Args:
+        player: Whom to hurt.
+        rng: Draws the search's first layouts and its changes.
+        seeds: Seeds that score the layouts.
+        start: How many random layouts the search starts from.
+        rounds: See `search_worst`.
+        beam: How many layouts are returned at most.
+        children: See `search_worst`.
+    """
+    space = player.task.layout_space
+    if is_enumerable(player):
+        layouts = space.enumerate()
+        worst = worst_of(badness(player, layouts, seeds), beam)
+        return Suspects(layouts[worst], "exact")
+    layouts = space.sample(rng, start)
+    scores = badness(player, layouts, seeds)
+    return search_worst(
+        player, layouts, scores, rng, seeds=seeds, rounds=rounds, beam=beam, children=children
+    )
+
+
+def search_worst(
+    player: Player,
+    layouts: Array,
+    scores: Scores,
+    rng: np.random.Generator,
+    *,
+    seeds: Array,
+    rounds: int = 20,
+    beam: int = 32,
+    children: int = 8,
+) -> Suspects:
+    """Climb from the worst of the given layouts by mutation; in recall, ascend by bits first.
+
+    Each round mutates the `beam` worst layouts `children` times and keeps the worst of parents
+    and children, all scored on the same seeds.
+
+    Args:
+        player: Whom to hurt.
+        layouts: Where to start, shape (n,).
+        scores: Their `badness`, shape (n,).
+        rng: Draws the mutations.
+        seeds: Seeds that score the search; report its result on fresh ones.
+        rounds: How often to mutate.
+        beam: Layouts kept a round.
+        children: Mutations of each a round.
+
+    Returns:
+        The final beam, a lower bound on how bad the worst layout is.
+    """
+    if isinstance(player.task.layout_space, RecallSpace) and rounds:
+        risen, risen_scores = ascend_bits(player, layouts[worst_of(scores, 2)], rng, seeds)
+        layouts, scores = np.concatenate([layouts, risen]), np.concatenate([scores, risen_scores])
+    order = worst_of(scores, beam)
+    kept, kept_scores = layouts[order], scores[order]
+    for _ in range(rounds):
+        mutated = player.task.layout_space.mutate(rng, np.repeat(kept, children))
+        pool = np.concatenate([kept, mutated])
+        pool_scores = np.concatenate([kept_scores, badness(player, mutated, seeds)])
+        _, distinct = np.unique(pool, return_index=True)
+        order = np.sort(distinct)[worst_of(pool_scores[np.sort(distinct)], beam)]
+        kept, kept_scores = pool[order], pool_scores[order]
+    return Suspects(kept, "bound")
+
+
+def ascend_bits(
+    player: Player,
+    starts: Array,
+    rng: np.random.Generator,
+    seeds: Array,
+    max_sweeps: int = 4,
+) -> tuple[Array, Scores]:
+    """Coordinate ascent in recall: from each start and for every query, flip bit by bit.
+
+    A flip is kept where more seeds fail, or as many with a larger mean cost, if the player
+    tells its costs: failures are few steps, between which costs show the way.
+
+    Args:
+        player: Whom to hurt, in RandRecall-v0.
+        starts: Layouts whose values to start from, shape (k,).
+        rng: Draws the order of the bits in each sweep.
+        seeds: Seeds that score, m of them.
+        max_sweeps: Sweeps over all bits at most; it ends at a sweep that changes nothing.
+
+    Returns:
+        One layout for each start and query, shape (k * N,), and their badness.
+    """
+    space = player.task.layout_space
+    if not isinstance(space, RecallSpace):
+        raise ValueError(f"bits are flipped in RandRecall-v0, got {player.task.env_id}")
+    layouts = np.repeat(starts, space.num_pairs)
+    layouts["query"] = np.tile(np.arange(space.num_pairs), len(starts))
+    scores = _badness_and_costs(player, layouts, seeds)
+    bits = np.argwhere(np.ones((space.num_pairs, space.value_bits)))
+    for _ in range(max_sweeps):
+        changed = False
+        for pair, bit in rng.permutation(bits):
+            flipped = layouts.copy()
+            flipped["values"][:, pair, bit] ^= 1
+            tried = _badness_and_costs(player, flipped, seeds)
+            fails_more = tried[0] > scores[0]
+            costs_more = (tried[0] == scores[0]) & (tried[1] > scores[1])
+            better = fails_more | costs_more
+            layouts[better], scores[:, better] = flipped[better], tried[:, better]
+            changed = changed or bool(better.any())
+        if not changed:
+            break
+    return layouts, scores[0]
+
+
+def _badness_and_costs(player: Player, layouts: Array, seeds: Array) -> Scores:
+    bad = badness(player, layouts, seeds)
+    if isinstance(player, PlayerWithCosts):
+        return np.stack([bad, player.costs(layouts, seeds).mean(-1)])
+    return np.stack([bad, np.zeros_like(bad)])
