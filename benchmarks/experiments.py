@@ -26,9 +26,9 @@ class EvaluationSize:
     """How much `evaluate` plays."""
 
     layouts: int = 2000
-    num_seeds: int = 200
+    num_seeds: int = 100
     num_fresh_seeds: int = 2000
-    votes: tuple[int, ...] = (5, 31)
+    votes: tuple[int, ...] = (31,)
     search_rounds: int = 10
 
 
@@ -120,7 +120,7 @@ QUICK = {
             m=10, batch_size=64, learning_rate=5e-3, final_learning_rate=5e-4, weight_decay=0.1
         ),
         adversarial=ObjectiveConfig(q=10.0),
-        updates=2500,
+        updates=2000,
     ),
     # From the centre every deterministic search has a cell that costs 10 steps; the value is 7.
     "grid": Recipe(
@@ -147,7 +147,7 @@ QUICK = {
         # The maximum alone has no slope before anything is found: q starts low.
         adversarial=ObjectiveConfig(q=30.0, q_start=6.0, q_rise=1.0),
         seed_dim=4,
-        updates=350,
+        updates=320,
     ),
 }
 

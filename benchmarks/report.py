@@ -32,7 +32,7 @@ ones draw a new random seed for every instance and are trained over many.</p>
 <ul>
 <li><b>average</b>: mean over layouts of the mean over seeds; <b>95th pct</b>: the value that 95 %
 of the layouts are at least as good as; <b>worst case</b>: the worst layout found, scored on fresh
-seeds. &ldquo;or worse&rdquo;: the layouts are too many to try all, so a search found it.</li>
+seeds; with *, the layouts are too many to try all, so a search found it.</li>
 <li><b>gap</b>: distance of the worst case from the best that any randomised strategy can reach,
 where that value is known.</li>
 <li><b>majority</b>: success when the answers of several seeds are put to a vote (in colouring the

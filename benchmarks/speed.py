@@ -1,6 +1,6 @@
 """Measure speed, each figure as a ratio to a reference of the same run.
 
-    python benchmarks/speed.py [--section environments]
+    python benchmarks/speed.py [--section environments|coloring]
 
 A section is a function that measures and returns a table.
 """
@@ -15,11 +15,13 @@ from typing import Any
 
 import gymnasium as gym
 import numpy as np
+import torch
 from gymnasium.vector import SyncVectorEnv, VectorEnv
 from rich.console import Console
 from rich.table import Table
 
-import rand_envs  # noqa: F401  registers the environments
+from rand_agents import QNorm
+from rand_envs import ColoringTask
 
 NUM_ENVS = 1024
 OURS = ("RandGrid-v0", "RandRecall-v0", "RandColoring-v0")
@@ -79,7 +81,29 @@ def environments() -> Table:
     return table
 
 
-SECTIONS: dict[str, Callable[[], Table]] = {"environments": environments}
+def coloring(num_seeds: int = 100, direct_cycles: int = 1000, direct_seeds: int = 10) -> Table:
+    """All 181,440 cycles by windows, against playing cycles one by one."""
+    agent = QNorm("SeedTransformer", ColoringTask(10))
+    cycles = agent.task.layout_space.enumerate()
+    some = np.random.default_rng(0).choice(cycles, direct_cycles, replace=False)
+    seeds = agent.draw_seeds(np.random.default_rng(1), num_seeds)
+    agent.play_all(seeds[:1])  # lists the cycles and their windows, once for all
+    by_windows = timing(lambda _: agent.play_all(seeds), 1, 3, len(cycles) * num_seeds)
+    units = direct_cycles * direct_seeds
+    direct = timing(lambda _: agent.play(some, seeds[:direct_seeds]), 1, 3, units)
+    whole = len(cycles) * num_seeds
+    table = Table("evaluation", "cycles x seeds per second (range)", "all of them", "ratio")
+    table.title = (
+        f"{len(cycles):,} cycles x {num_seeds} seeds, default policy, {torch.get_num_threads()} "
+        f"threads; direct timed on {direct_cycles:,} cycles x {direct_seeds} seeds"
+    )
+    for name, rate in (("windows", by_windows), ("direct", direct)):
+        ratio = f"{rate.median / direct.median:.1f} x"
+        table.add_row(name, str(rate), f"{whole / rate.median:.1f} s", ratio)
+    return table
+
+
+SECTIONS: dict[str, Callable[[], Table]] = {"environments": environments, "coloring": coloring}
 
 
 def main() -> None:

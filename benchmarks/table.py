@@ -55,7 +55,7 @@ def row(name: str, model: Json, task: Json) -> list[str]:
         name,
         estimate(model["average"], unit),
         estimate(model["p95"], unit),
-        worst if model["worst"]["kind"] == "exact" else f"{worst} or worse",
+        worst if model["worst"]["kind"] == "exact" else f"{worst} *",
         shown(gap(model, task), unit),
         estimate(majority["average"], "success") if majority else "-",
         estimate(model["sampled"]["p95"], unit),
@@ -85,5 +85,8 @@ def results_table(summary: Json) -> list[Table]:
             table.add_column(column, justify="left" if column == "model" else "right")
         for name, model in task["models"].items():
             table.add_row(*row(name, model, task))
+        if any(model["worst"]["kind"] == "bound" for model in task["models"].values()):
+            table.caption = "* the worst layout that a search found: there may be worse ones"
+            table.caption_justify = "left"
         tables.append(table)
     return tables

@@ -1,6 +1,7 @@
 """The worst layout for a given player. It needs no policy, so it lives with the games."""
 
 from rand_envs.worst import (
+    MAX_EXHAUSTIVE,
     Kind,
     Suspects,
     badness,
@@ -11,6 +12,7 @@ from rand_envs.worst import (
 )
 
 __all__ = [
+    "MAX_EXHAUSTIVE",
     "Kind",
     "Suspects",
     "badness",

@@ -3,7 +3,7 @@
 import dataclasses
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Self, TypeVar, cast
@@ -345,17 +345,42 @@ class Agent(ABC, Generic[C]):
         """Play every layout, (n,), under every seed, (m, seed_dim), by argmax."""
         return self._play(layouts, seeds, None)
 
+    @property
+    def can_play_all(self) -> bool:
+        """Whether `play_all` works: the layouts are few, and quicker to play all together."""
+        return self.game.can_play_all(self.model)
+
+    def play_all(self, seeds: Array) -> Play:
+        """Play every layout there is under every seed, (m, seed_dim), by argmax."""
+        return self.game.play_all(self.model, self._as_tensor(seeds))
+
+    def losses(self, layouts: Array, seeds: Array) -> Array:
+        """The cost that training makes small, of every layout, (n,), under every seed: (n, m)."""
+        drawn = self._as_tensor(seeds)
+        with torch.no_grad():
+            parts = [
+                self.game.costs(self.model, some, drawn).cpu().numpy()
+                for some in self._chunks(layouts, len(seeds))
+            ]
+        return np.concatenate(parts)
+
+    def _as_tensor(self, seeds: Array) -> Tensor:
+        return torch.from_numpy(np.array(seeds, np.float32)).to(self.device)
+
+    def _chunks(self, layouts: Array, num_seeds: int) -> Iterator[Array]:
+        count = max(1, PLAY_ROWS // (num_seeds * self.game.context))
+        return (layouts[i : i + count] for i in range(0, len(layouts), count))
+
     def play_sampled(self, layouts: Array, seeds: Array, rng: np.random.Generator) -> Play:
         """Play as `play` does, but draw every action from the softmax or Bernoulli output."""
         return self._play(layouts, seeds, rng)
 
     def _play(self, layouts: Array, seeds: Array, sample_rng: np.random.Generator | None) -> Play:
-        drawn = torch.from_numpy(np.array(seeds, np.float32)).to(self.device)
-        count = max(1, PLAY_ROWS // (len(seeds) * self.game.context))
+        drawn = self._as_tensor(seeds)
         with torch.no_grad():
             parts = [
-                self.game.play(self.model, layouts[i : i + count], drawn, sample_rng)
-                for i in range(0, len(layouts), count)
+                self.game.play(self.model, some, drawn, sample_rng)
+                for some in self._chunks(layouts, len(seeds))
             ]
         answers = [part.answer for part in parts if part.answer is not None]
         return Play(

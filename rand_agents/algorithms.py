@@ -27,7 +27,4 @@ def load_agent(path: str | Path, device: str | torch.device = "cpu") -> Agent[An
     name = read_agent(path).facts.get("algorithm")
     if name not in ALGORITHMS:
         raise ValueError(f"{path} must hold a {' or '.join(ALGORITHMS)} agent, got {name!r}")
-    try:
-        return ALGORITHMS[name].load(path, device=device)
-    except (KeyError, TypeError) as error:
-        raise ValueError(f"{path} is an agent file with facts missing or wrong: {error}") from error
+    return ALGORITHMS[name].load(path, device=device)

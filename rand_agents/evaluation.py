@@ -13,15 +13,22 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from rand_agents.adversary import Suspects, badness, search_worst, worst_of
+from rand_agents.adversary import (
+    MAX_EXHAUSTIVE,
+    Suspects,
+    badness,
+    is_enumerable,
+    search_worst,
+    worst_of,
+)
 from rand_agents.files import write_atomically
-from rand_envs.player import Play, Player
+from rand_envs.player import Play, Player, WholePlayer
 from rand_envs.task import Array, Json
 
 FloatArray = NDArray[np.float64]
 RESAMPLES = 400
-MAX_EXHAUSTIVE = 4096
-"""Layout spaces up to this size are played whole; larger ones are sampled."""
+RESAMPLES_AT_ONCE = 50
+VOTED_AT_ONCE = 4096
 
 
 @dataclass(frozen=True)
@@ -115,8 +122,8 @@ class Report:
 
 def percentile95(means: FloatArray, higher_is_better: bool) -> FloatArray:
     """The value that 95 % of the layouts are at least as good as; means (n, ...), result (...)."""
-    ordered = np.sort(-means if higher_is_better else means, axis=0)
-    value: FloatArray = ordered[int(np.ceil(0.95 * len(means))) - 1]
+    place = int(np.ceil(0.95 * len(means))) - 1
+    value: FloatArray = np.partition(-means if higher_is_better else means, place, axis=0)[place]
     return -value if higher_is_better else value
 
 
@@ -154,10 +161,13 @@ def _p95(outcome: FloatArray, exhaustive: bool, higher: bool, rng: np.random.Gen
     """95th percentile of outcomes (n, m), with a bootstrap over seeds, and over sampled layouts."""
     n, m = outcome.shape
     counts = rng.multinomial(m, np.full(m, 1 / m), RESAMPLES).T / m
-    means = outcome @ counts
-    if not exhaustive:
-        means = np.take_along_axis(means, rng.integers(0, n, means.shape), 0)
-    low, high = np.quantile(percentile95(means, higher), [0.025, 0.975])
+    draws: list[float] = []
+    for some in np.array_split(counts, RESAMPLES // RESAMPLES_AT_ONCE, axis=1):
+        means = outcome @ some
+        if not exhaustive:
+            means = np.take_along_axis(means, rng.integers(0, n, means.shape), 0)
+        draws.extend(percentile95(means, higher))
+    low, high = np.quantile(draws, [0.025, 0.975])
     return Figure(float(percentile95(outcome.mean(1), higher)), (float(low), float(high)))
 
 
@@ -177,13 +187,16 @@ def majority_success(play: Play) -> FloatArray:
     """Whether the commonest of the seeds' answers is right, (n,); a tie is wrong."""
     if play.answer is None:
         raise ValueError("this game has no vote")
-    same = play.answer[:, :, None] == play.answer[:, None, :]
-    count = same.sum(-1)
-    most = count.max(-1, keepdims=True)
-    winner = count == most
-    unique = winner.sum(-1) == most[:, 0]
-    right = np.take_along_axis(play.outcome, winner.argmax(-1)[:, None], 1)[:, 0]
-    success: FloatArray = right * unique
+    success = np.empty(len(play.answer))
+    for begin in range(0, len(success), VOTED_AT_ONCE):
+        some = slice(begin, begin + VOTED_AT_ONCE)
+        answer = play.answer[some]
+        count = (answer[:, :, None] == answer[:, None, :]).sum(-1)
+        most = count.max(-1, keepdims=True)
+        winner = count == most
+        unique = winner.sum(-1) == most[:, 0]
+        right = np.take_along_axis(play.outcome[some], winner.argmax(-1)[:, None], 1)[:, 0]
+        success[some] = right * unique
     return success
 
 
@@ -222,7 +235,8 @@ def evaluate(
     Args:
         player: An agent, or any other seeded strategy; it knows its task.
         layouts: Layouts to play, shape (n,), taken as a sample; or how many to sample where
-            the space has more than 4,096 layouts. Smaller spaces are played whole.
+            the space has more than 4,096 layouts and the player is no `WholePlayer` that can
+            play all. Other spaces are played whole.
         num_seeds: Seeds a layout, at least 2.
         num_fresh_seeds: Seeds that score the worst layout, other than those that selected it.
         votes: Sizes of the majority votes.
@@ -232,14 +246,17 @@ def evaluate(
     Returns:
         The report; every estimate with a 95 % interval.
     """
-    if num_seeds < 2 or num_fresh_seeds < 2:
-        raise ValueError("num_seeds and num_fresh_seeds must be at least 2")
+    for name, count in (("num_seeds", num_seeds), ("num_fresh_seeds", num_fresh_seeds)):
+        if count < 2:
+            raise ValueError(f"{name} must be at least 2, got {count}")
+    if min(votes, default=1) < 1:
+        raise ValueError(f"the number of votes must be at least 1, got {min(votes)}")
     streams = _Streams(*map(np.random.default_rng, np.random.SeedSequence(rng_seed).spawn(7)))
     played, exhaustive = _choose_layouts(player, layouts, streams.layouts)
     seeds = player.draw_seeds(streams.seeds, num_seeds)
     is_fixed = bool((seeds == seeds[:1]).all())
     seeds = seeds[:1] if is_fixed else seeds
-    play = player.play(played, seeds)
+    play = _play(player, played, exhaustive, seeds)
     task, higher = player.task, player.task.higher_is_better
     means = play.outcome.mean(1)
     limit = 1.0 if task.unit == "success" else float(task.max_steps)
@@ -270,11 +287,23 @@ def _choose_layouts(
     player: Player, layouts: Array | int, rng: np.random.Generator
 ) -> tuple[Array, bool]:
     if not isinstance(layouts, int):
+        if len(layouts) < 1:
+            raise ValueError("the number of layouts must be at least 1, got 0")
         return layouts, False
     space = player.task.layout_space
-    if space.size is not None and space.size <= MAX_EXHAUSTIVE:
+    if is_enumerable(player) or _plays_all(player):
         return space.enumerate(), True
     return space.sample(rng, layouts), False
+
+
+def _plays_all(player: Player) -> bool:
+    return isinstance(player, WholePlayer) and player.can_play_all
+
+
+def _play(player: Player, layouts: Array, exhaustive: bool, seeds: Array) -> Play:
+    if exhaustive and isinstance(player, WholePlayer) and player.can_play_all:
+        return player.play_all(seeds)
+    return player.play(layouts, seeds)
 
 
 def _suspects(
@@ -316,7 +345,9 @@ def _votes(
     result = []
     for count in votes:
         ballots = [
-            majority_success(player.play(layouts, player.draw_seeds(streams.votes, count)))
+            majority_success(
+                _play(player, layouts, exhaustive, player.draw_seeds(streams.votes, count))
+            )
             for _ in range(groups)
         ]
         right = np.stack(ballots, 1)
@@ -336,6 +367,9 @@ def _sampled(
     sampling: Any = getattr(player, "play_sampled", None)
     if sampling is None:
         return None
+    if exhaustive and len(layouts) > MAX_EXHAUSTIVE:
+        layouts = streams.sampling.choice(layouts, MAX_EXHAUSTIVE, replace=False)
+        exhaustive = False
     repeated = np.resize(seeds, (num_seeds, *seeds.shape[1:]))
     outcome = sampling(layouts, repeated, streams.sampling).outcome
     higher = player.task.higher_is_better

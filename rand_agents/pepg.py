@@ -188,7 +188,9 @@ class PEPGConfig:
         if self.batch_size is not None and self.batch_size < 1:
             raise ValueError(f"batch_size must be at least 1, got {self.batch_size}")
         if self.candidates_at_once < 1:
-            raise ValueError(f"candidates_at_once must be at least 1, got {self.candidates_at_once}")
+            raise ValueError(
+                f"candidates_at_once must be at least 1, got {self.candidates_at_once}"
+            )
 
 
 class PEPG(Agent[PEPGConfig]):

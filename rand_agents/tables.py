@@ -25,9 +25,13 @@ def print_report(report: Report, console: Console) -> None:
         table.add_row(*row)
     console.print(table)
     low, high = report.bin_edges[0], report.bin_edges[-1]
-    ends = _number(low, report.unit), _number(high, report.unit)
+    ends = number(low, report.unit), number(high, report.unit)
     console.print(f"Layouts by mean {report.unit}: {ends[0]} |{_bars(report.histogram)}| {ends[1]}")
-    console.print("Worst layout:")
+    tried = {
+        "exact": "Worst layout, exact because all layouts were tried:",
+        "bound": "Worst layout found by search, a bound because there may be worse ones:",
+    }
+    console.print(tried[report.worst.kind])
     worst = shlex.quote(json.dumps(report.worst.layout))
     console.print(f"  {worst}", markup=False, soft_wrap=True)
 
@@ -47,39 +51,39 @@ def _played(report: Report) -> str:
 def _rows(report: Report) -> list[tuple[str, str, str, str]]:
     unit = report.unit
     whole = "all layouts" if report.exhaustive else "sampled layouts"
-    kind = {
-        "exact": "exact: of all layouts, scored on fresh seeds",
-        "bound": "bound: found by search, there may be worse; scored on fresh seeds",
-    }[report.worst.kind]
     rows = [
         _row("average", report.average, unit, f"mean over {whole}"),
-        _row("95th percentile", report.p95, unit, f"95 % of {whole} are at least as good"),
-        _row("worst layout", report.worst, unit, kind),
+        _row("95th percentile", report.p95, unit, "95 % are no worse"),
+        _row("worst layout", report.worst, unit, f"{report.worst.kind}, on fresh seeds"),
     ]
     for vote in report.majority or []:
-        name = f"majority of {vote.votes}"
-        rows.append(_row(f"{name}: average", vote.average, "success", f"mean over {whole}"))
-        rows.append(_row(f"{name}: 95th pct.", vote.p95, "success", "of votes over seeds"))
+        name = f"{vote.votes} seeds vote"
+        rows.append(_row(f"{name}: average", vote.average, "success", "ties are wrong"))
+        rows.append(_row(f"{name}: 95th pct.", vote.p95, "success", ""))
     for name, figure in (report.sampled or {}).items():
         label = {"average": "sampled: average", "p95": "sampled: 95th pct."}[name]
-        rows.append(_row(label, figure, unit, "actions drawn, not the likeliest"))
-    variance = "of the output over seeds; 0: the seed is ignored"
-    rows.append(("variance over seeds", f"{report.seed_variance:.4g}", "", variance))
-    constant = "must be 0: the seed is the only randomness"
-    rows.append(("… seed held constant", f"{report.constant_seed_variance:.4g}", "", constant))
+        rows.append(_row(label, figure, unit, "actions are drawn"))
+    rows.append(("seed variance", f"{report.seed_variance:.3g}", "", "0: the seed is ignored"))
+    constant = f"{report.constant_seed_variance:.3g}"
+    rows.append(("  of a constant seed", constant, "", "0 but for rounding"))
     if report.correlation is not None:
-        meaning = "of two seeds' results over layouts"
-        rows.append(("correlation of seeds", f"{report.correlation:.3f}", "", meaning))
+        rows.append(("correlation of seeds", f"{report.correlation:.3f}", "", "of their results"))
     return rows
 
 
 def _row(name: str, figure: Figure, unit: str, meaning: str) -> tuple[str, str, str, str]:
-    low, high = (_number(end, unit) for end in figure.ci95)
-    return name, _number(figure.estimate, unit), f"{low} to {high}", meaning
+    return name, number(figure.estimate, unit), interval_of(figure, unit), meaning
 
 
-def _number(value: float, unit: str) -> str:
+def number(value: float, unit: str) -> str:
+    """Success in percent, or steps."""
     return f"{100 * value:.1f} %" if unit == "success" else f"{value:.2f}"
+
+
+def interval_of(figure: Figure, unit: str) -> str:
+    """The 95 % interval of a figure."""
+    low, high = (number(end, unit) for end in figure.ci95)
+    return f"{low.removesuffix(' %')} to {high}"
 
 
 def _bars(counts: list[int]) -> str:

@@ -15,11 +15,12 @@ from torch import Tensor
 from rand_agents.losses import bit_cross_entropy, conflict_bound
 from rand_agents.seeds import SeedSpec
 from rand_agents.transformer import SeedTransformer, TransformerConfig, Weights
+from rand_agents.windows import play_all_cycles, window_size
 from rand_envs.coloring import ColoringTask
 from rand_envs.player import Play
 from rand_envs.recall import RecallTask
 from rand_envs.task import Array, Task
-
+from rand_envs.windows import CycleWindows
 
 MAX_DISTINCT_TOKENS = 1 << 20
 """The most rows of a game's token table."""
@@ -62,6 +63,14 @@ class Game(ABC):
         sample_rng: np.random.Generator | None = None,
     ) -> Play:
         """Play n layouts under m seeds, by argmax, or sampling the output with `sample_rng`."""
+
+    def can_play_all(self, model: SeedTransformer) -> bool:
+        """Whether `play_all` works: all layouts are played faster together than one by one."""
+        return False
+
+    def play_all(self, model: SeedTransformer, seeds: Tensor) -> Play:
+        """Play every layout there is under m seeds, by argmax; see `rand_envs.player`."""
+        raise ValueError(f"the layouts of {self.task.env_id} must be played one by one")
 
     @abstractmethod
     def observed(self, observation: Array) -> Tensor:
@@ -295,6 +304,14 @@ class ColoringGame(Game):
             proper.long().cpu().numpy(),
             logits.softmax(-1).flatten(-2).float().cpu().numpy(),
         )
+
+    def can_play_all(self, model: SeedTransformer) -> bool:
+        """Whether the cycles can be listed, and a vertex sees no vertex twice."""
+        return CycleWindows.fits(self.task.num_vertices, window_size(model))
+
+    def play_all(self, model: SeedTransformer, seeds: Tensor) -> Play:
+        """Play all cycles, each window of vertices once."""
+        return play_all_cycles(model, self.task.num_vertices, seeds)
 
     def observed(self, observation: Array) -> Tensor:
         """Adjacency matrices, (n, N, N), become vertices in cycle order."""

@@ -137,13 +137,14 @@ def _flat(facts: Json, prefix: str = "") -> Json:
 def _progress() -> Progress:
     return Progress(
         TextColumn("{task.description}"),
-        BarColumn(),
+        BarColumn(20),
         MofNCompleteColumn(),
         TextColumn("objective {task.fields[objective]}"),
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
         console=Console(stderr=True),
+        speed_estimate_period=120.0,
     )
 
 
@@ -197,7 +198,7 @@ class _Supervisor(BaseCallback):
         logs = self.locals["logs"]
         objective = logs.get("train/objective", logs.get("train/objective_mean"))
         done = self.model.num_timesteps
-        self._progress.update(self._bar, completed=done, objective=f"{objective:.4g}")
+        self._progress.update(self._bar, completed=done, objective=f"{objective:.3g}")
         if done % self._checkpoint_every == 0:
             self.model.save(self._out)
             if not self._progress.console.is_terminal:

@@ -261,7 +261,7 @@ class SeedTransformer(nn.Module):
         x = self.embed(w, tokens, seeds)
         for block in range(self.config.num_blocks):
             x = self._block(w, block, x)
-        return self._read_out(w, x)
+        return self.read_out(w, x)
 
     def answer(self, tokens: Tensor, seeds: Tensor, weights: Weights | None = None) -> Tensor:
         """Outputs at the last token alone, (*lead, *batch, output_dim): forward()[..., -1, :]."""
@@ -270,7 +270,7 @@ class SeedTransformer(nn.Module):
         for block in range(self.config.num_blocks - 1):
             x = self._block(w, block, x)
         x = self._block(w, self.config.num_blocks - 1, x, last_only=True)
-        return self._read_out(w, x).squeeze(-2)
+        return self.read_out(w, x).squeeze(-2)
 
     @property
     def is_foldable(self) -> bool:
@@ -424,12 +424,47 @@ class SeedTransformer(nn.Module):
         return scores.masked_fill(hidden, -math.inf).softmax(-1) @ values
 
     def _attend_ring(self, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
-        around = torch.stack([keys.roll(shift, -2) for shift in (1, -1)], -2)
+        sides = [(keys.roll(shift, -2), values.roll(shift, -2)) for shift in (1, -1)]
+        return self._attend_sides(queries, sides)
+
+    def _attend_sides(self, queries: Tensor, sides: list[tuple[Tensor, Tensor]]) -> Tensor:
+        """Attend to one key and value on each side of every query."""
+        around = torch.stack([keys for keys, _ in sides], -2)
         scores = (queries.unsqueeze(-2) * around).sum(-1) * self._scores_scale()
         if self.config.attention == "softmax":
             scores = scores.softmax(-1)
         shares = scores.unsqueeze(-1).unbind(-2)
-        return shares[0] * values.roll(1, -2) + shares[1] * values.roll(-1, -2)
+        return shares[0] * sides[0][1] + shares[1] * sides[1][1]
+
+    def block_between(
+        self, w: Weights, block: int, x: Tensor, left: Tensor, middle: Tensor, right: Tensor
+    ) -> Tensor:
+        """A block's output at tokens with given neighbours, for the mask "neighbours".
+
+        Args:
+            w: Weights, without leading axes.
+            block: Index of the block.
+            x: Its input at T tokens, shape (*batch, T, width).
+            left: Token on one side of each of k, integers of shape (k,).
+            middle: The token itself, shape (k,).
+            right: Token on the other side, shape (k,).
+
+        Returns:
+            Shape (*batch, k, width).
+        """
+        normed = self._norm(w, f"attention_{block}", x)
+        queries, keys, values = (
+            self._heads(affine(normed, w[f"{name}_{block}"])) for name in ("query", "key", "value")
+        )
+        sides = [(keys.index_select(-2, s), values.index_select(-2, s)) for s in (left, right)]
+        mixed = self._attend_sides(queries.index_select(-2, middle), sides)
+        mixed = mixed.transpose(-2, -3).flatten(-2)
+        x = x.index_select(-2, middle) + affine(mixed, w[f"project_{block}"])
+        return self._mlp(w, block, x)
+
+    def read_out(self, w: Weights, x: Tensor) -> Tensor:
+        """Outputs, (*batch, T, output_dim), from what the last block gave, (*batch, T, width)."""
+        return affine(self._norm(w, "out", x), w["read_out"], w["read_out_bias"])
 
     def empty_cache(self, batch: tuple[int, ...], capacity: int) -> Cache:
         """A cache with room for `capacity` tokens in each row of `batch`."""
@@ -469,7 +504,7 @@ class SeedTransformer(nn.Module):
             x = self._mlp(w, block, x + affine(mixed, w[f"project_{block}"]))
         cache.filled = end
         cache.seen = cache.seen + 1
-        return self._read_out(w, x).squeeze(-2)
+        return self.read_out(w, x).squeeze(-2)
 
     def _attend_cache(
         self, queries: Tensor, keys: Tensor, values: Tensor, valid: Tensor, end: int
@@ -479,14 +514,11 @@ class SeedTransformer(nn.Module):
             queries = queries * self._scores_scale()
             return attend_cached(queries, keys, values, valid, end, softmax)
         hidden = ~valid[..., None, None, :end]
-        seen = (kept[..., :end].transpose(-1, -2) for kept in (keys, values))
-        return self._mix(queries, *seen, hidden)
+        keys, values = (kept[..., :end].transpose(-1, -2) for kept in (keys, values))
+        return self._mix(queries, keys, values, hidden)
 
     def _position_rows(self, positions: Tensor, seen: Tensor) -> Tensor:
         if positions.dim() == 2:
             return positions[seen]
         candidates = torch.arange(positions.shape[0], device=seen.device)
         return positions[candidates.reshape(-1, *(1,) * (seen.dim() - 1)), seen]
-
-    def _read_out(self, w: Weights, x: Tensor) -> Tensor:
-        return affine(self._norm(w, "out", x), w["read_out"], w["read_out_bias"])

@@ -2,6 +2,7 @@
 
 import io
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,7 @@ from PIL import Image
 from rand_agents.algorithm import Agent
 from rand_agents.evaluation import evaluate
 from rand_agents.files import write_atomically
+from rand_agents.tables import interval_of, number
 from rand_envs.task import Array, Json
 
 LAST_FRAME_SECONDS = 3.0
@@ -68,11 +70,10 @@ def choose_layout(agent: Agent[Any], wish: str, rng_seed: int) -> Choice:
         report = evaluate(agent, layouts=500, num_seeds=50, votes=(), rng_seed=rng_seed)
         worst = report.worst
         how = {"exact": "the worst of all layouts", "bound": "the worst layout that was found"}
-        low, high = worst.ci95
+        mean, interval = number(worst.estimate, report.unit), interval_of(worst, report.unit)
         return Choice(
             space.pack([worst.layout]),
-            f"{how[worst.kind]}, mean {report.unit} {worst.estimate:.3g} "
-            f"(95 % interval {low:.3g} to {high:.3g})",
+            f"{how[worst.kind]}; mean {report.unit} {mean}, 95 % interval {interval}",
         )
     return Choice(space.pack([_parsed(wish, agent)]), "the layout asked for")
 
@@ -129,7 +130,7 @@ def draw_frames(agent: Agent[Any], histories: Sequence[History]) -> list[Array]:
                 seen = history.until(step)
                 title = f"{name} {i + 1}"
                 panels[i] = render_frame(task, seen.states, seen.actions, title=title)
-        frames.append(tile(panels))
+        frames.append(tile(panels, len(panels) if len(panels) <= 3 else None))
     return frames
 
 
@@ -140,14 +141,34 @@ def record(frames: Sequence[Array], path: Path, fps: float) -> None:
     if path.suffix == ".png":
         images[-1].save(data, "PNG", optimize=True)
     else:
-        # One palette, from the last frame, which has all colours: otherwise they would flicker.
-        palette = images[-1].quantize(256)
-        paletted = [im.quantize(palette=palette, dither=Image.Dither.NONE) for im in images]
+        paletted = _paletted(images)
         durations = [round(1000 / fps)] * (len(images) - 1) + [round(1000 * LAST_FRAME_SECONDS)]
         paletted[0].save(
             data, "GIF", save_all=True, append_images=paletted[1:], duration=durations, loop=0
         )
     write_atomically(path, data.getvalue())
+
+
+def _paletted(images: Sequence[Image.Image]) -> list[Image.Image]:
+    """Reduce images to their 256 commonest colours, which stay exact, and those nearest.
+
+    The palette is common to all, since one for each would flicker, and Pillow's own mapping to
+    a palette turns white into grey.
+    """
+    counts: Counter[Any] = Counter()
+    for image in images:
+        for count, color in image.getcolors(image.width * image.height) or []:
+            counts[color] += count
+    colors = np.array([color for color, _ in counts.most_common()])
+    palette = colors[:256]
+    distance = ((colors[:, None] - palette) ** 2).sum(-1)
+    place = np.zeros(1 << 24, np.uint8)
+    code = np.array([1 << 16, 1 << 8, 1])
+    place[colors @ code] = distance.argmin(-1)
+    paletted = [Image.fromarray(place[np.asarray(image) @ code]) for image in images]
+    for image in paletted:
+        image.putpalette(palette.astype(np.uint8).tobytes())
+    return paletted
 
 
 def show(frames: Sequence[Array], title: str, fps: float) -> None:

@@ -1,7 +1,7 @@
 """What evaluation asks of a player: a strategy whose only randomness is its seed."""
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,7 @@ class Play:
     """
 
     outcome: NDArray[np.float64]
-    answer: NDArray[np.int64] | None
+    answer: NDArray[np.integer[Any]] | None
     output: NDArray[np.float32]
 
 
@@ -39,4 +39,22 @@ class Player(Protocol):
 
     def play(self, layouts: Array, seeds: Array) -> Play:
         """Play every layout, shape (n,), under every seed."""
+        ...
+
+
+@runtime_checkable
+class WholePlayer(Player, Protocol):
+    """A player that knows a faster way to play all layouts there are than one by one."""
+
+    @property
+    def can_play_all(self) -> bool:
+        """Whether there is such a way for this task and player."""
+        ...
+
+    def play_all(self, seeds: Array) -> Play:
+        """Play every layout of `layout_space.enumerate()`, in its order, under every seed.
+
+        `output` may have rows for parts of layouts instead, (parts, m, k), each of which stands
+        in as many layouts as any other.
+        """
         ...

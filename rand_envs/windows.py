@@ -6,6 +6,7 @@ cycles: each window is coloured once, and the cycles are put together from them.
 """
 
 from functools import lru_cache
+from itertools import permutations
 from math import factorial, perm
 from typing import Any
 
@@ -32,12 +33,16 @@ def windows_along(cycles: NDArray[np.integer[Any]], size: int) -> NDArray[np.int
     return windows
 
 
+def ordered_windows(num_vertices: int, size: int) -> NDArray[np.int64]:
+    """All ordered choices of `size` distinct vertices, in lexicographic order, shape (W, size)."""
+    return np.array(list(permutations(range(num_vertices), size)))
+
+
 class CycleWindows:
     """All cycles on N vertices, and the window around each place of each.
 
     Attributes:
-        windows: every ordered window of distinct vertices, in lexicographic order, int64 of
-            shape (W, size).
+        windows: `ordered_windows(num_vertices, size)`, shape (W, size).
         seen: the number of the window around each place of each cycle, in the order of
             `ColoringSpace.enumerate()`, int32 of shape (N, cycles).
 
@@ -60,12 +65,8 @@ class CycleWindows:
         for place in range(num_vertices):
             rolled = np.roll(cycles, size // 2 - place, axis=1)
             codes[place] = rolled[:, :size] @ place_values
-        # Each window has its mirror image, which the cycle as it is written may not show.
-        shown = np.unique(codes)
-        digits = shown[:, None] // place_values % num_vertices
-        every = np.union1d(shown, digits[:, ::-1] @ place_values)
-        self.windows = every[:, None] // place_values % num_vertices
-        self.seen = np.searchsorted(every, codes).astype(np.int32)
+        self.windows = ordered_windows(num_vertices, size)
+        self.seen = np.searchsorted(self.windows @ place_values, codes).astype(np.int32)
 
     @staticmethod
     def fits(num_vertices: int, size: int) -> bool:

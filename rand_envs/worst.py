@@ -36,10 +36,10 @@ class Suspects:
 
 
 @runtime_checkable
-class PlayerWithCosts(Player, Protocol):
+class PlayerWithLosses(Player, Protocol):
     """A player that also tells how near it was to failing."""
 
-    def costs(self, layouts: Array, seeds: Array) -> NDArray[Any]:
+    def losses(self, layouts: Array, seeds: Array) -> NDArray[Any]:
         """What the player was trained to make small, shape (n, m)."""
         ...
 
@@ -147,8 +147,8 @@ def ascend_bits(
 ) -> tuple[Array, Scores]:
     """Coordinate ascent in recall: from each start and for every query, flip bit by bit.
 
-    A flip is kept where more seeds fail, or as many with a larger mean cost, if the player
-    tells its costs: failures are few steps, between which costs show the way.
+    A flip is kept where more seeds fail, or as many with a larger mean loss, if the player
+    tells its losses: failures come in steps, between which losses show the way.
 
     Args:
         player: Whom to hurt, in RandRecall-v0.
@@ -165,17 +165,17 @@ def ascend_bits(
         raise ValueError(f"bits are flipped in RandRecall-v0, got {player.task.env_id}")
     layouts = np.repeat(starts, space.num_pairs)
     layouts["query"] = np.tile(np.arange(space.num_pairs), len(starts))
-    scores = _badness_and_costs(player, layouts, seeds)
+    scores = _badness_and_loss(player, layouts, seeds)
     bits = np.argwhere(np.ones((space.num_pairs, space.value_bits)))
     for _ in range(max_sweeps):
         changed = False
         for pair, bit in rng.permutation(bits):
             flipped = layouts.copy()
             flipped["values"][:, pair, bit] ^= 1
-            tried = _badness_and_costs(player, flipped, seeds)
+            tried = _badness_and_loss(player, flipped, seeds)
             fails_more = tried[0] > scores[0]
-            costs_more = (tried[0] == scores[0]) & (tried[1] > scores[1])
-            better = fails_more | costs_more
+            loses_more = (tried[0] == scores[0]) & (tried[1] > scores[1])
+            better = fails_more | loses_more
             layouts[better], scores[:, better] = flipped[better], tried[:, better]
             changed = changed or bool(better.any())
         if not changed:
@@ -183,8 +183,8 @@ def ascend_bits(
     return layouts, scores[0]
 
 
-def _badness_and_costs(player: Player, layouts: Array, seeds: Array) -> Scores:
+def _badness_and_loss(player: Player, layouts: Array, seeds: Array) -> Scores:
     bad = badness(player, layouts, seeds)
-    if isinstance(player, PlayerWithCosts):
-        return np.stack([bad, player.costs(layouts, seeds).mean(-1)])
+    if isinstance(player, PlayerWithLosses):
+        return np.stack([bad, player.losses(layouts, seeds).mean(-1)])
     return np.stack([bad, np.zeros_like(bad)])

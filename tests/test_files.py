@@ -81,7 +81,7 @@ def test_a_write_replaces_the_old_file(saved: Path) -> None:
 
 
 def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="there is no agent file .*none.safetensors"):
+    with pytest.raises(FileNotFoundError, match=r"there is no agent file .*none\.safetensors"):
         QNorm.load(tmp_path / "none")
     with pytest.raises(FileNotFoundError, match="there is no agent file"):
         QNorm.load(tmp_path)

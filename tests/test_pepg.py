@@ -300,7 +300,7 @@ def test_an_odd_population_is_an_error(population: int) -> None:
         ({"max_std_change": 1.0}, "max_std_change must be at least 0 and below 1, got 1.0"),
         ({"beta1": 1.0}, "beta1 must be at least 0 and below 1"),
         ({"std_learning_rate": -0.1}, "std_learning_rate must be at least 0"),
-        ({"optimizer": "sgd"}, "optimizer must be \"adam\" or \"clipup\", got 'sgd'"),
+        ({"optimizer": "sgd"}, 'optimizer must be "adam" or "clipup", got \'sgd\''),
     ],
 )
 def test_illegal_search_options_are_errors(changes: dict[str, Any], message: str) -> None:

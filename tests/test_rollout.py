@@ -17,6 +17,7 @@ from rand_agents.tokens import draw_category
 from rand_envs import ColoringTask, GridTask, RecallTask
 from rand_envs.task import Array, Task
 
+
 @pytest.fixture(autouse=True)
 def _without_gradients() -> Iterator[None]:
     with torch.no_grad():
@@ -158,7 +159,7 @@ def some_layouts(task: GridTask) -> Array:
     if task.layout_space.size is None:
         return np.concatenate(
             [task.layout_space.sample(np.random.default_rng(0), 10), task.layout_space.enumerate()]
-        )[:: 7]
+        )[::7]
     return task.layout_space.enumerate()
 
 
@@ -316,7 +317,9 @@ def test_drawn_categories_follow_the_softmax_and_argmax_needs_no_generator() -> 
 def test_sampled_predictions_follow_the_output() -> None:
     agent = QNorm(RECALL_POLICIES["replication"], RECALL, QNormConfig(), rng_seed=1)
     n = 4000
-    observation = np.repeat(RECALL.observe(RECALL.initial(RECALL.layout_space.enumerate()[:1])), n, 0)
+    observation = np.repeat(
+        RECALL.observe(RECALL.initial(RECALL.layout_space.enumerate()[:1])), n, 0
+    )
     seeds = torch.from_numpy(np.repeat(draws(4, 1), n, 0))
     empty = PolicyState(seeds, torch.zeros(n, 0, 5), torch.zeros(n).long())
     actions, _ = agent.predict(observation, empty, None, deterministic=False)

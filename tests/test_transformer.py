@@ -300,9 +300,7 @@ def test_steps_with_a_cache_equal_whole_sequences(
             torch.testing.assert_close(rest[i, k], expected[3 + start :])
 
 
-@pytest.mark.parametrize(
-    "config", [*CAUSAL.values(), RING], ids=[*CAUSAL, "ring"]
-)
+@pytest.mark.parametrize("config", [*CAUSAL.values(), RING], ids=[*CAUSAL, "ring"])
 def test_a_population_is_a_loop_over_candidates(config: TransformerConfig) -> None:
     model = model_of(config)
     weights = population(model)
@@ -418,7 +416,7 @@ def test_illegal_shapes_are_errors(changes: dict[str, Any], message: str) -> Non
 def test_a_sequence_beyond_the_positional_encoding_is_an_error() -> None:
     model = SeedTransformer(GRID)
     assert model(torch.zeros(11, 7), torch.zeros(5)).shape == (12, 4)
-    with pytest.raises(ValueError, match="13 tokens is longer than .* covers 12"):
+    with pytest.raises(ValueError, match=r"13 tokens is longer than .* covers 12"):
         model(torch.zeros(12, 7), torch.zeros(5))
 
 

@@ -57,73 +57,57 @@ class BeamWalker:
         return (tuple(self.grid.cells[i] for i in walk),)
 
 
-@compiled
 def _grow(
     near: Ints, keys: Keys, weights: Floats, width: int, stranded: float
 ) -> tuple[Ints, Ints]:
     """Parents and new cells of the beam, shape (cells, width): one level for each new cell."""
-    cells = near.shape[0]
+    cells = len(near)
     parents = np.full((cells, width), -1, np.int32)
     added = np.full((cells, width), -1, np.int32)
-    seen = np.zeros((width, cells), np.bool_)
-    seen[0, 0] = True
-    costs = np.zeros(width)
-    hashes = np.zeros(width, np.uint64)
     added[0, 0] = 0
-    size = 1
+    seen = np.zeros((1, cells), np.bool_)
+    seen[0, 0] = True
+    costs, hashes = np.zeros(1), np.zeros(1, np.uint64)
     for level in range(1, cells):
-        parent, cell, cost, score, key = _children(
-            near, keys, weights, stranded, seen, costs, hashes, added[level - 1, :size], level
-        )
-        order = np.argsort(score)
-        kept = 0
-        grown = np.zeros((width, cells), np.bool_)
-        grown_costs = np.zeros(width)
-        grown_hashes = np.zeros(width, np.uint64)
-        taken = {np.uint64(0)}
-        for child in order:
-            if kept == width:
-                break
-            place = key[child] ^ keys[1, cell[child]]
-            if place not in taken:
-                taken.add(place)
-                grown[kept] = seen[parent[child]]
-                grown[kept, cell[child]] = True
-                grown_costs[kept] = cost[child]
-                grown_hashes[kept] = key[child]
-                parents[level, kept] = parent[child]
-                added[level, kept] = cell[child]
-                kept += 1
-        seen, costs, hashes, size = grown, grown_costs, grown_hashes, kept
+        at = added[level - 1, : len(seen)]
+        found = np.empty((2, len(seen) * cells), np.int32)
+        values = np.empty((2, len(seen) * cells))
+        count = _children(near, weights, stranded, seen, costs, at, found, values)
+        (parent, new), (total, score) = found[:, :count], values[:, :count]
+        sets = hashes[parent] ^ keys[0, new]
+        order = np.argsort(score, kind="stable")
+        _, first = np.unique((sets ^ keys[1, new])[order], return_index=True)
+        kept = order[np.sort(first)[:width]]
+        parents[level, : len(kept)], added[level, : len(kept)] = parent[kept], new[kept]
+        seen = seen[parent[kept]]
+        seen[np.arange(len(kept)), new[kept]] = True
+        costs, hashes = total[kept], sets[kept]
     return parents, added
 
 
 @compiled
 def _children(
     near: Ints,
-    keys: Keys,
     weights: Floats,
     stranded: float,
     seen: NDArray[np.bool_],
     costs: Floats,
-    hashes: Keys,
     at: Ints,
-    level: int,
-) -> tuple[Ints, Ints, Floats, Floats, Keys]:
-    """All partial walks with one more cell: parent, new cell, cost, score and hash of the set."""
+    found: Ints,
+    values: Floats,
+) -> int:
+    """Write all partial walks with one more cell: parent and cell, cost and score; count them."""
     cells = near.shape[0]
-    parents = [np.int32(0) for _ in range(0)]
-    news = [np.int32(0) for _ in range(0)]
-    totals = [0.0 for _ in range(0)]
-    scores = [0.0 for _ in range(0)]
-    sets = [np.uint64(0) for _ in range(0)]
     queue = np.empty(cells, np.int32)
     steps = np.empty(cells, np.int32)
+    count = 0
     for i in range(at.size):
         left = 0.0
+        coming = -1
         for cell in range(cells):
             if not seen[i, cell]:
                 left += weights[cell]
+                coming += 1
         steps[:] = -1
         steps[at[i]] = 0
         queue[0] = at[i]
@@ -140,14 +124,14 @@ def _children(
                         tail += 1
                     else:
                         total = costs[i] + steps[other] * left
-                        ahead = (left - weights[other]) * (cells - level) / 2
-                        lost = _stranded(near, weights, seen[i], other)
-                        parents.append(np.int32(i))
-                        news.append(np.int32(other))
-                        totals.append(total)
-                        scores.append(total + ahead + stranded * lost * (cells - level))
-                        sets.append(hashes[i] ^ keys[0, other])
-    return np.array(parents), np.array(news), np.array(totals), np.array(scores), np.array(sets)
+                        ahead = (left - weights[other]) / 2
+                        lost = stranded * _stranded(near, weights, seen[i], other)
+                        found[0, count] = i
+                        found[1, count] = other
+                        values[0, count] = total
+                        values[1, count] = total + (ahead + lost) * (coming + 1)
+                        count += 1
+    return count
 
 
 @compiled

@@ -1,10 +1,12 @@
 """A certified bracket for grids too large for the exact solver."""
 
+import time
+
 import numpy as np
 from numpy.typing import ArrayLike
 
 from rand_envs.minimax.beam import BeamWalker
-from rand_envs.minimax.columns import Response, solve_by_columns
+from rand_envs.minimax.columns import ColumnSolution, Response, solve_by_columns
 from rand_envs.minimax.matrix import Floats
 from rand_envs.minimax.relaxation import best_slots, slot_bound
 from rand_envs.minimax.search_grid import Path, SearchGrid
@@ -13,6 +15,7 @@ from rand_envs.minimax.solver import Progress, check_episodes, measured_paths
 
 STRANDED = (0.0, 0.1, 0.3, 1.0)
 PATHS_PER_RESPONSE = 20
+DOUBLINGS = 6
 
 
 def bracket_search_game(
@@ -39,8 +42,8 @@ def bracket_search_game(
         walls: booleans of that shape, True on a wall, row 0 at the bottom; None for none.
         start: (row, column) of the start.
         num_episodes: how many episodes are played with the same treasure.
-        seconds: when to stop, checked after every iteration; the first takes the longest.
-        width: of the beam: wider finds better walks, at a proportional cost.
+        seconds: when to stop, checked after every iteration.
+        width: of the beam at first; it doubles, five times at most, where it finds nothing new.
         tolerance: stops when upper minus lower bound is at most this many steps.
         rng_seed: of the beam's random choices.
         on_progress: called with the bracket after every iteration.
@@ -55,36 +58,16 @@ def bracket_search_game(
     check_episodes(grid, None, num_episodes)
     if not seconds > 0 or width < 1:
         raise ValueError(f"seconds and width must be positive, got {seconds} and {width}")
-    rng = np.random.default_rng(rng_seed)
-    walker = BeamWalker(grid, rng)
     slots = best_slots(grid, num_episodes)
-    best_lower = slot_bound(grid, slots, num_episodes)
-
-    def respond(adversary: Floats) -> Response[Path]:
-        # The bound holds for the value whatever the question; only its proof is `slots`.
-        paths = walker.respond(
-            np.append(0.0, adversary),
-            width=width,
-            stranded=float(rng.choice(STRANDED)),
-            num_paths=PATHS_PER_RESPONSE,
-        )
-        return measured_paths(grid, best_lower, paths, None, num_episodes)
-
-    uniform = np.full(grid.num_cells - 1, 1.0 / (grid.num_cells - 1))
-    found = solve_by_columns(
-        respond,
-        grid.num_cells - 1,
-        tolerance=tolerance,
-        smoothing=0.3,
-        time_limit=seconds,
-        on_progress=on_progress,
-        start=0.9 * slots[1:] + 0.1 * uniform,
+    lower = slot_bound(grid, slots, num_episodes)
+    found = _mix_walks(
+        grid, num_episodes, lower, slots[1:], seconds, width, tolerance, rng_seed, on_progress
     )
     return SearchGameSolution(
         grid=grid,
         horizon=None,
         num_episodes=num_episodes,
-        lower=best_lower,
+        lower=lower,
         upper=found.upper,
         paths=found.strategies,
         probabilities=found.probabilities,
@@ -92,3 +75,47 @@ def bracket_search_game(
         relaxed=True,
         interrupted=found.interrupted,
     )
+
+
+def _mix_walks(
+    grid: SearchGrid,
+    num_episodes: int,
+    lower: float,
+    slots: Floats,
+    seconds: float,
+    width: int,
+    tolerance: float,
+    rng_seed: int,
+    on_progress: Progress | None,
+) -> ColumnSolution[Path]:
+    """Column generation with beams that double in width each time they find nothing new."""
+    rng = np.random.default_rng(rng_seed)
+    walker = BeamWalker(grid, rng)
+    question = 0.9 * slots + 0.1 / len(slots)
+    deadline = time.monotonic() + seconds
+    found: ColumnSolution[Path] | None = None
+    for doublings in range(DOUBLINGS):
+
+        def respond(adversary: Floats, width: int = width << doublings) -> Response[Path]:
+            weights, stranded = np.append(0.0, adversary), float(rng.choice(STRANDED))
+            paths = walker.respond(
+                weights, width=width, stranded=stranded, num_paths=PATHS_PER_RESPONSE
+            )
+            # The lower bound holds for the value, whatever the question.
+            return measured_paths(grid, lower, paths, None, num_episodes)
+
+        pool = list(found.pool) if found else None
+        found = solve_by_columns(
+            respond,
+            grid.num_cells - 1,
+            tolerance=tolerance,
+            smoothing=0.3,
+            time_limit=max(deadline - time.monotonic(), 0.0),
+            on_progress=on_progress,
+            start=question,
+            initial=measured_paths(grid, lower, pool, None, num_episodes) if pool else None,
+        )
+        if found.interrupted or found.upper - found.lower <= tolerance:
+            break
+    assert found is not None
+    return found

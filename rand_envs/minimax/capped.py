@@ -8,9 +8,9 @@ last to the first, and within an episode sets from the largest to the smallest.
 
 A horizon can help the walker: it brings it back to the start at no cost, and what is found
 later has fewer episodes left to be fetched in. On 4 x 4 with two episodes the value falls from
-278/23 = 12.0870 to 12.0690 at a horizon of 15 and 12.0377 at 14; from 16 on... On 5 x 5 a
-horizon of 25 changes nothing: see `relaxation` for the lower bound 52/3, which holds for every
-horizon from 24 on, and the shipped solution "5x5-horizon-25" for a mix that reaches it.
+278/23 = 12.0870 to 12.0690 at a horizon of 15 and 12.0377 at 14, and at 16 it is 278/23 again.
+On 5 x 5 a horizon of 25 changes nothing: `relaxation` proves the lower bound 52/3 for every
+horizon from 24 on, and the shipped solution for that horizon is a mix that reaches it.
 """
 
 import numpy as np

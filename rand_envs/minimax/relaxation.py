@@ -4,9 +4,9 @@ A grid is bipartite. So a walker that never stands still can be on a cell only a
 parity of the cell's distance d from the start, never before time d, and on one cell at a time.
 (One that stands still gains nothing: leave those steps out, and no first visit is later.) Let
 the walker forget the geometry otherwise, and visit the cells in any such *slots*: a real walk's
-first visits are slots too, so that no walk does better. Given a treasure distribution, each colour of
-the chequerboard is then a scheduling problem of unit jobs with release dates and weights, which
-is solved by always taking the heaviest released job.
+first visits are slots too, so that no walk does better. Given a treasure distribution, each
+colour of the chequerboard is then a scheduling problem of unit jobs with release dates and
+weights, which is solved by always taking the heaviest released job.
 
 On odd squares the bound is sharp as far as is known (3, 5), and has a closed form where the
 even cells (at even distance from the corner) are many enough to fill all even slots: with m

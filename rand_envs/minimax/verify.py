@@ -58,7 +58,8 @@ def verify_search_solution(
 
     Every path must be a legal walk; its first visits are simulated, which gives the worst
     treasure and the upper bound; the best response to the treasure distribution gives the lower
-    bound, or for a solution of `bracket_search_game` its relaxation to slots. A 5 x 5 grid takes about 3 seconds; with a horizon of 25, half a minute and 4 GB.
+    bound, or for a solution of `bracket_search_game` its relaxation to slots. A 5 x 5 grid takes
+    about 3 seconds; with a horizon of 25, half a minute and 4 GB.
 
     Args:
         solution: a solution or a JSON file of one.
