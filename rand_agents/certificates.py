@@ -160,7 +160,7 @@ def certify(
     """
     outcome = play.outcome
     delta = proposition = binomial = majority = None
-    if play.answer is not None:
+    if play.answer is not None and higher_is_better:
         m = outcome.shape[1]
         successes = outcome.sum(1).astype(np.int64)
         right = binomial_lower(successes, m, ALPHA / 2)

@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy import stats
 
 from rand_agents.adversary import (
     MAX_EXHAUSTIVE,
@@ -21,27 +19,23 @@ from rand_agents.adversary import (
     search_worst,
     worst_of,
 )
+from rand_agents.certificates import Certificate, certify
 from rand_agents.files import write_atomically
+from rand_agents.intervals import (
+    Figure,
+    FloatArray,
+    average_figure,
+    mean_interval,
+    p95_figure,
+    percentile95,
+)
 from rand_envs.player import Play, Player, WholePlayer
-from rand_envs.task import Array, Json
+from rand_envs.recall import RecallTask
+from rand_envs.task import Array, Json, Task
 
-FloatArray = NDArray[np.float64]
-RESAMPLES = 400
-RESAMPLES_AT_ONCE = 50
+__all__ = ["Figure", "Report", "Vote", "Worst", "evaluate", "majority_success", "percentile95"]
+
 VOTED_AT_ONCE = 4096
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A number with its 95 % interval.
-
-    Attributes:
-        estimate: The number.
-        ci95: Lower and upper end; equal to it where the number is exact.
-    """
-
-    estimate: float
-    ci95: tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -90,6 +84,10 @@ class Report:
         correlation: Mean over pairs of seeds of the correlation, over layouts, of their
             outcomes; None where fewer than two seeds vary over the layouts.
         constant_seed_variance: `seed_variance` with every seed replaced by one; must be 0.
+        gap: How much worse the worst case is than the game value, in `unit`; None where no
+            value was given.
+        certificate: Bounds on the worst case and on votes that hold for finite samples; None
+            where the player has only one seed, so that nothing is random.
         rng_seed: Determines every draw of the evaluation.
     """
 
@@ -109,6 +107,8 @@ class Report:
     seed_variance: float
     correlation: float | None
     constant_seed_variance: float
+    gap: Figure | None
+    certificate: Certificate | None
     rng_seed: int
 
     def to_json(self) -> Json:
@@ -118,69 +118,6 @@ class Report:
     def save(self, path: str | Path) -> None:
         """Write the report as JSON, atomically."""
         write_atomically(Path(path), json.dumps(self.to_json(), indent=1).encode())
-
-
-def percentile95(means: FloatArray, higher_is_better: bool) -> FloatArray:
-    """The value that 95 % of the layouts are at least as good as; means (n, ...), result (...)."""
-    place = int(np.ceil(0.95 * len(means))) - 1
-    value: FloatArray = np.partition(-means if higher_is_better else means, place, axis=0)[place]
-    return -value if higher_is_better else value
-
-
-def _t_interval(values: FloatArray) -> tuple[float, float]:
-    """95 % t-interval of the mean of independent values; a point where they are all equal."""
-    mean = float(values.mean())
-    if len(values) < 2 or values.min() == values.max():
-        return mean, mean
-    half = stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
-    return mean - float(half), mean + float(half)
-
-
-def _average(outcome: FloatArray, exhaustive: bool, unit: str) -> Figure:
-    """Mean of outcomes (n, m), both ways crossed: variance of seed means plus layout means.
-
-    Where all layouts were played only the seeds are random. The sum counts the interaction
-    twice and is therefore conservative.
-    """
-    mean = float(outcome.mean())
-    variance = 0.0
-    if outcome.shape[1] > 1:
-        variance += float(outcome.mean(0).var(ddof=1)) / outcome.shape[1]
-    if not exhaustive and len(outcome) > 1:
-        variance += float(outcome.mean(1).var(ddof=1)) / len(outcome)
-    degrees = max(min(s - 1 for s in outcome.shape if s > 1), 1) if outcome.size > 1 else 1
-    half = float(stats.t.ppf(0.975, degrees)) * variance**0.5 if variance else 0.0
-    return Figure(mean, _clip(mean - half, mean + half, unit))
-
-
-def _clip(low: float, high: float, unit: str) -> tuple[float, float]:
-    return (max(low, 0.0), min(high, 1.0)) if unit == "success" else (low, high)
-
-
-def _p95(outcome: FloatArray, exhaustive: bool, higher: bool, rng: np.random.Generator) -> Figure:
-    """95th percentile of outcomes (n, m), with a bootstrap over seeds, and over sampled layouts."""
-    n, m = outcome.shape
-    counts = rng.multinomial(m, np.full(m, 1 / m), RESAMPLES).T / m
-    draws: list[float] = []
-    for some in np.array_split(counts, RESAMPLES // RESAMPLES_AT_ONCE, axis=1):
-        means = outcome @ some
-        if not exhaustive:
-            means = np.take_along_axis(means, rng.integers(0, n, means.shape), 0)
-        draws.extend(percentile95(means, higher))
-    low, high = np.quantile(draws, [0.025, 0.975])
-    return Figure(float(percentile95(outcome.mean(1), higher)), (float(low), float(high)))
-
-
-def mean_interval(outcome: FloatArray, seeds: Array, unit: str) -> Figure:
-    """Mean of one layout's outcomes, (m,), under independent seeds, (m, ...).
-
-    Clopper-Pearson for success; Student's t for steps; a point where there is only one seed.
-    """
-    if unit == "success" and (seeds != seeds[:1]).any():
-        test = stats.binomtest(int(outcome.sum()), len(outcome))
-        interval = test.proportion_ci(method="exact")
-        return Figure(float(outcome.mean()), (float(interval.low), float(interval.high)))
-    return Figure(float(outcome.mean()), _t_interval(outcome))
 
 
 def majority_success(play: Play) -> FloatArray:
@@ -218,6 +155,7 @@ class _Streams:
     sampling: np.random.Generator
     search: np.random.Generator
     bootstrap: np.random.Generator
+    certificate: np.random.Generator
 
 
 def evaluate(
@@ -228,6 +166,7 @@ def evaluate(
     num_fresh_seeds: int = 1000,
     votes: tuple[int, ...] = (5, 31),
     search_rounds: int = 20,
+    game_value: float | None = None,
     rng_seed: int = 0,
 ) -> Report:
     """Play many layouts under many seeds and summarise.
@@ -241,6 +180,8 @@ def evaluate(
         num_fresh_seeds: Seeds that score the worst layout, other than those that selected it.
         votes: Sizes of the majority votes.
         search_rounds: Rounds of the search for a worse layout, where there are too many to try.
+        game_value: Best worst case that any randomised strategy can reach, for the gap; see
+            `rand_envs.minimax.game_value`.
         rng_seed: Determines every draw.
 
     Returns:
@@ -251,7 +192,7 @@ def evaluate(
             raise ValueError(f"{name} must be at least 2, got {count}")
     if min(votes, default=1) < 1:
         raise ValueError(f"the number of votes must be at least 1, got {min(votes)}")
-    streams = _Streams(*map(np.random.default_rng, np.random.SeedSequence(rng_seed).spawn(7)))
+    streams = _Streams(*map(np.random.default_rng, np.random.SeedSequence(rng_seed).spawn(8)))
     played, exhaustive = _choose_layouts(player, layouts, streams.layouts)
     seeds = player.draw_seeds(streams.seeds, num_seeds)
     is_fixed = bool((seeds == seeds[:1]).all())
@@ -262,6 +203,19 @@ def evaluate(
     limit = 1.0 if task.unit == "success" else float(task.max_steps)
     counts, edges = np.histogram(means, bins=25, range=(0.0, limit))
     suspects = _suspects(player, played, means, exhaustive, seeds, search_rounds, streams.search)
+    worst = _score_worst(player, suspects, 2 if is_fixed else num_fresh_seeds, streams.fresh)
+    certificate = None
+    if not is_fixed:
+        tried = played if exhaustive else np.concatenate([suspects.layouts, played])
+        fresh = player.draw_seeds(streams.certificate, num_seeds)
+        certificate = certify(
+            _play(player, tried, exhaustive, fresh),
+            int(worst_of(means if not higher else -means, 1)[0]) if exhaustive else 0,
+            exhaustive=exhaustive,
+            higher_is_better=higher,
+            spread=float(task.max_steps),
+            wrong_answers=_wrong_answers(task),
+        )
     return Report(
         env_id=task.env_id,
         config=task.config,
@@ -269,9 +223,9 @@ def evaluate(
         num_layouts=len(played),
         exhaustive=exhaustive,
         num_seeds=len(seeds),
-        average=_average(play.outcome, exhaustive, task.unit),
-        p95=_p95(play.outcome, exhaustive, higher, streams.bootstrap),
-        worst=_score_worst(player, suspects, 2 if is_fixed else num_fresh_seeds, streams.fresh),
+        average=average_figure(play.outcome, exhaustive, task.unit),
+        p95=p95_figure(play.outcome, exhaustive, higher, streams.bootstrap),
+        worst=worst,
         histogram=counts.tolist(),
         bin_edges=edges.tolist(),
         majority=_votes(player, played, play, exhaustive, () if is_fixed else votes, streams),
@@ -279,8 +233,22 @@ def evaluate(
         seed_variance=_seed_variance(play),
         correlation=_seed_correlation(play.outcome),
         constant_seed_variance=_constant_seed_variance(player, played[:64], seeds[0]),
+        gap=None if game_value is None else gap_to(game_value, worst, higher),
+        certificate=certificate,
         rng_seed=rng_seed,
     )
+
+
+def gap_to(game_value: float, worst: Figure, higher_is_better: bool) -> Figure:
+    """How much worse a worst case is than the game value, with the interval of the former."""
+    sign = -1.0 if higher_is_better else 1.0
+    low, high = sorted(sign * (end - game_value) for end in worst.ci95)
+    return Figure(sign * (worst.estimate - game_value), (low, high))
+
+
+def _wrong_answers(task: Task[Any]) -> int:
+    """How many wrong answers a vote may go to: values in recall, else the verdict alone."""
+    return int(2**task.value_bits) - 1 if isinstance(task, RecallTask) else 1
 
 
 def _choose_layouts(
@@ -351,8 +319,8 @@ def _votes(
             for _ in range(groups)
         ]
         right = np.stack(ballots, 1)
-        average = _average(right, exhaustive, "success")
-        result.append(Vote(count, average, _p95(right, exhaustive, True, streams.votes)))
+        average = average_figure(right, exhaustive, "success")
+        result.append(Vote(count, average, p95_figure(right, exhaustive, True, streams.votes)))
     return result
 
 
@@ -374,8 +342,8 @@ def _sampled(
     outcome = sampling(layouts, repeated, streams.sampling).outcome
     higher = player.task.higher_is_better
     return {
-        "average": _average(outcome, exhaustive, player.task.unit),
-        "p95": _p95(outcome, exhaustive, higher, streams.sampling),
+        "average": average_figure(outcome, exhaustive, player.task.unit),
+        "p95": p95_figure(outcome, exhaustive, higher, streams.sampling),
     }
 
 

@@ -7,149 +7,19 @@ evolution (one axis, every candidate at once).
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from rand_agents.architecture import InitialWeights, TransformerConfig
+from rand_agents.cache import Cache
 from rand_agents.kernels import attend_cached
-from rand_envs.task import whole_number
+
+__all__ = ["Cache", "SeedTransformer", "TransformerConfig", "Weights", "affine"]
 
 Weights = Mapping[str, Tensor]
-
-_CHOICES = {
-    "seed_placement": ("every", "first", "own"),
-    "attention": ("linear", "softmax"),
-    "mask": ("causal", "neighbours"),
-    "embedding": ("none", "linear", "gelu"),
-}
-
-
-@dataclass(frozen=True)
-class TransformerConfig:
-    """Shape of a `SeedTransformer`.
-
-    Attributes:
-        token_dim: Length of an input token, without the seed.
-        output_dim: Length of the output at each token.
-        seed_dim: Length of the seed vector.
-        seed_placement: "every" concatenates the seed to every token, "first" makes it a first
-            token of its own, "own" gives the token with one-hot prefix v the v-th entry alone.
-        num_blocks: Attention blocks.
-        num_heads: Attention heads a block.
-        key_size: Key (and query) size of a head.
-        value_size: Value size of a head.
-        model_size: Width between blocks; ignored without input embedding.
-        attention: "linear" (no softmax) or "softmax".
-        mask: "causal", or "neighbours": tokens stand in a ring, each sees the two beside it.
-        embedding: "none" (tokens enter the blocks as they are), "linear", or "gelu"
-            (linear, GELU, linear).
-        layer_norm: LayerNorm before attention and MLP and before the read-out.
-        mlp_factor: Hidden width of a block's MLP in multiples of the width; 0 for no MLP.
-        max_length: Tokens a learned positional encoding covers; 0 for no encoding.
-        scale: Divide the attention scores by the square root of the key size.
-        seed_gain: Factor on the initial input weights of the seed.
-    """
-
-    token_dim: int
-    output_dim: int
-    seed_dim: int
-    seed_placement: Literal["every", "first", "own"] = "every"
-    num_blocks: int = 2
-    num_heads: int = 1
-    key_size: int = 5
-    value_size: int = 5
-    model_size: int = 40
-    attention: Literal["linear", "softmax"] = "linear"
-    mask: Literal["causal", "neighbours"] = "causal"
-    embedding: Literal["none", "linear", "gelu"] = "gelu"
-    layer_norm: bool = False
-    mlp_factor: int = 0
-    max_length: int = 0
-    scale: bool = False
-    seed_gain: float = 1.0
-
-    def __post_init__(self) -> None:
-        positive = ("token_dim", "output_dim", "seed_dim", "num_blocks", "num_heads")
-        for name in (*positive, "key_size", "value_size", "model_size"):
-            whole_number(name, getattr(self, name), 1)
-        for name in ("mlp_factor", "max_length"):
-            whole_number(name, getattr(self, name), 0)
-        for name, legal in _CHOICES.items():
-            if getattr(self, name) not in legal:
-                raise ValueError(f"{name} must be one of {legal}, got {getattr(self, name)!r}")
-        if self.embedding == "none" and self.seed_placement == "first":
-            raise ValueError("a seed token of its own needs an input embedding, got none")
-        if self.seed_placement == "own" and self.seed_dim > self.token_dim:
-            raise ValueError(
-                f'seed_placement "own" needs seed_dim at most token_dim, {self.token_dim}, '
-                f"got {self.seed_dim}"
-            )
-        if not math.isfinite(self.seed_gain):
-            raise ValueError(f"seed_gain must be a finite number, got {self.seed_gain}")
-
-    @property
-    def width(self) -> int:
-        """Width of the tokens between blocks."""
-        if self.embedding != "none":
-            return self.model_size
-        return self.token_dim + self.token_seed_dim
-
-    @property
-    def token_seed_dim(self) -> int:
-        """How many seed entries each token carries."""
-        return {"every": self.seed_dim, "own": 1, "first": 0}[self.seed_placement]
-
-
-class Cache:
-    """Keys and values that a batch of roll-outs has seen so far, one pair of tensors a block.
-
-    All rows write their next token into the same slot, so rows whose contexts differ in length
-    have slots in between that are not `valid`.
-
-    Attributes:
-        keys: num_blocks tensors of shape (*batch, heads, key_size, capacity).
-        values: num_blocks tensors of shape (*batch, heads, value_size, capacity).
-        valid: Which slots each row attends to, booleans of shape (*batch, capacity).
-        seen: How many tokens each row holds, integers of shape (*batch,).
-        filled: The slot that the next token goes to.
-    """
-
-    def __init__(
-        self, keys: list[Tensor], values: list[Tensor], valid: Tensor, seen: Tensor, filled: int
-    ) -> None:
-        """Keep the tensors; `SeedTransformer.empty_cache` makes new ones."""
-        self.keys, self.values = keys, values
-        self.valid, self.seen, self.filled = valid, seen, filled
-
-    def rows(self, index: tuple[Tensor, ...], room: int, seen: Tensor | None = None) -> "Cache":
-        """Copy the rows at an index of the batch axes, with room for `room` more tokens.
-
-        With `seen`, which needs a cache without gaps, each row is cut back to its first tokens.
-        """
-        valid, filled = self.valid[..., : self.filled][index], self.filled
-        if seen is not None:
-            filled = int(seen.max())
-            slots = torch.arange(filled, device=seen.device)
-            valid = slots < seen.unsqueeze(-1)
-
-        def copied(kept: Tensor) -> Tensor:
-            part = kept[..., :filled][index]
-            # Slots beyond `filled` are never read before they are written.
-            larger = part.new_empty(*part.shape[:-1], filled + room)
-            larger[..., :filled] = part
-            return larger
-
-        return Cache(
-            [copied(keys) for keys in self.keys],
-            [copied(values) for values in self.values],
-            F.pad(valid, (0, room), value=True),
-            (self.seen[index] if seen is None else seen).clone(),
-            filled,
-        )
 
 
 def affine(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -171,80 +41,18 @@ def _over(vector: Tensor, x: Tensor, lead: int) -> Tensor:
 
 
 class SeedTransformer(nn.Module):
-    """A transformer with a random seed encoding; every architecture of the paper is a config.
-
-    Weights are initialised from a truncated normal with fan-in variance; the attention's and
-    the MLP's output projections are scaled by 1 / num_blocks.
-    """
+    """A transformer with a random seed encoding; every architecture of the paper is a config."""
 
     def __init__(self, config: TransformerConfig, rng_seed: int = 0) -> None:
         """Build the module with weights that depend on `rng_seed` alone."""
         super().__init__()
         self.config = config
-        self._generator = torch.Generator().manual_seed(rng_seed)
-        self.weights = nn.ParameterDict(self._initial_weights())
-        del self._generator
+        initial = InitialWeights(config, rng_seed).weights()
+        self.weights = nn.ParameterDict({name: nn.Parameter(w) for name, w in initial.items()})
 
     def named_weights(self) -> dict[str, Tensor]:
         """The weights as the dictionary that the forward functions take."""
         return dict(self.weights.items())
-
-    def _matrix(self, rows: int, columns: int, gain: float = 1.0) -> nn.Parameter:
-        # 0.8796 is the standard deviation of a unit normal truncated at two deviations.
-        std = gain / (math.sqrt(rows) * 0.8796)
-        matrix = torch.empty(rows, columns)
-        nn.init.trunc_normal_(matrix, 0.0, std, -2 * std, 2 * std, generator=self._generator)
-        return nn.Parameter(matrix)
-
-    def _initial_weights(self) -> dict[str, nn.Parameter]:
-        c = self.config
-        weights: dict[str, nn.Parameter] = {}
-        if c.embedding != "none":
-            whole = self._matrix(c.token_dim + c.token_seed_dim, c.width).data
-            weights["embed_token"] = nn.Parameter(whole[: c.token_dim].clone())
-            if c.seed_placement != "first":
-                weights["embed_seed"] = nn.Parameter(c.seed_gain * whole[c.token_dim :])
-            weights["embed_bias"] = nn.Parameter(torch.zeros(c.width))
-        if c.seed_placement == "first":
-            weights["first_seed"] = self._matrix(c.seed_dim, c.width, c.seed_gain)
-            weights["first_bias"] = nn.Parameter(torch.zeros(c.width))
-        if c.embedding == "gelu":
-            weights["embed_out"] = self._matrix(c.width, c.width)
-            weights["embed_out_bias"] = nn.Parameter(torch.zeros(c.width))
-        if c.max_length:
-            weights["positions"] = self._matrix(c.max_length, c.width, 0.02 * c.max_length**0.5)
-        for block in range(c.num_blocks):
-            weights |= {f"{name}_{block}": w for name, w in self._block_weights().items()}
-            if c.layer_norm:
-                weights |= self._norm_weights(f"attention_{block}")
-                weights |= self._norm_weights(f"mlp_{block}") if c.mlp_factor else {}
-        if c.layer_norm:
-            weights |= self._norm_weights("out")
-        weights["read_out"] = self._matrix(c.width, c.output_dim)
-        weights["read_out_bias"] = nn.Parameter(torch.zeros(c.output_dim))
-        return weights
-
-    def _norm_weights(self, name: str) -> dict[str, nn.Parameter]:
-        width = self.config.width
-        ones, zeros = torch.ones(width), torch.zeros(width)
-        return {f"norm_{name}": nn.Parameter(ones), f"norm_{name}_bias": nn.Parameter(zeros)}
-
-    def _block_weights(self) -> dict[str, nn.Parameter]:
-        c = self.config
-        gain = 1.0 / c.num_blocks
-        weights = {
-            "query": self._matrix(c.width, c.num_heads * c.key_size),
-            "key": self._matrix(c.width, c.num_heads * c.key_size),
-            "value": self._matrix(c.width, c.num_heads * c.value_size),
-            "project": self._matrix(c.num_heads * c.value_size, c.width, gain),
-        }
-        if c.mlp_factor:
-            hidden = c.mlp_factor * c.width
-            weights["mlp_in"] = self._matrix(c.width, hidden)
-            weights["mlp_in_bias"] = nn.Parameter(torch.zeros(hidden))
-            weights["mlp_out"] = self._matrix(hidden, c.width, gain)
-            weights["mlp_out_bias"] = nn.Parameter(torch.zeros(c.width))
-        return weights
 
     def forward(self, tokens: Tensor, seeds: Tensor, weights: Weights | None = None) -> Tensor:
         """Outputs at every token of whole sequences.

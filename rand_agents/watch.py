@@ -67,7 +67,9 @@ def choose_layout(agent: Agent[Any], wish: str, rng_seed: int) -> Choice:
         rng = np.random.default_rng(np.random.SeedSequence(rng_seed).spawn(1)[0])
         return Choice(space.sample(rng, 1), "a uniformly drawn layout")
     if wish == "worst":
-        report = evaluate(agent, layouts=500, num_seeds=50, votes=(), rng_seed=rng_seed)
+        report = evaluate(
+            agent, layouts=200, num_seeds=30, num_fresh_seeds=300, votes=(), rng_seed=rng_seed
+        )
         worst = report.worst
         how = {"exact": "the worst of all layouts", "bound": "the worst layout that was found"}
         mean, interval = number(worst.estimate, report.unit), interval_of(worst, report.unit)

@@ -21,6 +21,9 @@ Scores = NDArray[np.float64]
 MAX_EXHAUSTIVE = 4096
 """Layout spaces up to this size are gone through; larger ones are sampled and searched."""
 
+STARTS = 2
+"""How many layouts the search in recall ascends from, each with every query."""
+
 
 @dataclass(frozen=True)
 class Suspects:
@@ -105,7 +108,30 @@ def search_worst(
     beam: int = 32,
     children: int = 8,
 ) -> Suspects:
-    """Climb from the worst of the given layouts by mutation; in recall, ascend by bits first.
+    """`climb` from the worst of the given layouts; in recall, `ascend_bits` from them first.
+
+    The arguments and the result are those of `climb`.
+    """
+    if isinstance(player.task.layout_space, RecallSpace) and rounds:
+        risen, risen_scores = ascend_bits(player, layouts[worst_of(scores, STARTS)], rng, seeds)
+        layouts, scores = np.concatenate([layouts, risen]), np.concatenate([scores, risen_scores])
+    return climb(
+        player, layouts, scores, rng, seeds=seeds, rounds=rounds, beam=beam, children=children
+    )
+
+
+def climb(
+    player: Player,
+    layouts: Array,
+    scores: Scores,
+    rng: np.random.Generator,
+    *,
+    seeds: Array,
+    rounds: int = 20,
+    beam: int = 32,
+    children: int = 8,
+) -> Suspects:
+    """Climb from the worst of the given layouts by mutation.
 
     Each round mutates the `beam` worst layouts `children` times and keeps the worst of parents
     and children, all scored on the same seeds.
@@ -123,9 +149,6 @@ def search_worst(
     Returns:
         The final beam, a lower bound on how bad the worst layout is.
     """
-    if isinstance(player.task.layout_space, RecallSpace) and rounds:
-        risen, risen_scores = ascend_bits(player, layouts[worst_of(scores, 2)], rng, seeds)
-        layouts, scores = np.concatenate([layouts, risen]), np.concatenate([scores, risen_scores])
     order = worst_of(scores, beam)
     kept, kept_scores = layouts[order], scores[order]
     for _ in range(rounds):

@@ -12,12 +12,10 @@ from scipy import stats
 
 from rand_agents.evaluation import (
     Report,
-    _average,
     evaluate,
     majority_success,
-    mean_interval,
-    percentile95,
 )
+from rand_agents.intervals import average_figure, mean_interval, percentile95
 from rand_envs import ColoringTask, GridTask, RecallTask
 from rand_envs.player import Play
 from rand_envs.task import Array, Task
@@ -157,7 +155,7 @@ def test_intervals_of_the_average_cover_it(unit: str, exhaustive: bool) -> None:
             outcome = (score > 0).astype(float)
             each = stats.norm.cdf(layouts / math.sqrt(1.49))
             truth = each.mean() if exhaustive else 0.5
-        low, high = _average(outcome, exhaustive, unit).ci95
+        low, high = average_figure(outcome, exhaustive, unit).ci95
         hits += low <= truth <= high
     assert hits / runs > 0.92  # 95 %, less three standard errors
     assert hits < runs

@@ -273,16 +273,16 @@ def test_it_learns_to_find_the_treasure_at_the_end_of_a_row() -> None:
 @pytest.mark.parametrize("task", [RecallTask(2, 1), ColoringTask(4)], ids=lambda t: t.env_id)
 def test_it_plays_differentiable_games_too(task: Any) -> None:
     config = PEPGConfig(
-        ObjectiveConfig(q=4.0), SearchConfig(population=40, std=0.05, learning_rate=0.02), m=2
+        ObjectiveConfig(q=4.0), SearchConfig(population=100, std=0.03, learning_rate=0.003), m=4
     )
     agent = PEPG("SeedTransformer", task, config)
     layouts = task.layout_space.enumerate()
     seeds = torch.from_numpy(agent.draw_seeds(np.random.default_rng(0), 8))
     with torch.no_grad():
         before = float(agent.game.costs(agent.model, layouts, seeds).mean())
-        agent.learn(40)
+        agent.learn(100)
         after = float(agent.game.costs(agent.model, layouts, seeds).mean())
-    assert after < before - 0.01
+    assert after < before - 0.03
 
 
 @pytest.mark.parametrize("population", [0, 1, 3, 301, -2])

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from rand_agents import PEPG, PEPGConfig, QNorm, QNormConfig, SearchConfig, TransformerConfig
-from rand_agents.algorithm import Agent, PolicyState
+from rand_agents.acting import PolicyState
+from rand_agents.algorithm import Agent
 from rand_agents.rollout import NEVER, GridRollout
 from rand_agents.tokens import draw_category
 from rand_envs import ColoringTask, GridTask, RecallTask
