@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from experiments import MODELS, TASKS, Job
 
+from rand_agents.evaluation import gap_to
 from rand_agents.games import task_of
-from rand_envs.grid import GridTask
-from rand_envs.minimax.solver import solve_search_game
-from rand_envs.recall import RecallTask
+from rand_agents.intervals import Figure
+from rand_envs.minimax import game_value
 
 Json = dict[str, Any]
 
@@ -57,24 +57,21 @@ def over_runs(figures: list[Json]) -> Json:
 
 def ground_truth(job: Job) -> Json:
     """The best worst case that any randomised strategy can reach, where it is known."""
-    task = task_of(TASKS[job.task], job.recipe.task)
-    if isinstance(task, GridTask):
-        solution = solve_search_game(
-            task.size, start=task.start, horizon=task.horizon, num_episodes=task.num_episodes
-        )
-        return {"value": solution.value, "kind": "exact"}
-    if isinstance(task, RecallTask):
-        return {"value": None, "kind": None}
-    return {"value": None, "kind": None}
+    return dataclasses.asdict(game_value(task_of(TASKS[job.task], job.recipe.task)))
 
 
-def summarise_model(results: list[Json]) -> Json:
+def summarise_model(results: list[Json], truth: Json) -> Json:
     """One entry of results.json: a model of a game over its training runs."""
     reports = [result["report"] for result in results]
     unit = reports[0]["unit"]
     better = max if unit == "steps" else min
     worst = over_runs([report["worst"] for report in reports])
     hardest = better(reports, key=lambda report: report["worst"]["estimate"])["worst"]
+    gap = None
+    if truth["value"] is not None:
+        found = Figure(worst["estimate"], (worst["ci95"][0], worst["ci95"][1]))
+        gap = dataclasses.asdict(gap_to(truth["value"], found, unit == "success"))
+        gap["kind"] = truth["kind"]
     majority = None
     if reports[0]["majority"]:
         ballots = [report["majority"][-1] for report in reports]
@@ -89,6 +86,8 @@ def summarise_model(results: list[Json]) -> Json:
         "average": over_runs([report["average"] for report in reports]),
         "p95": over_runs([report["p95"] for report in reports]),
         "worst": worst | {"kind": hardest["kind"], "layout": hardest["layout"]},
+        "gap": gap,
+        "certificates": [report["certificate"] for report in reports],
         "majority": majority,
         "sampled": sampled,
         "seed_variance": float(np.mean([report["seed_variance"] for report in reports])),
@@ -106,17 +105,18 @@ def summarise(
     for name in dict.fromkeys(job.task for job in jobs):
         own = [job for job in jobs if job.task == name]
         models = {}
+        truth = ground_truth(own[0])
         for model in MODELS:
             runs = [results[job.name] for job in own if job.model == model and job.name in results]
             if runs:
-                models[model] = summarise_model(runs)
+                models[model] = summarise_model(runs, truth)
         if models:
             report = next(results[job.name]["report"] for job in own if job.name in results)
             tasks[TASKS[name]] = {
                 "config": report["config"],
                 "unit": report["unit"],
                 "higher_is_better": report["unit"] == "success",
-                "ground_truth": ground_truth(own[0]),
+                "ground_truth": truth,
                 "recipe": dataclasses.asdict(own[0].recipe),
                 "models": models,
             }

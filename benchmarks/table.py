@@ -28,22 +28,17 @@ def estimate(figure: Json, unit: str) -> str:
     return _number(figure["estimate"], unit)
 
 
-def shown(figure: Json | None, unit: str) -> str:
+def shown(figure: Json, unit: str) -> str:
     """An estimate with its 95 % interval."""
-    if figure is None:
-        return "-"
     low, high = (_number(end, unit) for end in figure["ci95"])
     return f"{estimate(figure, unit)} [{low}, {high}]"
 
 
-def gap(model: Json, task: Json) -> Json | None:
-    """How far the worst case stands from the game value, positive where it is worse."""
-    value = task["ground_truth"]["value"]
-    if value is None:
-        return None
-    sign = -1.0 if task["higher_is_better"] else 1.0
-    ends = sorted(sign * (end - value) for end in model["worst"]["ci95"])
-    return {"estimate": sign * (model["worst"]["estimate"] - value), "ci95": ends}
+def shown_gap(gap: Json | None, unit: str) -> str:
+    """The gap, marked where the game value it is measured from is a bound itself."""
+    if gap is None:
+        return "-"
+    return ("" if gap["kind"] == "exact" else "<= ") + shown(gap, unit)
 
 
 def row(name: str, model: Json, task: Json) -> list[str]:
@@ -56,7 +51,7 @@ def row(name: str, model: Json, task: Json) -> list[str]:
         estimate(model["average"], unit),
         estimate(model["p95"], unit),
         worst if model["worst"]["kind"] == "exact" else f"{worst} *",
-        shown(gap(model, task), unit),
+        shown_gap(model["gap"], unit),
         estimate(majority["average"], "success") if majority else "-",
         estimate(model["sampled"]["p95"], unit),
         f"{model['seed_variance']:.4f}",
@@ -69,7 +64,11 @@ def title(env_id: str, task: Json) -> str:
     arguments = ", ".join(f"{k}={v}" for k, v in task["config"].items() if k in SHOWN_ARGUMENTS)
     unit = "success in %, more is better" if task["unit"] == "success" else "steps, fewer is better"
     value = task["ground_truth"]["value"]
-    known = "" if value is None else f"; game value {value:.4g} ({task['ground_truth']['kind']})"
+    known = ""
+    if value is not None:
+        exact = task["ground_truth"]["kind"] == "exact"
+        number = f"{100 * value:.4g} %" if task["unit"] == "success" else f"{value:.4g}"
+        known = f"; game value {'' if exact else 'at most '}{number}"
     return f"{env_id} ({arguments}): {unit}{known}"
 
 

@@ -10,8 +10,11 @@ from typing import Any
 import pytest
 from experiments import MODELS, PRESETS, Job, jobs
 from summary import ground_truth, over_runs
-from table import gap, shown
+from table import shown_gap
 from worker import read_result, result_path, train
+
+from rand_agents.evaluation import gap_to
+from rand_agents.intervals import Figure
 
 ROOT = Path(__file__).parent.parent
 
@@ -127,13 +130,20 @@ def test_over_runs_of_three_covers_their_range() -> None:
 
 
 def test_gap_is_positive_where_the_policy_is_worse() -> None:
-    worst = {"worst": {"estimate": 8.5, "ci95": [8.0, 9.0]}}
-    steps = {"ground_truth": {"value": 7.0}, "higher_is_better": False}
-    assert gap(worst, steps) == {"estimate": 1.5, "ci95": [1.0, 2.0]}
-    worst = {"worst": {"estimate": 0.5, "ci95": [0.25, 0.75]}}
-    success = {"ground_truth": {"value": 1.0}, "higher_is_better": True}
-    assert gap(worst, success) == {"estimate": 0.5, "ci95": [0.25, 0.75]}
-    assert shown(gap(worst, success), "success") == "50.0 [25.0, 75.0]"
+    assert gap_to(7.0, Figure(8.5, (8.0, 9.0)), False) == Figure(1.5, (1.0, 2.0))
+    assert gap_to(1.0, Figure(0.5, (0.25, 0.75)), True) == Figure(0.5, (0.25, 0.75))
+
+
+def test_gap_says_when_it_is_a_bound(smoke: tuple[Path, str]) -> None:
+    out, _ = smoke
+    task = json.loads((out / "results.json").read_text())["tasks"]["RandRecall-v0"]
+    model = task["models"]["erm-fixed"]
+    assert task["ground_truth"] == {"value": 1.0, "kind": "bound"}
+    assert model["gap"]["estimate"] == 1.0 - model["worst"]["estimate"]
+    figure = {"estimate": 0.5, "ci95": [0.25, 0.75], "kind": "bound"}
+    assert shown_gap(figure, "success") == "<= 50.0 [25.0, 75.0]"
+    assert shown_gap(figure | {"kind": "exact"}, "steps") == "0.50 [0.25, 0.75]"
+    assert shown_gap(None, "steps") == "-"
 
 
 def test_grid_of_the_quick_preset_has_game_value_seven() -> None:

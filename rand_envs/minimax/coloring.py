@@ -93,7 +93,7 @@ def solve_coloring_game(
     Raises:
         ValueError: where the cycle has fewer than three vertices, or a window covers it.
     """
-    if num_vertices < 3 or not 0 <= rounds or 2 * rounds + 1 >= num_vertices or num_colors < 1:
+    if num_vertices < 3 or not rounds >= 0 or 2 * rounds + 1 >= num_vertices or num_colors < 1:
         raise ValueError(
             f"a cycle needs at least 3 vertices and more than 2 * rounds + 1 of them, and a "
             f"colour, got {num_vertices} vertices, {rounds} rounds and {num_colors} colours"
