@@ -29,6 +29,7 @@ from rand_agents.intervals import (
     p95_figure,
     percentile95,
 )
+from rand_envs.minimax.values import UNKNOWN, GameValue
 from rand_envs.player import Play, Player, WholePlayer
 from rand_envs.recall import RecallTask
 from rand_envs.task import Array, Json, Task
@@ -36,6 +37,9 @@ from rand_envs.task import Array, Json, Task
 __all__ = ["Figure", "Report", "Vote", "Worst", "evaluate", "majority_success", "percentile95"]
 
 VOTED_AT_ONCE = 4096
+NUM_SUSPECTS = 64
+CERTIFIED_PLAYS = 200_000
+"""Certificates use as many seeds as the worst layout's score does while plays are this few."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +88,8 @@ class Report:
         correlation: Mean over pairs of seeds of the correlation, over layouts, of their
             outcomes; None where fewer than two seeds vary over the layouts.
         constant_seed_variance: `seed_variance` with every seed replaced by one; must be 0.
+        game_value: The best worst case that any randomised strategy can reach, as given.
+        game_value_kind: "exact", or "bound" if it is open whether one reaches it.
         gap: How much worse the worst case is than the game value, in `unit`; None where no
             value was given.
         certificate: Bounds on the worst case and on votes that hold for finite samples; None
@@ -107,6 +113,8 @@ class Report:
     seed_variance: float
     correlation: float | None
     constant_seed_variance: float
+    game_value: float | None
+    game_value_kind: Literal["exact", "bound"] | None
     gap: Figure | None
     certificate: Certificate | None
     rng_seed: int
@@ -166,7 +174,7 @@ def evaluate(
     num_fresh_seeds: int = 1000,
     votes: tuple[int, ...] = (5, 31),
     search_rounds: int = 20,
-    game_value: float | None = None,
+    game_value: GameValue = UNKNOWN,
     rng_seed: int = 0,
 ) -> Report:
     """Play many layouts under many seeds and summarise.
@@ -180,8 +188,8 @@ def evaluate(
         num_fresh_seeds: Seeds that score the worst layout, other than those that selected it.
         votes: Sizes of the majority votes.
         search_rounds: Rounds of the search for a worse layout, where there are too many to try.
-        game_value: Best worst case that any randomised strategy can reach, for the gap; see
-            `rand_envs.minimax.game_value`.
+        game_value: Best worst case that any randomised strategy can reach, for the gap, as
+            `rand_envs.minimax.game_value(task)` gives it.
         rng_seed: Determines every draw.
 
     Returns:
@@ -207,7 +215,9 @@ def evaluate(
     certificate = None
     if not is_fixed:
         tried = played if exhaustive else np.concatenate([suspects.layouts, played])
-        fresh = player.draw_seeds(streams.certificate, num_seeds)
+        affordable = len(tried) * num_fresh_seeds <= CERTIFIED_PLAYS
+        count = num_fresh_seeds if affordable else num_seeds
+        fresh = player.draw_seeds(streams.certificate, count)
         certificate = certify(
             _play(player, tried, exhaustive, fresh),
             int(worst_of(means if not higher else -means, 1)[0]) if exhaustive else 0,
@@ -233,7 +243,9 @@ def evaluate(
         seed_variance=_seed_variance(play),
         correlation=_seed_correlation(play.outcome),
         constant_seed_variance=_constant_seed_variance(player, played[:64], seeds[0]),
-        gap=None if game_value is None else gap_to(game_value, worst, higher),
+        game_value=game_value.value,
+        game_value_kind=game_value.kind,
+        gap=None if game_value.value is None else gap_to(game_value.value, worst, higher),
         certificate=certificate,
         rng_seed=rng_seed,
     )
@@ -285,7 +297,7 @@ def _suspects(
 ) -> Suspects:
     scores = -means if player.task.higher_is_better else means
     if exhaustive:
-        return Suspects(layouts[worst_of(scores, 16)], "exact")
+        return Suspects(layouts[worst_of(scores, NUM_SUSPECTS)], "exact")
     return search_worst(player, layouts, scores, rng, seeds=seeds, rounds=rounds)
 
 

@@ -24,6 +24,7 @@ def print_report(report: Report, console: Console) -> None:
     for row in _rows(report):
         table.add_row(*row)
     console.print(table)
+    console.print("* over noisy means of few seeds, so on the pessimistic side")
     low, high = report.bin_edges[0], report.bin_edges[-1]
     ends = number(low, report.unit), number(high, report.unit)
     console.print(f"Layouts by mean {report.unit}: {ends[0]} |{_bars(report.histogram)}| {ends[1]}")
@@ -53,9 +54,14 @@ def _rows(report: Report) -> list[tuple[str, str, str, str]]:
     whole = "all layouts" if report.exhaustive else "sampled layouts"
     rows = [
         _row("average", report.average, unit, f"mean over {whole}"),
-        _row("95th percentile", report.p95, unit, "95 % are no worse"),
+        _row("95th percentile", report.p95, unit, "95 % look no worse *"),
         _row("worst layout", report.worst, unit, f"{report.worst.kind}, on fresh seeds"),
     ]
+    if report.gap is not None:
+        value = "exactly" if report.game_value_kind == "exact" else "at most"
+        known = f"{value} {number(report.game_value or 0.0, unit)} is possible"
+        rows.append(_row("gap to the game value", report.gap, unit, known))
+    rows += _certified(report)
     for vote in report.majority or []:
         name = f"{vote.votes} seeds vote"
         rows.append(_row(f"{name}: average", vote.average, "success", "ties are wrong"))
@@ -68,6 +74,21 @@ def _rows(report: Report) -> list[tuple[str, str, str, str]]:
     rows.append(("  of a constant seed", constant, "", "0 but for rounding"))
     if report.correlation is not None:
         rows.append(("correlation of seeds", f"{report.correlation:.3f}", "", "of their results"))
+    return rows
+
+
+def _certified(report: Report) -> list[tuple[str, str, str, str]]:
+    found = report.certificate
+    if found is None:
+        return []
+    low, high = (number(end, report.unit) for end in found.worst)
+    scope = "whatever is picked" if found.kind == "exact" else "of the layouts tried"
+    rows = [("worst, certified", "", f"{low.removesuffix(' %')} to {high}", scope)]
+    if found.votes_by_binomial is not None:
+        meaning = f"fail on no layout with over {found.failure:.0%}"
+        rows.append(("votes, certified", f"{found.votes_by_binomial}", "", meaning))
+    best = number(found.best_seed_average, report.unit)
+    rows.append(("best seed's average", best, "", "bounds the worst of any mix"))
     return rows
 
 

@@ -140,7 +140,9 @@ def test_delta_and_best_seed_by_hand() -> None:
 
 def test_report_carries_certificate_and_gap() -> None:
     agent = QNorm("SeedTransformer", ColoringTask(5), rng_seed=3)
-    report = evaluate(agent, num_seeds=40, num_fresh_seeds=100, votes=(5,), game_value=1.0)
+    report = evaluate(
+        agent, num_seeds=40, num_fresh_seeds=100, votes=(5,), game_value=game_value(agent.task)
+    )
     assert report.gap is not None
     assert report.gap.estimate == pytest.approx(1.0 - report.worst.estimate)
     assert report.certificate is not None

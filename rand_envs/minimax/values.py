@@ -28,6 +28,9 @@ class GameValue:
     kind: Literal["exact", "bound"] | None
 
 
+UNKNOWN = GameValue(None, None)
+
+
 def game_value(task: Task[Any]) -> GameValue:
     """The game value of a task.
 
@@ -38,7 +41,7 @@ def game_value(task: Task[Any]) -> GameValue:
     if task.unit == "success":
         return GameValue(1.0, "bound")
     if not isinstance(task, GridTask) or isinstance(task.walls, int):
-        return GameValue(None, None)
+        return UNKNOWN
     solution = _shipped(task)
     if solution is None and _free_cells(task) <= MAX_SOLVED_CELLS:
         solution = solve_search_game(
@@ -49,7 +52,7 @@ def game_value(task: Task[Any]) -> GameValue:
             num_episodes=task.num_episodes,
         )
     if solution is None or solution.interrupted:
-        return GameValue(None, None)
+        return UNKNOWN
     return GameValue(float(solution.value), "exact")
 
 
