@@ -181,6 +181,7 @@ class Agent(SeededPolicy, ABC, Generic[C]):
             hooks.update_locals(locals())
             if not hooks.on_step():
                 break
+        hooks.on_rollout_end()
         hooks.on_training_end()
         return self
 

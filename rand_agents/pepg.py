@@ -14,6 +14,7 @@ from scipy.stats import rankdata
 from torch import Tensor
 from torch.nn.utils import parameters_to_vector
 
+from rand_agents.adversary import MAX_EXHAUSTIVE, is_enumerable
 from rand_agents.algorithm import Agent, cosine
 from rand_agents.objectives import ObjectiveConfig
 from rand_envs.task import Array
@@ -208,10 +209,12 @@ class PEPG(Agent[PEPGConfig]):
         self._m = 1 if self.seeds.is_fixed else self.config.m
         self._all_layouts: Array | None = None
         if self.config.batch_size is None:
-            try:
-                self._all_layouts = self.task.layout_space.enumerate()
-            except ValueError as error:
-                raise ValueError(f"PEPG needs a batch_size here: {error}") from None
+            if not is_enumerable(self):
+                raise ValueError(
+                    f"PEPG needs a batch_size here: the layouts of {self.task.env_id} are too many "
+                    f"to play all, more than {MAX_EXHAUSTIVE}"
+                )
+            self._all_layouts = self.task.layout_space.enumerate()
 
     def _update(self, progress: float) -> dict[str, float]:
         search = self.search

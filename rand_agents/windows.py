@@ -71,8 +71,8 @@ def play_all_cycles(model: SeedTransformer, num_vertices: int, seeds: Tensor) ->
     computed = WindowColors(model, num_vertices)
     colors, output = [], []
     with torch.no_grad():
-        for few in seeds.split(SEEDS_AT_ONCE):
-            logits = computed.logits(few)
+        for begin in range(0, len(seeds), SEEDS_AT_ONCE):
+            logits = computed.logits(seeds[begin : begin + SEEDS_AT_ONCE])
             colors.append(logits.argmax(-1).to(torch.uint8).cpu().numpy())
             output.append(logits.softmax(-1).float().transpose(0, 1).cpu().numpy())
     whole = cycle_windows(num_vertices, window_size(model))

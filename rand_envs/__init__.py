@@ -5,6 +5,7 @@ Importing this package registers RandRecall-v0, RandColoring-v0 and RandGrid-v0.
 
 from gymnasium.envs.registration import register
 
+from rand_envs.adversaries import Adversary, Hedge, MutatingSearch, WorstFor
 from rand_envs.coloring import ColoringEnv, ColoringLayout, ColoringTask, ColoringVectorEnv
 from rand_envs.env import TaskEnv, TaskVectorEnv
 from rand_envs.grid import GridEnv, GridLayout, GridTask, GridVectorEnv
@@ -14,6 +15,7 @@ from rand_envs.task import Layout, LayoutSpace, Task
 from rand_envs.wrappers import RandomSeedObservation
 
 __all__ = [
+    "Adversary",
     "ColoringEnv",
     "ColoringLayout",
     "ColoringTask",
@@ -23,9 +25,11 @@ __all__ = [
     "GridLayout",
     "GridTask",
     "GridVectorEnv",
+    "Hedge",
     "Layout",
     "LayoutSource",
     "LayoutSpace",
+    "MutatingSearch",
     "RandomSeedObservation",
     "RecallEnv",
     "RecallLayout",
@@ -36,6 +40,7 @@ __all__ = [
     "TaskEnv",
     "TaskVectorEnv",
     "Uniform",
+    "WorstFor",
 ]
 
 for _task, _module, _name in (

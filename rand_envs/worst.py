@@ -166,7 +166,7 @@ def ascend_bits(
     starts: Array,
     rng: np.random.Generator,
     seeds: Array,
-    max_sweeps: int = 4,
+    max_sweeps: int = 2,
 ) -> tuple[Array, Scores]:
     """Coordinate ascent in recall: from each start and for every query, flip bit by bit.
 
@@ -182,32 +182,39 @@ def ascend_bits(
 
     Returns:
         One layout for each start and query, shape (k * N,), and their badness.
+
+    Raises:
+        ValueError: the player plays another game.
     """
     space = player.task.layout_space
     if not isinstance(space, RecallSpace):
         raise ValueError(f"bits are flipped in RandRecall-v0, got {player.task.env_id}")
     layouts = np.repeat(starts, space.num_pairs)
     layouts["query"] = np.tile(np.arange(space.num_pairs), len(starts))
-    scores = _badness_and_loss(player, layouts, seeds)
+    scores, losses = badness(player, layouts, seeds), _mean_loss(player, layouts, seeds)
     bits = np.argwhere(np.ones((space.num_pairs, space.value_bits)))
     for _ in range(max_sweeps):
         changed = False
         for pair, bit in rng.permutation(bits):
             flipped = layouts.copy()
             flipped["values"][:, pair, bit] ^= 1
-            tried = _badness_and_loss(player, flipped, seeds)
-            fails_more = tried[0] > scores[0]
-            loses_more = (tried[0] == scores[0]) & (tried[1] > scores[1])
-            better = fails_more | loses_more
-            layouts[better], scores[:, better] = flipped[better], tried[:, better]
-            changed = changed or bool(better.any())
+            tried = badness(player, flipped, seeds)
+            at = np.flatnonzero(tried >= scores)
+            if len(at) == 0:
+                continue
+            tried_losses = _mean_loss(player, flipped[at], seeds)
+            better = (tried[at] > scores[at]) | (tried_losses > losses[at])
+            at, tried_losses = at[better], tried_losses[better]
+            layouts[at], scores[at], losses[at] = flipped[at], tried[at], tried_losses
+            changed = changed or len(at) > 0
         if not changed:
             break
-    return layouts, scores[0]
+    return layouts, scores
 
 
-def _badness_and_loss(player: Player, layouts: Array, seeds: Array) -> Scores:
-    bad = badness(player, layouts, seeds)
-    if isinstance(player, PlayerWithLosses):
-        return np.stack([bad, player.losses(layouts, seeds).mean(-1)])
-    return np.stack([bad, np.zeros_like(bad)])
+def _mean_loss(player: Player, layouts: Array, seeds: Array) -> Scores:
+    """Mean over seeds of the loss of each layout, (n,); zeros if the player does not tell it."""
+    if not isinstance(player, PlayerWithLosses):
+        return np.zeros(len(layouts))
+    mean: Scores = player.losses(layouts, seeds).mean(-1)
+    return mean

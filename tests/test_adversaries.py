@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from rand_agents import ObjectiveConfig, QNorm, QNormConfig, TransformerConfig
-from rand_envs import ColoringTask, GridTask, RecallTask
+from rand_envs import ColoringTask, Fixed, GridTask, RecallTask, Sweep, Uniform
 from rand_envs.adversaries import Adversary, Hedge, MutatingSearch, WorstFor
 from rand_envs.classics import GridSweep, OptimalMix, RandomGridSweep, SlotMemory
 from rand_envs.minimax.search_grid import path_costs
@@ -273,29 +273,37 @@ def test_stored_sources_are_for_their_own_space() -> None:
         Hedge.from_json(GridTask(2).layout_space, hedge().to_json())
 
 
-def test_layouts_depend_neither_on_actions_nor_on_the_policys_seeds(named: Any) -> None:
-    build, config = named
+@pytest.mark.parametrize("name", [*SOURCES, "uniform", "fixed", "sweep"])
+def test_layouts_depend_neither_on_actions_nor_on_the_policys_seeds(name: str) -> None:
+    cells = [{"treasure": (0, 1)}, {"treasure": (2, 2)}]
+    simple: dict[str, tuple[Callable[[], Any], dict[str, Any]]] = {
+        "uniform": (lambda: Uniform(GridTask(3).layout_space), {"size": 3}),
+        "fixed": (lambda: Fixed(GridTask(3).layout_space, cells), {"size": 3}),
+        "sweep": (lambda: Sweep(GridTask(3).layout_space), {"size": 3}),
+    }
+    build, config = (SOURCES | simple)[name]
+    # Environments that share a sweep take its layouts in the order in which they end.
+    count = 1 if name == "sweep" else 3
+    config = config | {"horizon": 4, "num_episodes": 1}
     sequences = []
     for policy_seed in (1, 2):
-        envs = gym.make_vec(
-            "RandGrid-v0", 3, "vector_entry_point", layouts=build(), **config | {"horizon": 3}
-        )
+        envs = gym.make_vec("RandGrid-v0", count, "vector_entry_point", layouts=build(), **config)
         envs.reset(seed=7)
         policy = rng(policy_seed)
-        seen: list[list[Any]] = [[], [], []]
+        seen: list[list[Any]] = [[] for _ in range(count)]
         for _ in range(60):
             for i, layout in enumerate(envs.unwrapped.layouts):
                 seen[i].append(layout)
-            # One action a step for all: instances end together whatever the walk.
-            envs.step(policy.integers(4, size=3))
+            envs.step(policy.integers(4, size=count))
         sequences.append([_in_order(layouts) for layouts in seen])
     for first, second in zip(*sequences, strict=True):
-        count = min(len(first), len(second))
-        assert first[:count] == second[:count]
+        shared = min(len(first), len(second))
+        assert shared > 1 or name in ("worst", "fixed")
+        assert first[:shared] == second[:shared]
 
 
 def _in_order(layouts: list[Any]) -> list[Any]:
-    """Layouts without repetition of neighbours: which come after which."""
+    """Layouts as they follow on each other: neither for how many steps nor how often in a row."""
     return [b for a, b in zip([None, *layouts], layouts, strict=False) if a != b]
 
 
