@@ -147,7 +147,7 @@ QUICK = {
         # The maximum alone has no slope before anything is found: q starts low.
         adversarial=ObjectiveConfig(q=30.0, q_start=6.0, q_rise=1.0),
         seed_dim=4,
-        updates=320,
+        updates=260,
     ),
 }
 

@@ -33,8 +33,9 @@ ones draw a new random seed for every instance and are trained over many.</p>
 <li><b>average</b>: mean over layouts of the mean over seeds; <b>95th pct</b>: the value that 95 %
 of the layouts are at least as good as; <b>worst case</b>: the worst layout found, scored on fresh
 seeds; with *, the layouts are too many to try all, so a search found it.</li>
-<li><b>gap</b>: distance of the worst case from the best that any randomised strategy can reach,
-where that value is known.</li>
+<li><b>gap</b>: distance of the worst case from the game value, the best that any randomised
+strategy can reach. On the grid that value is exact. In recall and colouring it is the trivial bound
+of 100 %, which limited memory and sight may not allow: the gap is at most (&lt;=) this.</li>
 <li><b>majority</b>: success when the answers of several seeds are put to a vote (in colouring the
 vote is on whether the colouring is proper); <b>sampled</b>: 95th percentile when the output is
 sampled instead of taken by argmax.</li>

@@ -229,7 +229,7 @@ def test_a_batch_in_parts_is_the_whole_batch(monkeypatch: pytest.MonkeyPatch) ->
     agent = PEPG(grid_policy(task), task, PEPG_TINY)
     layouts, seeds = task.layout_space.enumerate(), draws(3, 4)
     whole = agent.play(layouts, seeds).outcome
-    monkeypatch.setattr("rand_agents.algorithm.PLAY_ROWS", 100)
+    monkeypatch.setattr("rand_agents.acting.PLAY_ROWS", 100)
     np.testing.assert_array_equal(agent.play(layouts, seeds).outcome, whole)
 
 

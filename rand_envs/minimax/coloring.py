@@ -26,6 +26,8 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 
 Labels = tuple[int, ...]
 
+ANNEALING_STEPS = 20_000
+
 
 @dataclass(frozen=True)
 class ColoringBracket:
@@ -99,21 +101,23 @@ def solve_coloring_game(
             f"colour, got {num_vertices} vertices, {rounds} rounds and {num_colors} colours"
         )
     game = _Game(num_vertices, rounds, num_colors)
-    rule, failed = game.greedy_rule()
+    rng = np.random.default_rng(0)
+    rule = game.good_rule(rng)
+    failed = game.failures(rule)
     cores: set[frozenset[int]] = set()
     bound = 0
     try:
-        while True:
+        while bound < failed:
             hit = _smallest_hitting_set(cores, len(game.cycles))
             bound = len(hit)
             if on_progress is not None:
                 on_progress(bound, len(cores))
             left = [c for c in range(len(game.cycles)) if c not in hit]
             found = game.colour(left)
-            if found is not None:
+            if found is None:
+                cores |= game.relabelled(game.core(rng.permutation(left).tolist()))
+            else:
                 rule, failed = found, game.failures(found)
-                break
-            cores |= game.relabelled(game.core(left))
     except KeyboardInterrupt:
         pass
     named = {window: rule[i] for window, i in game.number.items()}
@@ -139,15 +143,20 @@ class _Game:
     def failures(self, rule: Sequence[int]) -> int:
         return sum(any(rule[a] == rule[b] for a, b in edges) for edges in self.edges)
 
-    def greedy_rule(self) -> tuple[list[int], int]:
-        rule = [0] * len(self.number)
-        for window in range(len(rule)):
-            counts = []
-            for colour in range(self.num_colors):
-                rule[window] = colour
-                counts.append(self.failures(rule))
-            rule[window] = int(np.argmin(counts))
-        return rule, self.failures(rule)
+    def good_rule(self, rng: np.random.Generator) -> list[int]:
+        """A rule of few failures, by simulated annealing."""
+        rule: list[int] = rng.integers(0, self.num_colors, len(self.number)).tolist()
+        failed, best, best_failed = self.failures(rule), rule, len(self.cycles)
+        for heat in np.geomspace(0.05 * len(self.cycles), 0.1, ANNEALING_STEPS):
+            window = int(rng.integers(len(rule)))
+            changed = [*rule]
+            changed[window] = int(rng.integers(self.num_colors))
+            now = self.failures(changed)
+            if now <= failed or rng.random() < np.exp((failed - now) / heat):
+                rule, failed = changed, now
+            if failed < best_failed:
+                best, best_failed = rule, failed
+        return best
 
     def colour(self, cycles: Iterable[int]) -> list[int] | None:
         """A rule that colours all the given cycles, or None where there is none."""
@@ -161,8 +170,15 @@ class _Game:
 
     def core(self, cycles: Sequence[int]) -> list[int]:
         """A part of the cycles that no rule colours and of which every smaller part has one."""
-        kept = list(cycles)
-        for cycle in cycles:
+        fewest, most = 0, len(cycles)
+        while most - fewest > 1:
+            middle = (fewest + most) // 2
+            if self.colour(cycles[:middle]) is None:
+                most = middle
+            else:
+                fewest = middle
+        kept = list(cycles[:most])
+        for cycle in cycles[:most]:
             without = [c for c in kept if c != cycle]
             if self.colour(without) is None:
                 kept = without
@@ -215,7 +231,8 @@ def _smallest_hitting_set(cores: set[frozenset[int]], num_cycles: int) -> set[in
         np.ones(num_cycles),
         constraints=LinearConstraint(meets, 1, np.inf),
         integrality=np.ones(num_cycles),
-        bounds=Bounds(0, 1),
+        # The cores are closed under relabelling, which takes any cycle to cycle 0.
+        bounds=Bounds(np.eye(1, num_cycles)[0], 1),
     )
     if result.status != 0:
         raise RuntimeError(f"the integer program of the hitting set failed: {result.message}")
