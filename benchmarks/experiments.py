@@ -110,7 +110,7 @@ QUICK = {
         policy={"key_size": 2, "value_size": 2, "model_size": 24, "seed_gain": 4.0},
         trainer=QNormConfig(m=16, batch_size=128, learning_rate=1e-2, final_learning_rate=1e-3),
         adversarial=ObjectiveConfig(q=12.0),
-        updates=3000,
+        updates=2600,
     ),
     # 2,520 cycles, two rounds: as in the paper a vertex learns of two others on either side.
     "coloring": Recipe(
@@ -120,7 +120,7 @@ QUICK = {
             m=10, batch_size=64, learning_rate=5e-3, final_learning_rate=5e-4, weight_decay=0.1
         ),
         adversarial=ObjectiveConfig(q=10.0),
-        updates=2000,
+        updates=1600,
     ),
     # From the centre every deterministic search has a cell that costs 10 steps; the value is 7.
     "grid": Recipe(
@@ -147,7 +147,7 @@ QUICK = {
         # The maximum alone has no slope before anything is found: q starts low.
         adversarial=ObjectiveConfig(q=30.0, q_start=6.0, q_rise=1.0),
         seed_dim=4,
-        updates=260,
+        updates=320,
     ),
 }
 

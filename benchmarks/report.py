@@ -37,9 +37,9 @@ seeds; with *, the layouts are too many to try all, so a search found it.</li>
 strategy can reach. On the grid that value is exact. In recall and colouring it is the trivial bound
 of 100 %, which limited memory and sight may not allow: the gap is at most (&lt;=) this.</li>
 <li><b>majority</b>: success when the answers of several seeds are put to a vote (in colouring the
-vote is on whether the colouring is proper); <b>sampled</b>: 95th percentile when the output is
+vote is on whether the colouring is proper); <b>sampled</b>: the 95th percentile when the output is
 sampled instead of taken by argmax.</li>
-<li><b>seed variance</b>: variance over seeds of the policy's output;
+<li><b>seed var.</b>: variance over seeds of the policy's output;
 zero if it ignores its seed.</li>
 <li>Brackets are 95 % intervals of the mean over training runs.</li>
 </ul>

@@ -159,7 +159,7 @@ def main() -> int:
     # A polite kill stops like Ctrl-C: the workers end and their checkpoints stay.
     signal.signal(signal.SIGTERM, _interrupt)
     arguments = tyro.cli(Arguments, description=__doc__)
-    console = Console(width=None if sys.stdout.isatty() else 120)
+    console = Console(width=None if sys.stdout.isatty() else 130)
     start = time.monotonic()
     out = arguments.out or Path("results") / arguments.preset
     planned = jobs(arguments.preset, arguments.tasks, arguments.rng_seed)

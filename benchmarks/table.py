@@ -1,7 +1,8 @@
 """The printed results: one table a game, one row a model."""
 
-from typing import Any
+from typing import Any, Literal
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 Json = dict[str, Any]
@@ -13,9 +14,9 @@ COLUMNS = (
     "worst case",
     "gap",
     "majority",
-    "sampled 95th",
-    "seed variance",
-    "runs x s",
+    "sampled",
+    "seed var.",
+    "training",
 )
 
 
@@ -55,7 +56,7 @@ def row(name: str, model: Json, task: Json) -> list[str]:
         estimate(majority["average"], "success") if majority else "-",
         estimate(model["sampled"]["p95"], unit),
         f"{model['seed_variance']:.4f}",
-        f"{model['training_runs']} x {model['train_seconds']:.0f}",
+        f"{model['training_runs']} x {model['train_seconds']:.0f} s",
     ]
 
 
@@ -79,9 +80,12 @@ def results_table(summary: Json) -> list[Table]:
     """One rich table a game."""
     tables = []
     for env_id, task in summary["tasks"].items():
-        table = Table(title=title(env_id, task), title_justify="left")
+        table = Table(
+            title=title(env_id, task), title_justify="left", box=SIMPLE_HEAD, pad_edge=False
+        )
         for column in COLUMNS:
-            table.add_column(column, justify="left" if column == "model" else "right")
+            justify: Literal["left", "right"] = "left" if column == "model" else "right"
+            table.add_column(column, justify=justify, no_wrap=True)
         for name, model in task["models"].items():
             table.add_row(*row(name, model, task))
         if any(model["worst"]["kind"] == "bound" for model in task["models"].values()):
