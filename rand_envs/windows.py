@@ -18,8 +18,8 @@ from rand_envs.player import Play
 
 MAX_CYCLES = 181_440
 """The most cycles that are played at once, those on 10 vertices."""
-MAX_WINDOWS = 2_000_000
-"""The most windows that are listed."""
+MAX_WINDOWS = 100_000
+"""The most windows that are listed: more would save little, and fill the memory."""
 
 
 def windows_along(cycles: NDArray[np.integer[Any]], size: int) -> NDArray[np.int64]:

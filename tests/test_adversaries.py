@@ -111,7 +111,7 @@ def forgetful() -> QNorm:
     config = QNormConfig(
         m=16, batch_size=128, learning_rate=5e-3, objective=ObjectiveConfig(q=30.0)
     )
-    return QNorm(policy, RecallTask(5, 2), config).learn(200)
+    return QNorm(policy, RecallTask(5, 2), config).learn(100)
 
 
 def test_the_search_in_recall_finds_the_worst_layout_of_all(forgetful: QNorm) -> None:

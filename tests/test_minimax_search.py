@@ -169,6 +169,22 @@ def test_a_solver_stopped_by_the_user_returns_its_bracket():
     assert verify_search_solution(solution).ok
 
 
+@pytest.mark.parametrize("iteration", [1, 3, 11])
+def test_a_solver_with_a_horizon_returns_its_bracket_too(iteration):
+    seen = []
+
+    def stop(bracket):
+        seen.append(bracket)
+        if len(seen) == iteration:
+            raise KeyboardInterrupt
+
+    solution = solve_search_game(4, horizon=14, on_progress=stop)
+    assert all(b.lower - 1e-6 <= 12.0377358 <= b.upper + 1e-6 for b in seen)
+    assert solution.interrupted
+    assert solution.lower - 1e-6 <= 12.0377358 <= solution.upper + 1e-6
+    assert verify_search_solution(solution).ok
+
+
 def test_the_best_response_to_a_certain_treasure_goes_straight_to_it():
     table = np.zeros((3, 3))
     table[2, 1] = 1

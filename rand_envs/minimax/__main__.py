@@ -19,6 +19,8 @@ from rand_envs.minimax import (
     verify_search_solution,
 )
 
+CLOSED = 1e-6
+
 
 @dataclass
 class Grid:
@@ -160,7 +162,7 @@ def _table(solution: SearchGameSolution) -> Table:
     rows, columns = solution.grid.shape
     table = Table(title=f"treasure search on {rows} x {columns}", show_header=False)
     steps = f"steps over {solution.num_episodes} episodes"
-    kind = "at most" if solution.relaxed or solution.interrupted else "value"
+    kind = "value" if solution.gap <= CLOSED else "at most"
     table.add_row(kind, f"{solution.value:.6f} {steps}")
     table.add_row("bracket", f"[{solution.lower:.9f}, {solution.upper:.9f}]", style="dim")
     table.add_row("gap", f"{solution.gap:.2e} ({solution.gap / solution.lower:.2%})")

@@ -24,9 +24,14 @@ from typing import Any
 import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, milp
 
-Labels = tuple[int, ...]
+from rand_envs.minimax.coloring_rules import (
+    ColoringRule,
+    Labels,
+    anneal_coloring_rule,
+    undirected,
+)
 
-ANNEALING_STEPS = 20_000
+ANNEALING_STEPS = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -37,13 +42,13 @@ class ColoringBracket:
         num_cycles: how many labelled cycles there are, (N - 1)! / 2.
         fewest_failures: every rule fails on at least so many.
         failures: the rule found fails on so many.
-        rule: the colour of each window, the one of its two directions that comes first.
+        rule: the rule found.
     """
 
     num_cycles: int
     fewest_failures: int
     failures: int
-    rule: dict[Labels, int]
+    rule: ColoringRule
 
     @property
     def lower(self) -> float:
@@ -54,11 +59,6 @@ class ColoringBracket:
     def upper(self) -> float:
         """Success that no player exceeds on its worst cycle."""
         return 1 - self.fewest_failures / self.num_cycles
-
-
-def undirected(labels: Labels) -> Labels:
-    """A window or path in the one of its two directions that comes first."""
-    return min(labels, labels[::-1])
 
 
 def all_cycles(num_vertices: int) -> list[Labels]:
@@ -93,17 +93,15 @@ def solve_coloring_game(
         The bracket. It is exact, unless a KeyboardInterrupt ended the search.
 
     Raises:
-        ValueError: where the cycle has fewer than three vertices, or a window covers it.
+        ValueError: where the cycle has fewer than three vertices, a window covers it, or there
+            is one colour.
     """
-    if num_vertices < 3 or not rounds >= 0 or 2 * rounds + 1 >= num_vertices or num_colors < 1:
-        raise ValueError(
-            f"a cycle needs at least 3 vertices and more than 2 * rounds + 1 of them, and a "
-            f"colour, got {num_vertices} vertices, {rounds} rounds and {num_colors} colours"
-        )
-    game = _Game(num_vertices, rounds, num_colors)
+    if num_vertices < 3:
+        raise ValueError(f"a cycle needs at least 3 vertices, got {num_vertices}")
     rng = np.random.default_rng(0)
-    rule = game.good_rule(rng)
-    failed = game.failures(rule)
+    rule = anneal_coloring_rule(num_vertices, rounds, num_colors, steps=ANNEALING_STEPS)
+    game = _Game(num_vertices, rounds, num_colors)
+    failed = game.failures([int(rule.table[window]) for window in game.number])
     cores: set[frozenset[int]] = set()
     bound = 0
     try:
@@ -117,11 +115,12 @@ def solve_coloring_game(
             if found is None:
                 cores |= game.relabelled(game.core(rng.permutation(left).tolist()))
             else:
-                rule, failed = found, game.failures(found)
+                failed = game.failures(found)
+                colors = dict(zip(game.number, found, strict=True))
+                rule = ColoringRule.of(num_vertices, rounds, colors)
     except KeyboardInterrupt:
         pass
-    named = {window: rule[i] for window, i in game.number.items()}
-    return ColoringBracket(len(game.cycles), bound, failed, named)
+    return ColoringBracket(len(game.cycles), bound, failed, rule)
 
 
 class _Game:
@@ -142,21 +141,6 @@ class _Game:
 
     def failures(self, rule: Sequence[int]) -> int:
         return sum(any(rule[a] == rule[b] for a, b in edges) for edges in self.edges)
-
-    def good_rule(self, rng: np.random.Generator) -> list[int]:
-        """A rule of few failures, by simulated annealing."""
-        rule: list[int] = rng.integers(0, self.num_colors, len(self.number)).tolist()
-        failed, best, best_failed = self.failures(rule), rule, len(self.cycles)
-        for heat in np.geomspace(0.05 * len(self.cycles), 0.1, ANNEALING_STEPS):
-            window = int(rng.integers(len(rule)))
-            changed = [*rule]
-            changed[window] = int(rng.integers(self.num_colors))
-            now = self.failures(changed)
-            if now <= failed or rng.random() < np.exp((failed - now) / heat):
-                rule, failed = changed, now
-            if failed < best_failed:
-                best, best_failed = rule, failed
-        return best
 
     def colour(self, cycles: Iterable[int]) -> list[int] | None:
         """A rule that colours all the given cycles, or None where there is none."""

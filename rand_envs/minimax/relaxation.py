@@ -8,7 +8,7 @@ first visits are slots too, so that no walk does better. Given a treasure distri
 colour of the chequerboard is then a scheduling problem of unit jobs with release dates and
 weights, which is solved by always taking the heaviest released job.
 
-On odd squares the bound is sharp as far as is known (3, 5), and has a closed form where the
+On the squares of side 3, 5 and 7 the bound is the value. It has a closed form where the
 even cells (at even distance from the corner) are many enough to fill all even slots: with m
 even cells besides the start, first visited at 2, 4, ..., 2m at the earliest, a treasure uniform
 on them costs at least m + 1 steps to find, plus their mean distance for each later episode.

@@ -1,6 +1,7 @@
 """The exact solver of the search game: column generation over best-response walks."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -170,23 +171,37 @@ def _solve_capped(
     tolerance: float,
     on_progress: Progress | None,
 ) -> ColumnSolution[Path]:
-    """Column generation under a horizon, from the mixes of the patient game (40 times faster)."""
+    """Column generation under a horizon, from the mixes of the patient game (40 times faster).
+
+    Until that is solved, all that is known of the value is that a farthest cell costs a shortest
+    path in every episode, and that no cell costs more than all horizons.
+    """
     grid = walker.grid
-    patient = _solve_patient(walker, num_episodes, tolerance, None)
-    paths = [cut_to_horizon(grid, path[0], horizon, num_episodes) for path in patient.pool]
+    trivial = float(num_episodes * grid.distances.max())
+
+    def warming_up(bracket: Bracket) -> None:
+        if on_progress is not None:
+            most = float(horizon * num_episodes)
+            on_progress(replace(bracket, lower=trivial, upper=most))
 
     def respond(adversary: Floats) -> Response[Path]:
         weights = np.append(0.0, adversary)
         lower, path = best_capped_path(grid, walker.sets, weights, horizon, num_episodes)
         return measured_paths(grid, lower, [path], horizon, num_episodes)
 
+    patient = _solve_patient(walker, num_episodes, tolerance, warming_up)
+    paths = [cut_to_horizon(grid, path[0], horizon, num_episodes) for path in patient.pool]
+    initial = measured_paths(grid, trivial, paths, horizon, num_episodes)
+    farthest = np.eye(grid.num_cells - 1)[grid.distances[1:].argmax()]
+    if patient.interrupted:
+        return solve_by_columns(lambda _: initial, len(farthest), start=farthest, time_limit=0.0)
     return solve_by_columns(
         respond,
         grid.num_cells - 1,
         tolerance=tolerance,
         on_progress=on_progress,
         start=patient.adversary,
-        initial=measured_paths(grid, -np.inf, paths, horizon, num_episodes),
+        initial=initial,
     )
 
 
