@@ -120,7 +120,7 @@ QUICK = {
             m=10, batch_size=64, learning_rate=5e-3, final_learning_rate=5e-4, weight_decay=0.1
         ),
         adversarial=ObjectiveConfig(q=10.0),
-        updates=1600,
+        updates=2000,
     ),
     # From the centre every deterministic search has a cell that costs 10 steps; the value is 7.
     "grid": Recipe(
