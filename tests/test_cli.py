@@ -178,6 +178,8 @@ def test_a_killed_run_goes_on_from_its_last_checkpoint(
     tmp_path: Path, agents: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "agent.safetensors"
+    # Background jobs start with SIGINT ignored, so the handler before is what must come back.
+    before = signal.getsignal(signal.SIGINT)
     update = QNorm._update
 
     def killed(agent: QNorm, progress: float) -> dict[str, float]:
@@ -192,7 +194,7 @@ def test_a_killed_run_goes_on_from_its_last_checkpoint(
     assert load_agent(out).num_timesteps == 4
     assert run("recall", out, "--resume") == 0
     assert same_state(out, agents["recall"])
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_resume_starts_a_run_that_has_no_file_and_leaves_a_finished_one_alone(
