@@ -195,11 +195,7 @@ def evaluate(
     Returns:
         The report; every estimate with a 95 % interval.
     """
-    for name, count in (("num_seeds", num_seeds), ("num_fresh_seeds", num_fresh_seeds)):
-        if count < 2:
-            raise ValueError(f"{name} must be at least 2, got {count}")
-    if min(votes, default=1) < 1:
-        raise ValueError(f"the number of votes must be at least 1, got {min(votes)}")
+    _check_sizes(num_seeds, num_fresh_seeds, votes)
     streams = _Streams(*map(np.random.default_rng, np.random.SeedSequence(rng_seed).spawn(8)))
     played, exhaustive = _choose_layouts(player, layouts, streams.layouts)
     seeds = player.draw_seeds(streams.seeds, num_seeds)
@@ -212,20 +208,6 @@ def evaluate(
     counts, edges = np.histogram(means, bins=25, range=(0.0, limit))
     suspects = _suspects(player, played, means, exhaustive, seeds, search_rounds, streams.search)
     worst = _score_worst(player, suspects, 2 if is_fixed else num_fresh_seeds, streams.fresh)
-    certificate = None
-    if not is_fixed:
-        tried = played if exhaustive else np.concatenate([suspects.layouts, played])
-        affordable = len(tried) * num_fresh_seeds <= CERTIFIED_PLAYS
-        count = num_fresh_seeds if affordable else num_seeds
-        fresh = player.draw_seeds(streams.certificate, count)
-        certificate = certify(
-            _play(player, tried, exhaustive, fresh),
-            int(worst_of(means if not higher else -means, 1)[0]) if exhaustive else 0,
-            exhaustive=exhaustive,
-            higher_is_better=higher,
-            spread=float(task.max_steps),
-            wrong_answers=_wrong_answers(task),
-        )
     return Report(
         env_id=task.env_id,
         config=task.config,
@@ -246,8 +228,42 @@ def evaluate(
         game_value=game_value.value,
         game_value_kind=game_value.kind,
         gap=None if game_value.value is None else gap_to(game_value.value, worst, higher),
-        certificate=certificate,
+        certificate=None
+        if is_fixed
+        else _certificate(player, played, means, suspects, (num_seeds, num_fresh_seeds), streams),
         rng_seed=rng_seed,
+    )
+
+
+def _check_sizes(num_seeds: int, num_fresh_seeds: int, votes: tuple[int, ...]) -> None:
+    for name, count in (("num_seeds", num_seeds), ("num_fresh_seeds", num_fresh_seeds)):
+        if count < 2:
+            raise ValueError(f"{name} must be at least 2, got {count}")
+    if min(votes, default=1) < 1:
+        raise ValueError(f"the number of votes must be at least 1, got {min(votes)}")
+
+
+def _certificate(
+    player: Player,
+    played: Array,
+    means: FloatArray,
+    suspects: Suspects,
+    seed_counts: tuple[int, int],
+    streams: _Streams,
+) -> Certificate:
+    """Bounds from fresh seeds, as many as are affordable of (few, many)."""
+    task, exhaustive = player.task, suspects.kind == "exact"
+    tried = played if exhaustive else np.concatenate([suspects.layouts, played])
+    few, many = seed_counts
+    count = many if len(tried) * many <= CERTIFIED_PLAYS else few
+    scores = -means if task.higher_is_better else means
+    return certify(
+        _play(player, tried, exhaustive, player.draw_seeds(streams.certificate, count)),
+        int(worst_of(scores, 1)[0]) if exhaustive else 0,
+        exhaustive=exhaustive,
+        higher_is_better=task.higher_is_better,
+        spread=float(task.max_steps),
+        wrong_answers=_wrong_answers(task),
     )
 
 
