@@ -1,7 +1,9 @@
 """QNorm: gradient steps on the q-norm over layouts of the mean loss over seeds."""
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import torch
@@ -27,6 +29,11 @@ class QNormConfig:
         adam_eps: Adam's epsilon.
         weight_decay: Decoupled weight decay (AdamW); 0 is Adam.
         max_grad_norm: Global norm to which gradients are clipped.
+        stratified: Draw the layouts of a step evenly where the game can (recall: every key is
+            asked for after the same values); each layout alone is as uniform as without.
+        seeds_at_once: With more seeds than this, m no longer costs memory: a first pass finds
+            the weight of every loss in the objective, a second the gradient, this many seeds at
+            a time. The gradient is the same.
     """
 
     objective: ObjectiveConfig = field(default_factory=ObjectiveConfig)
@@ -40,6 +47,8 @@ class QNormConfig:
     adam_eps: float = 1e-5
     weight_decay: float = 0.0
     max_grad_norm: float = 1.0
+    stratified: bool = False
+    seeds_at_once: int = 64
 
     def __post_init__(self) -> None:
         if isinstance(self.objective, dict):
@@ -48,6 +57,8 @@ class QNormConfig:
             raise ValueError(f"the number of seeds m must be at least 1, got {self.m}")
         if self.batch_size < 1:
             raise ValueError(f"batch_size must be at least 1, got {self.batch_size}")
+        if self.seeds_at_once < 1:
+            raise ValueError(f"seeds_at_once must be at least 1, got {self.seeds_at_once}")
         for name in ("learning_rate", "max_grad_norm"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")
@@ -78,18 +89,43 @@ class QNormStep:
             betas=(config.beta1, config.beta2),
             eps=config.adam_eps,
             weight_decay=config.weight_decay,
-            foreach=True,
+            fused=True,
         )
 
     def update(self, losses: Tensor, progress: float) -> dict[str, float]:
         """Step down the gradient of the objective; raises FloatingPointError on NaN losses."""
-        value = self.config.objective.at(progress)(losses)
+        value = self._finite(self.config.objective.at(progress)(losses))
+        self.optimizer.zero_grad(set_to_none=True)
+        value.backward()  # type: ignore[no-untyped-call]
+        return self._descend(losses, value, progress)
+
+    def update_in_parts(
+        self, parts: Sequence[Callable[[], Tensor]], progress: float
+    ) -> dict[str, float]:
+        """The same step in the memory of one part.
+
+        Each part computes the losses of some of the seeds, (n, m_i). It is called twice, first
+        for the losses alone, which give the weight of each in the objective's gradient.
+        """
+        with torch.no_grad():
+            losses = [part() for part in parts]
+        whole = torch.cat(losses, -1).requires_grad_()
+        value = self._finite(self.config.objective.at(progress)(whole))
+        (slopes,) = torch.autograd.grad(value, whole)
+        self.optimizer.zero_grad(set_to_none=True)
+        sizes = [part.shape[-1] for part in losses]
+        for part, slope in zip(parts, torch.split(slopes, sizes, -1), strict=True):
+            part().backward(slope)  # type: ignore[no-untyped-call]
+        return self._descend(whole, value, progress)
+
+    def _finite(self, value: Tensor) -> Tensor:
         if not math.isfinite(value.item()):
             raise FloatingPointError(
                 f"the objective became {value.item()}; a lower learning rate may help"
             )
-        self.optimizer.zero_grad(set_to_none=True)
-        value.backward()  # type: ignore[no-untyped-call]
+        return value
+
+    def _descend(self, losses: Tensor, value: Tensor, progress: float) -> dict[str, float]:
         norm = torch.nn.utils.clip_grad_norm_(self.parameters, self.config.max_grad_norm)
         rate = self.config.learning_rate_at(progress)
         self.optimizer.param_groups[0]["lr"] = rate
@@ -123,11 +159,20 @@ class QNorm(Agent[QNormConfig]):
 
     def _update(self, progress: float) -> dict[str, float]:
         n = self.config.batch_size
-        layouts = self.task.layout_space.sample(self._rngs["layouts"], n)
+        space = self.task.layout_space
+        sample = space.sample_stratified if self.config.stratified else space.sample
+        layouts = sample(self._rngs["layouts"], n)
         drawn = self.seeds.sample(self._rngs["seeds"], self._m)
-        losses = self.game.costs(self.model, layouts, torch.from_numpy(drawn).to(self.device))
+        parts = [
+            partial(self.game.costs, self.model, layouts, seeds)
+            for seeds in torch.split(
+                torch.from_numpy(drawn).to(self.device), self.config.seeds_at_once
+            )
+        ]
         self.env_steps += n * self._m * self.task.max_steps
-        return self._step.update(losses, progress)
+        if len(parts) == 1:
+            return self._step.update(parts[0](), progress)
+        return self._step.update_in_parts(parts, progress)
 
     def _trainer_tensors(self) -> dict[str, Tensor]:
         state: dict[int, dict[str, Tensor]] = self._step.optimizer.state_dict()["state"]

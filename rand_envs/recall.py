@@ -58,6 +58,14 @@ class RecallSpace(LayoutSpace[RecallLayout]):
         bits = np.unpackbits(raw, axis=1, count=self.num_pairs * self.value_bits)
         return self._build(bits, words_below(words[:, -1], self.num_pairs))
 
+    def sample_stratified(self, rng: np.random.Generator, n: int) -> Array:
+        """Draw values for every N layouts, and ask for each key after them, in random order."""
+        drawn = self.sample(rng, -(-n // self.num_pairs))
+        queries = rng.permuted(np.tile(np.arange(self.num_pairs), (len(drawn), 1)), axis=1)
+        layouts = drawn.repeat(self.num_pairs)
+        layouts["query"] = queries.reshape(-1)
+        return layouts[:n]
+
     def enumerate(self) -> Array:
         """Every legal layout once, values in lexicographic order, then queries."""
         if self.size > MAX_ENUMERATED:

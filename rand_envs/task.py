@@ -80,6 +80,13 @@ class LayoutSpace(ABC, Generic[L]):
             raise ValueError(f"the number of layouts must be at least 1, got {n}")
         return self.from_words(random_words([rng], n * self.num_words).reshape(n, -1))
 
+    def sample_stratified(self, rng: np.random.Generator, n: int) -> Array:
+        """Draw n layouts that cover the space more evenly, where a space knows how to.
+
+        Each layout on its own is distributed as by `sample`, but they are not independent.
+        """
+        return self.sample(rng, n)
+
     def sample_each(self, rngs: Sequence[np.random.Generator]) -> Array:
         """Draw one layout from each generator, shape (len(rngs),)."""
         return self.from_words(random_words(rngs, self.num_words))

@@ -1,0 +1,182 @@
+"""Two blocks of linear attention over tokens from a small table: the fast path of recall.
+
+Without LayerNorm and MLP, x_l = x_0 + sum_j o_j P_j, where o_j is what block j attended to and
+P_j its projection. So every linear map of x_l is the same map of x_0, which is computed once for
+each distinct token and seed, plus o_j times a small folded matrix. What is left for every
+(sequence, seed) is a few numbers a token; compiled loops do it, see `rand_agents.memory_kernel`.
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from rand_agents.architecture import TransformerConfig
+from rand_agents.memory_kernel import LANES, Questions, kernels
+
+GRADIENT_TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-13}
+"""Share of the gradient of the outputs that may be left out.
+
+Under a q-norm most layouts have next to no weight. The questions with the smallest gradients at
+their outputs, which together hold at most this share of the sum of absolute values, take no part
+in the backward pass. The error of the gradient is at most that share times the sum times the
+largest derivative of a single output.
+"""
+
+
+def covers(config: TransformerConfig, weights: dict[str, Tensor]) -> bool:
+    """Whether `answer_questions` computes this architecture: one head, two plain linear blocks."""
+    like = weights["read_out"]
+    return (
+        (config.num_blocks, config.num_heads, config.seed_placement) == (2, 1, "every")
+        and like.dim() == 2
+        and like.is_cpu
+        and like.dtype in GRADIENT_TOLERANCE
+    )
+
+
+def answer_questions(
+    config: TransformerConfig, w: dict[str, Tensor], table: Tensor, index: Tensor, seeds: Tensor
+) -> Tensor:
+    """Outputs at the last token of sequences of tokens from a table, under every seed.
+
+    Args:
+        config: An architecture that is foldable and that `covers` accepts.
+        w: Its weights, on the CPU and without leading axes.
+        table: Distinct tokens, shape (R, token_dim).
+        index: Rows of the table, n sequences of T tokens, integers of shape (n, T).
+        seeds: Shape (m, seed_dim).
+
+    Returns:
+        Shape (n, m, output_dim).
+    """
+    m = len(seeds)
+    padded = torch.cat([seeds, seeds[-1:].expand(-m % LANES, -1)])
+    last_rows, asked_row = torch.unique(index[:, -1], return_inverse=True)
+    hidden = _hidden(config, w, table, padded)
+    shown = ("key_0", "value_0", "query_0", "key_1", "value_1")
+    rows = _mapped(config, w, hidden, torch.cat([w[name] for name in shown], -1))
+    asked = _mapped(config, w, hidden[last_rows], torch.cat([w["query_1"], w["read_out"]], -1))
+    first = w["project_0"] @ torch.cat([w["key_1"], w["value_1"], w["query_1"], w["read_out"]], -1)
+    sizes = (config.key_size, config.value_size, config.output_dim)
+    parts = torch.split(first, [sizes[0], sizes[1], sizes[0], sizes[2]], -1)
+    folds = torch.cat([p.reshape(-1) for p in (*parts, w["project_1"] @ w["read_out"])])
+    questions = _group(index.numpy(), asked_row.numpy())
+    out: Tensor = _TwoMemories.apply(  # type: ignore[no-untyped-call]
+        rows, asked, folds, questions, sizes
+    )
+    return out[..., :m].transpose(1, 2) + w["read_out_bias"]
+
+
+def _hidden(c: TransformerConfig, w: dict[str, Tensor], tokens: Tensor, seeds: Tensor) -> Tensor:
+    """What tokens and seeds are before the last linear map of the embedding, (R, width, M)."""
+    if c.embedding == "none":
+        shape = (len(tokens), -1, len(seeds))
+        return torch.cat([tokens[:, :, None].expand(shape), seeds.T.expand(shape)], 1)
+    token_part = tokens @ w["embed_token"] + w["embed_bias"]
+    hidden = token_part.unsqueeze(-1) + (seeds @ w["embed_seed"]).T
+    if c.embedding == "gelu":
+        hidden = _Gelu.apply(hidden)  # type: ignore[no-untyped-call]
+    return hidden
+
+
+def _mapped(c: TransformerConfig, w: dict[str, Tensor], hidden: Tensor, weight: Tensor) -> Tensor:
+    """A linear map of the embedded tokens, (R, columns, M)."""
+    if c.embedding != "gelu":
+        return torch.bmm(weight.T.expand(len(hidden), -1, -1), hidden)
+    folded = (w["embed_out"] @ weight).T.expand(len(hidden), -1, -1)
+    return torch.baddbmm((w["embed_out_bias"] @ weight).unsqueeze(-1), folded, hidden)
+
+
+def _group(index: NDArray[np.int64], asked: NDArray[np.int64]) -> Questions:
+    """Find the questions that are asked after the same sequence."""
+    shown, token = np.ascontiguousarray(index[:, :-1]), index[:, -1]
+    if shown.shape[1] == 0:
+        group, sequences = np.zeros(len(index), np.int64), shown[:1]
+    else:
+        key = shown.view(np.dtype((np.void, shown.dtype.itemsize * shown.shape[1]))).ravel()
+        _, first, group = np.unique(key, return_index=True, return_inverse=True)
+        sequences = shown[first]
+    place = np.argsort(group, kind="stable")
+    ends = np.bincount(group, minlength=len(sequences)).cumsum()
+    return Questions(sequences, np.concatenate([[0], ends]), asked[place], token[place], place)
+
+
+def _that_matter(questions: Questions, grad: Tensor) -> Questions:
+    """Only the questions that hold all but GRADIENT_TOLERANCE of the gradient."""
+    weight = grad.abs().sum((1, 2), dtype=torch.float64).numpy()
+    order = np.argsort(weight, kind="stable")
+    total = weight[order].cumsum()
+    dropped = np.searchsorted(total, GRADIENT_TOLERANCE[grad.dtype] * total[-1], "right")
+    kept = np.ones(len(weight), bool)
+    kept[order[:dropped]] = False
+    keep = kept[questions.place]
+    group = np.repeat(np.arange(len(questions.shown)), np.diff(questions.first))[keep]
+    alive, group = np.unique(group, return_inverse=True)
+    ends = np.bincount(group, minlength=len(alive)).cumsum()
+    return Questions(
+        questions.shown[alive],
+        np.concatenate([[0], ends]),
+        questions.asked[keep],
+        questions.token[keep],
+        questions.place[keep],
+    )
+
+
+def _flat(tensor: Tensor) -> NDArray[Any]:
+    flat: NDArray[Any] = tensor.detach().contiguous().view(-1).numpy()
+    return flat
+
+
+class _Gelu(torch.autograd.Function):
+    """GELU whose derivative is kept from the forward pass: torch's own backward is slower."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        below = torch.erf(x * math.sqrt(0.5)).mul_(0.5).add_(0.5)
+        if ctx.needs_input_grad[0]:
+            density = torch.exp(-0.5 * x * x).mul_(1 / math.sqrt(2 * math.pi))
+            ctx.save_for_backward(torch.addcmul(below, x, density))
+        return x * below
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Any:
+        (derivative,) = ctx.saved_tensors
+        return grad * derivative
+
+
+class _TwoMemories(torch.autograd.Function):
+    """Outputs (Q, D, M) from tables (R, 3K + 2V, M) and (A, K + D, M), and folds."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        table: Tensor,
+        asked: Tensor,
+        folds: Tensor,
+        questions: Questions,
+        sizes: tuple[int, int, int],
+    ) -> Tensor:
+        width = table.shape[-1]
+        out = table.new_empty(len(questions.place), sizes[2], width)
+        inputs = (_flat(table), _flat(asked), _flat(folds))
+        kernels(*sizes).forward(*inputs, questions, width, _flat(out))
+        ctx.save_for_backward(table, asked, folds)
+        ctx.questions, ctx.sizes = questions, sizes
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Any:
+        inputs = ctx.saved_tensors
+        slopes = [torch.zeros_like(tensor) for tensor in inputs]
+        kernels(*ctx.sizes).backward(
+            *map(_flat, inputs),
+            _that_matter(ctx.questions, grad),
+            grad.shape[-1],
+            _flat(grad),
+            *map(_flat, slopes),
+        )
+        return (*slopes, None, None)
