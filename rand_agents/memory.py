@@ -66,9 +66,15 @@ def answer_questions(
     folds = torch.cat([p.reshape(-1) for p in (*parts, w["project_1"] @ w["read_out"])])
     questions = _group(index.numpy(), asked_row.numpy())
     out: Tensor = _TwoMemories.apply(  # type: ignore[no-untyped-call]
-        rows, asked, folds, questions, sizes
+        _in_lanes(rows), _in_lanes(asked), folds, questions, sizes
     )
-    return out[..., :m].transpose(1, 2) + w["read_out_bias"]
+    answers = out.permute(1, 0, 3, 2).reshape(len(index), len(padded), -1)[:, :m]
+    return answers + w["read_out_bias"]
+
+
+def _in_lanes(rows: Tensor) -> Tensor:
+    """From (R, columns, M) to (M / LANES, R, columns, LANES)."""
+    return rows.unflatten(-1, (-1, LANES)).permute(2, 0, 1, 3).contiguous()
 
 
 def _hidden(c: TransformerConfig, w: dict[str, Tensor], tokens: Tensor, seeds: Tensor) -> Tensor:
@@ -107,7 +113,7 @@ def _group(index: NDArray[np.int64], asked: NDArray[np.int64]) -> Questions:
 
 def _that_matter(questions: Questions, grad: Tensor) -> Questions:
     """Only the questions that hold all but GRADIENT_TOLERANCE of the gradient."""
-    weight = grad.abs().sum((1, 2), dtype=torch.float64).numpy()
+    weight = grad.abs().sum((0, 2, 3), dtype=torch.float64).numpy()
     order = np.argsort(weight, kind="stable")
     total = weight[order].cumsum()
     dropped = np.searchsorted(total, GRADIENT_TOLERANCE[grad.dtype] * total[-1], "right")
@@ -149,7 +155,7 @@ class _Gelu(torch.autograd.Function):
 
 
 class _TwoMemories(torch.autograd.Function):
-    """Outputs (Q, D, M) from tables (R, 3K + 2V, M) and (A, K + D, M), and folds."""
+    """Outputs (G, Q, D, LANES) from rows (G, R, 3K + 2V, LANES) and (G, A, K + D, LANES)."""
 
     @staticmethod
     def forward(
@@ -160,10 +166,10 @@ class _TwoMemories(torch.autograd.Function):
         questions: Questions,
         sizes: tuple[int, int, int],
     ) -> Tensor:
-        width = table.shape[-1]
-        out = table.new_empty(len(questions.place), sizes[2], width)
+        groups = len(table)
+        out = table.new_empty(groups, len(questions.place), sizes[2], LANES)
         inputs = (_flat(table), _flat(asked), _flat(folds))
-        kernels(*sizes).forward(*inputs, questions, width, _flat(out))
+        kernels(*sizes).forward(*inputs, questions, groups, _flat(out))
         ctx.save_for_backward(table, asked, folds)
         ctx.questions, ctx.sizes = questions, sizes
         return out
@@ -175,7 +181,7 @@ class _TwoMemories(torch.autograd.Function):
         kernels(*ctx.sizes).backward(
             *map(_flat, inputs),
             _that_matter(ctx.questions, grad),
-            grad.shape[-1],
+            len(grad),
             _flat(grad),
             *map(_flat, slopes),
         )

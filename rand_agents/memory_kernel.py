@@ -5,12 +5,12 @@ a query attends to is query @ state. So a sequence costs N state updates instead
 and all questions asked after one sequence share its states. Seeds are the lanes of the innermost
 loop, side by side in memory, so that it runs as vector instructions without any gather.
 
-Everything lies in flat arrays, because the compiler vectorises no others: entry c of table row r
-under seed s is ``table[(r * columns + c) * padded + s]``, where `padded` is the number of seeds
-rounded up to whole LANES. Rows of the table hold [key 1, value 1, query 1, key 2, value 2] of a
-token without what block 1 attended to; rows of the asked table hold [query 2, output]. `folds`
-holds the matrices by which the rest comes in: what block 1 attended to enters key 2, value 2,
-query 2 and the output, and what block 2 attended to enters the output.
+Everything lies in flat arrays, and seeds in groups of LANES, because the compiler vectorises
+nothing else: entry c of table row r under lane l of group g is
+``table[((g * rows + r) * columns + c) * LANES + l]``. Rows of the table hold [key 1, value 1,
+query 1, key 2, value 2] of a token without what block 1 attended to; rows of the asked table hold
+[query 2, output]. `folds` holds the matrices by which the rest comes in: what block 1 attended to
+enters key 2, value 2, query 2 and the output, and what block 2 attended to enters the output.
 """
 
 from functools import lru_cache
@@ -63,27 +63,27 @@ def kernels(key_size: int, value_size: int, output_dim: int) -> Kernels:
     FOLDS = F_OUT_2 + V * D
 
     @_compiled
-    def show(table, at, step, folds, slot, attended, pairs, state_1, state_2):  # type: ignore[no-untyped-def]
+    def show(table, at, folds, slot, attended, pairs, state_1, state_2):  # type: ignore[no-untyped-def]
         """Add a token to both memories."""
         o, p = slot * V * L, slot * (K + V) * L
         for lane in range(L):
             for v in range(V):
-                value = table[at + (VALUE_1 + v) * step + lane]
+                value = table[at + (VALUE_1 + v) * L + lane]
                 total = value - value
                 for k in range(K):
                     entry = (k * V + v) * L + lane
-                    state = state_1[entry] + table[at + k * step + lane] * value
+                    state = state_1[entry] + table[at + k * L + lane] * value
                     state_1[entry] = state
-                    total += table[at + (QUERY_1 + k) * step + lane] * state
+                    total += table[at + (QUERY_1 + k) * L + lane] * state
                 attended[o + v * L + lane] = total
         for lane in range(L):
             for k in range(K):
-                total = table[at + (KEY_2 + k) * step + lane]
+                total = table[at + (KEY_2 + k) * L + lane]
                 for u in range(V):
                     total += attended[o + u * L + lane] * folds[u * K + k]
                 pairs[p + k * L + lane] = total
             for v in range(V):
-                total = table[at + (VALUE_2 + v) * step + lane]
+                total = table[at + (VALUE_2 + v) * L + lane]
                 for u in range(V):
                     total += attended[o + u * L + lane] * folds[F_VALUE + u * V + v]
                 pairs[p + (K + v) * L + lane] = total
@@ -94,11 +94,11 @@ def kernels(key_size: int, value_size: int, output_dim: int) -> Kernels:
                     state_2[(k * V + v) * L + lane] += key * pairs[p + (K + v) * L + lane]
 
     @_compiled
-    def ask(asked, at, step, folds, attended, o, state_2, query, mixed):  # type: ignore[no-untyped-def]
+    def ask(asked, at, folds, attended, o, state_2, query, mixed):  # type: ignore[no-untyped-def]
         """Query 2 of a question, and what block 2 attends to with it."""
         for lane in range(L):
             for k in range(K):
-                total = asked[at + k * step + lane]
+                total = asked[at + k * L + lane]
                 for u in range(V):
                     total += attended[o + u * L + lane] * folds[F_QUERY + u * K + k]
                 query[k * L + lane] = total
@@ -109,53 +109,55 @@ def kernels(key_size: int, value_size: int, output_dim: int) -> Kernels:
                 mixed[v * L + lane] = total
 
     @_compiled
-    def forward(table, asked, folds, questions, num_seeds, out):  # type: ignore[no-untyped-def]
-        """Write the outputs, flat (Q, D, padded), of all questions under all seeds."""
-        N, step = questions.shown.shape[1], num_seeds
+    def forward(table, asked, folds, questions, groups, out):  # type: ignore[no-untyped-def]
+        """Write the outputs, flat (groups, Q, D, LANES), of all questions under all seeds."""
+        N = questions.shown.shape[1]
+        size, asked_size = len(table) // groups, len(asked) // groups
+        out_size = len(out) // groups
         attended = np.empty((N + 1) * V * L, table.dtype)
         pairs = np.empty((N + 1) * (K + V) * L, table.dtype)
         state_1, state_2 = np.empty(STATE, table.dtype), np.empty(STATE, table.dtype)
         after_1, after_2 = np.empty(STATE, table.dtype), np.empty(STATE, table.dtype)
         query, mixed = np.empty(K * L, table.dtype), np.empty(V * L, table.dtype)
-        for chunk in range(0, num_seeds, L):
+        for group in range(groups):
             for a in range(len(questions.shown)):
                 state_1[:] = 0
                 state_2[:] = 0
                 for i in range(N):
-                    at = questions.shown[a, i] * COLUMNS * step + chunk
-                    show(table, at, step, folds, i, attended, pairs, state_1, state_2)
+                    at = group * size + questions.shown[a, i] * COLUMNS * L
+                    show(table, at, folds, i, attended, pairs, state_1, state_2)
                 for j in range(questions.first[a], questions.first[a + 1]):
                     after_1[:] = state_1
                     after_2[:] = state_2
-                    at = questions.token[j] * COLUMNS * step + chunk
-                    show(table, at, step, folds, N, attended, pairs, after_1, after_2)
-                    at = questions.asked[j] * ASKED * step + chunk
+                    at = group * size + questions.token[j] * COLUMNS * L
+                    show(table, at, folds, N, attended, pairs, after_1, after_2)
+                    at = group * asked_size + questions.asked[j] * ASKED * L
                     o = N * V * L
-                    ask(asked, at, step, folds, attended, o, after_2, query, mixed)
-                    place = questions.place[j] * D * step + chunk
+                    ask(asked, at, folds, attended, o, after_2, query, mixed)
+                    place = group * out_size + questions.place[j] * D * L
                     for lane in range(L):
                         for d in range(D):
-                            total = asked[at + (K + d) * step + lane]
+                            total = asked[at + (K + d) * L + lane]
                             for v in range(V):
                                 total += attended[o + v * L + lane] * folds[F_OUT_1 + v * D + d]
                                 total += mixed[v * L + lane] * folds[F_OUT_2 + v * D + d]
-                            out[place + d * step + lane] = total
+                            out[place + d * L + lane] = total
 
     @_compiled
     def ask_back(  # type: ignore[no-untyped-def]
-        at, step, folds, attended, o, state_2, query, mixed, grad, place, d_asked, d_folds, d_o, d_2
+        at, folds, attended, o, state_2, query, mixed, grad, place, d_asked, d_folds, d_o, d_2
     ):
         """Gradients of a question; d_o and d_2 are set to those of attended and state 2."""
         for lane in range(L):
             for v in range(V):
                 total = mixed[v * L + lane] - mixed[v * L + lane]
                 for d in range(D):
-                    total += grad[place + d * step + lane] * folds[F_OUT_1 + v * D + d]
+                    total += grad[place + d * L + lane] * folds[F_OUT_1 + v * D + d]
                 d_o[v * L + lane] = total
         for lane in range(L):
             for d in range(D):
-                slope = grad[place + d * step + lane]
-                d_asked[at + (K + d) * step + lane] += slope
+                slope = grad[place + d * L + lane]
+                d_asked[at + (K + d) * L + lane] += slope
                 for v in range(V):
                     d_folds[(F_OUT_1 + v * D + d) * L + lane] += attended[o + v * L + lane] * slope
                     d_folds[(F_OUT_2 + v * D + d) * L + lane] += mixed[v * L + lane] * slope
@@ -163,7 +165,7 @@ def kernels(key_size: int, value_size: int, output_dim: int) -> Kernels:
             for v in range(V):
                 total = mixed[v * L + lane] - mixed[v * L + lane]
                 for d in range(D):
-                    total += grad[place + d * step + lane] * folds[F_OUT_2 + v * D + d]
+                    total += grad[place + d * L + lane] * folds[F_OUT_2 + v * D + d]
                 for k in range(K):
                     d_2[(k * V + v) * L + lane] = query[k * L + lane] * total
                 mixed[v * L + lane] = total
@@ -172,7 +174,7 @@ def kernels(key_size: int, value_size: int, output_dim: int) -> Kernels:
                 total = state_2[k * V * L + lane] * mixed[lane]
                 for v in range(1, V):
                     total += state_2[(k * V + v) * L + lane] * mixed[v * L + lane]
-                d_asked[at + k * step + lane] += total
+                d_asked[at + k * L + lane] += total
                 for u in range(V):
                     entry = F_QUERY + u * K + k
                     d_folds[entry * L + lane] += attended[o + u * L + lane] * total
@@ -182,7 +184,6 @@ def kernels(key_size: int, value_size: int, output_dim: int) -> Kernels:
     def show_back(  # type: ignore[no-untyped-def]
         table,
         at,
-        step,
         folds,
         states,
         new,
@@ -206,13 +207,13 @@ def kernels(key_size: int, value_size: int, output_dim: int) -> Kernels:
                 total = d_2[k * V * L + lane] * pairs[p + K * L + lane]
                 for v in range(1, V):
                     total += d_2[(k * V + v) * L + lane] * pairs[p + (K + v) * L + lane]
-                d_table[at + (KEY_2 + k) * step + lane] += total
+                d_table[at + (KEY_2 + k) * L + lane] += total
                 d_p[k * L + lane] = total
             for v in range(V):
                 total = d_2[v * L + lane] * pairs[p + lane]
                 for k in range(1, K):
                     total += d_2[(k * V + v) * L + lane] * pairs[p + k * L + lane]
-                d_table[at + (VALUE_2 + v) * step + lane] += total
+                d_table[at + (VALUE_2 + v) * L + lane] += total
                 d_p[(K + v) * L + lane] = total
         for lane in range(L):
             for u in range(V):
@@ -232,27 +233,29 @@ def kernels(key_size: int, value_size: int, output_dim: int) -> Kernels:
                     d_folds[entry * L + lane] += seen * d_p[(K + v) * L + lane]
         for lane in range(L):
             for k in range(K):
-                query = table[at + (QUERY_1 + k) * step + lane]
+                query = table[at + (QUERY_1 + k) * L + lane]
                 d_key = d_query = query - query
                 for v in range(V):
                     entry = (k * V + v) * L + lane
                     d_query += states[new + entry] * d_o[v * L + lane]
                     slope = d_1[entry] + query * d_o[v * L + lane]
                     d_1[entry] = slope
-                    d_key += slope * table[at + (VALUE_1 + v) * step + lane]
-                d_table[at + k * step + lane] += d_key
-                d_table[at + (QUERY_1 + k) * step + lane] += d_query
+                    d_key += slope * table[at + (VALUE_1 + v) * L + lane]
+                d_table[at + k * L + lane] += d_key
+                d_table[at + (QUERY_1 + k) * L + lane] += d_query
         for lane in range(L):
             for v in range(V):
                 total = d_1[v * L + lane] * table[at + lane]
                 for k in range(1, K):
-                    total += d_1[(k * V + v) * L + lane] * table[at + k * step + lane]
-                d_table[at + (VALUE_1 + v) * step + lane] += total
+                    total += d_1[(k * V + v) * L + lane] * table[at + k * L + lane]
+                d_table[at + (VALUE_1 + v) * L + lane] += total
 
     @_compiled
-    def backward(table, asked, folds, questions, num_seeds, grad, d_table, d_asked, d_folds):  # type: ignore[no-untyped-def]
-        """Add the gradients of tables and folds, given those of the outputs, (Q, D, padded)."""
-        N, step = questions.shown.shape[1], num_seeds
+    def backward(table, asked, folds, questions, groups, grad, d_table, d_asked, d_folds):  # type: ignore[no-untyped-def]
+        """Add the gradients of tables and folds, given those of the outputs."""
+        N = questions.shown.shape[1]
+        size, asked_size = len(table) // groups, len(asked) // groups
+        out_size = len(grad) // groups
         attended = np.empty((N + 1) * V * L, table.dtype)
         pairs = np.empty((N + 1) * (K + V) * L, table.dtype)
         state_1, state_2 = np.empty(STATE, table.dtype), np.empty(STATE, table.dtype)
@@ -263,42 +266,42 @@ def kernels(key_size: int, value_size: int, output_dim: int) -> Kernels:
         d_1, d_2 = np.empty(STATE, table.dtype), np.empty(STATE, table.dtype)
         own_1, own_2 = np.empty(STATE, table.dtype), np.empty(STATE, table.dtype)
         slopes = np.zeros(FOLDS * L, table.dtype)
-        for chunk in range(0, num_seeds, L):
+        for group in range(groups):
             for a in range(len(questions.shown)):
                 state_1[:] = 0
                 state_2[:] = 0
                 d_1[:] = 0
                 d_2[:] = 0
                 for i in range(N):
-                    at = questions.shown[a, i] * COLUMNS * step + chunk
-                    show(table, at, step, folds, i, attended, pairs, state_1, state_2)
+                    at = group * size + questions.shown[a, i] * COLUMNS * L
+                    show(table, at, folds, i, attended, pairs, state_1, state_2)
                     for entry in range(STATE):
                         states[i * STATE + entry] = state_1[entry]
                 for j in range(questions.first[a], questions.first[a + 1]):
                     after_1[:] = state_1
                     after_2[:] = state_2
-                    at = questions.token[j] * COLUMNS * step + chunk
-                    show(table, at, step, folds, N, attended, pairs, after_1, after_2)
-                    row, o = questions.asked[j] * ASKED * step + chunk, N * V * L
-                    ask(asked, row, step, folds, attended, o, after_2, query, mixed)
-                    place = questions.place[j] * D * step + chunk
+                    at = group * size + questions.token[j] * COLUMNS * L
+                    show(table, at, folds, N, attended, pairs, after_1, after_2)
+                    row, o = group * asked_size + questions.asked[j] * ASKED * L, N * V * L
+                    ask(asked, row, folds, attended, o, after_2, query, mixed)
+                    place = group * out_size + questions.place[j] * D * L
                     ask_back(
-                        row, step, folds, attended, o, after_2, query, mixed, grad, place,
+                        row, folds, attended, o, after_2, query, mixed, grad, place,
                         d_asked, slopes, d_o, own_2,
                     )  # fmt: skip
                     own_1[:] = 0
                     show_back(
-                        table, at, step, folds, after_1, 0, N, attended, pairs,
+                        table, at, folds, after_1, 0, N, attended, pairs,
                         d_table, slopes, d_o, d_p, own_1, own_2,
                     )  # fmt: skip
                     for entry in range(STATE):
                         d_1[entry] += own_1[entry]
                         d_2[entry] += own_2[entry]
                 for i in range(N - 1, -1, -1):
-                    at = questions.shown[a, i] * COLUMNS * step + chunk
+                    at = group * size + questions.shown[a, i] * COLUMNS * L
                     d_o[:] = 0
                     show_back(
-                        table, at, step, folds, states, i * STATE, i, attended, pairs,
+                        table, at, folds, states, i * STATE, i, attended, pairs,
                         d_table, slopes, d_o, d_p, d_1, d_2,
                     )  # fmt: skip
         for entry in range(FOLDS):
