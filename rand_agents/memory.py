@@ -74,7 +74,7 @@ def answer_questions(
 
 def _in_lanes(rows: Tensor) -> Tensor:
     """From (R, columns, M) to (M / LANES, R, columns, LANES)."""
-    return rows.unflatten(-1, (-1, LANES)).permute(2, 0, 1, 3).contiguous()
+    return rows.reshape(*rows.shape[:2], -1, LANES).permute(2, 0, 1, 3).contiguous()
 
 
 def _hidden(c: TransformerConfig, w: dict[str, Tensor], tokens: Tensor, seeds: Tensor) -> Tensor:
