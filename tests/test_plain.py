@@ -1,0 +1,26 @@
+"""The plain reference of the speed benchmark computes the loss that it is compared with."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from rand_agents import QNorm
+from rand_envs import RecallTask
+
+sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
+from plain import PlainRecall, recall_losses
+
+
+def test_the_plain_step_has_the_same_losses():
+    agent = QNorm("SeedTransformer", RecallTask(6, 3), rng_seed=2)
+    layouts = agent.task.layout_space.sample(np.random.default_rng(0), 20)
+    seeds = torch.from_numpy(agent.draw_seeds(np.random.default_rng(1), 4))
+    values, query = (torch.from_numpy(layouts[name].copy()) for name in ("values", "query"))
+    plain = recall_losses(
+        PlainRecall(agent.model.named_weights()), values.float(), query.long(), seeds
+    )
+    ours = agent.game.costs(agent.model, layouts, seeds)
+    assert plain.shape == (20, 4)
+    torch.testing.assert_close(plain, ours, rtol=1e-5, atol=1e-6)
