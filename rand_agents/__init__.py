@@ -3,6 +3,7 @@
 from rand_agents.algorithm import Agent
 from rand_agents.algorithms import load_agent
 from rand_agents.evaluation import Report, evaluate
+from rand_agents.mlp import MLPConfig
 from rand_agents.objectives import CVaRObjective, ObjectiveConfig, QNormObjective, q_norm
 from rand_agents.pepg import PEPG, PEPGConfig, SearchConfig
 from rand_agents.qnorm import QNorm, QNormConfig
@@ -13,6 +14,7 @@ __all__ = [
     "PEPG",
     "Agent",
     "CVaRObjective",
+    "MLPConfig",
     "ObjectiveConfig",
     "PEPGConfig",
     "QNorm",

@@ -11,9 +11,8 @@ from torch import Tensor
 
 from rand_agents.seeds import SeedSpec
 from rand_agents.tokens import Game
-from rand_agents.transformer import SeedTransformer
 from rand_envs.player import Play
-from rand_envs.task import Array, Task
+from rand_envs.task import Array, Setting
 
 PLAY_ROWS = 1 << 18
 """How many token positions `play` puts into one batch, to bound its memory."""
@@ -38,13 +37,14 @@ class SeededPolicy:
     """A model, the game it plays, and the distribution of its seeds."""
 
     game: Game
-    model: SeedTransformer
+    model: Any
+    """A `SeedTransformer`, or a `SeedMLP` where the game takes one."""
     seeds: SeedSpec
     device: torch.device
     _rngs: dict[str, np.random.Generator]
 
     @property
-    def task(self) -> Task[Any]:
+    def task(self) -> Setting[Any]:
         """The game it plays."""
         return self.game.task
 
@@ -66,8 +66,8 @@ class SeededPolicy:
             state: What the last call returned; None at the very start.
             episode_start: Shape (n,), True where an episode begins: it draws a new seed and
                 starts with an empty context.
-            deterministic: Take the argmax of the output; else sample it. The seed is random
-                either way, unless the agent's seeds are fixed.
+            deterministic: Take the argmax of the output; else sample it (real-valued actions
+                are never sampled). The seed is random either way, unless it is fixed.
 
         Returns:
             Actions, and the state (seeds and context) for the next call.
@@ -114,6 +114,9 @@ class SeededPolicy:
 
     def _extend(self, state: PolicyState, new: Tensor) -> None:
         count = new.shape[1]
+        if not self.model.remembers:
+            state.tokens, state.seen = new, torch.full((len(new),), count)
+            return
         if int(state.seen.max()) + count > self.game.context:
             raise ValueError(
                 f"an episode of {self.task.env_id} gives a policy at most {self.game.context} "

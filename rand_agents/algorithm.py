@@ -3,7 +3,7 @@
 import dataclasses
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Self, TypeVar, cast
 
@@ -23,11 +23,19 @@ from torch import Tensor
 
 from rand_agents.acting import SeededPolicy
 from rand_agents.files import Contents, read_agent, write_agent
-from rand_agents.games import game_for, task_of
+from rand_agents.games import (
+    POLICIES,
+    Environment,
+    PolicyConfig,
+    game_for,
+    kind_of,
+    model_of,
+    policy_for,
+    task_of,
+)
 from rand_agents.seeds import SeedSpec
 from rand_agents.tokens import Game
-from rand_agents.transformer import SeedTransformer, TransformerConfig
-from rand_envs.task import Json, Task
+from rand_envs.task import Json
 
 Callback = BaseCallback | list[BaseCallback] | Callable[..., bool] | None
 C = TypeVar("C")
@@ -37,7 +45,8 @@ class Agent(SeededPolicy, ABC, Generic[C]):
     """A seeded policy and its trainer, in the shape of Stable-Baselines3's algorithms.
 
     One timestep of `learn` is one update of the parameters (a gradient step, or a generation
-    of evolution): each plays batch x seeds instances at once. `env_steps` counts those.
+    of evolution): each plays batch x seeds instances at once. `env_steps` counts their steps as
+    if each lasted to its end.
     """
 
     config: C
@@ -45,8 +54,8 @@ class Agent(SeededPolicy, ABC, Generic[C]):
 
     def __init__(
         self,
-        policy: str | TransformerConfig,
-        env: str | gym.Env[Any, Any] | Task[Any],
+        policy: str | PolicyConfig,
+        env: Environment,
         config: C | None = None,
         *,
         seeds: SeedSpec | None = None,
@@ -58,8 +67,9 @@ class Agent(SeededPolicy, ABC, Generic[C]):
         """Make an untrained agent.
 
         Args:
-            policy: "SeedTransformer" for the game's default architecture, or a configuration.
-            env: A registered id, an environment of this project, or a task.
+            policy: "SeedTransformer" for the game's default architecture, or a configuration;
+                for Gymnasium's environments also "MlpPolicy".
+            env: A registered id, an environment as `gym.make` gives it, or a task.
             config: The trainer's options; None for its defaults.
             seeds: Distribution of the seed vector; None for the game's default.
             rng_seed: Determines the initial weights and every later draw.
@@ -71,14 +81,14 @@ class Agent(SeededPolicy, ABC, Generic[C]):
             ValueError: If policy, seeds or config do not fit the game; the message says how.
         """
         self.game: Game = game_for(task_of(env))
-        self.config = self.config_type() if config is None else config
+        self.config = self._default_config() if config is None else config
         self.seeds = self._check_seeds(seeds, policy)
-        architecture = self._check_policy(policy)
+        architecture = policy_for(self.game, policy, self.seeds.dim)
         self.rng_seed = rng_seed
         self.device = torch.device(device)
         self.verbose = verbose
         self.tensorboard_log = tensorboard_log
-        self.model = SeedTransformer(architecture, rng_seed).to(self.device)
+        self.model = model_of(architecture, rng_seed).to(self.device)
         # Separate streams keep layouts independent of seeds and of the trainer's noise.
         streams = map(np.random.default_rng, np.random.SeedSequence(rng_seed).spawn(4))
         self._rngs = dict(zip(("layouts", "seeds", "noise", "acting"), streams, strict=True))
@@ -89,28 +99,21 @@ class Agent(SeededPolicy, ABC, Generic[C]):
         self._env: DummyVecEnv | None = None
         self._setup()
 
-    def _check_seeds(self, seeds: SeedSpec | None, policy: str | TransformerConfig) -> SeedSpec:
+    def _check_seeds(self, seeds: SeedSpec | None, policy: str | PolicyConfig) -> SeedSpec:
         default = self.game.default_seeds()
-        if seeds is None and isinstance(policy, TransformerConfig):
+        if seeds is None and not isinstance(policy, str):
             return dataclasses.replace(default, dim=policy.seed_dim)
         return default if seeds is None else seeds
 
-    def _check_policy(self, policy: str | TransformerConfig) -> TransformerConfig:
-        if isinstance(policy, str):
-            if policy != "SeedTransformer":
-                raise ValueError(
-                    f'policy must be "SeedTransformer" or a TransformerConfig, got {policy!r}'
-                )
-            policy = dataclasses.replace(self.game.default_policy(), seed_dim=self.seeds.dim)
-        if policy.seed_dim != self.seeds.dim:
-            raise ValueError(
-                f"the policy takes seeds of dimension {policy.seed_dim}, "
-                f"but the seed distribution has dimension {self.seeds.dim}"
-            )
-        self.game.check_policy(policy)
-        return policy
-
     # What a trainer adds.
+
+    def _default_config(self) -> C:
+        """The options used where none are given, for this game."""
+        return cast(C, self.config_type())
+
+    def _diagnose(self) -> dict[str, float | str]:
+        """Facts that are only worth their cost where something is logged; changes nothing."""
+        return {}
 
     @abstractmethod
     def _setup(self) -> None:
@@ -177,7 +180,7 @@ class Agent(SeededPolicy, ABC, Generic[C]):
             logs = self._update(self.num_timesteps / total_timesteps)
             self.num_timesteps += 1
             if self.num_timesteps % log_interval == 0:
-                self._log(logs)
+                self._log(logs | self._diagnose())
             hooks.update_locals(locals())
             if not hooks.on_step():
                 break
@@ -185,7 +188,7 @@ class Agent(SeededPolicy, ABC, Generic[C]):
         hooks.on_training_end()
         return self
 
-    def _log(self, logs: dict[str, float]) -> None:
+    def _log(self, logs: Mapping[str, float | str]) -> None:
         for name, value in logs.items():
             self.logger.record(name, value)
         self.logger.record("time/env_steps", self.env_steps)
@@ -243,6 +246,7 @@ class Agent(SeededPolicy, ABC, Generic[C]):
             "algorithm": type(self).__name__,
             "env_id": self.task.env_id,
             "task": self.task.config,
+            "policy_kind": kind_of(self.model.config),
             "policy": dataclasses.asdict(self.model.config),
             "seeds": dataclasses.asdict(self.seeds),
             "config": dataclasses.asdict(cast(Any, self.config)),
@@ -258,7 +262,7 @@ class Agent(SeededPolicy, ABC, Generic[C]):
     def load(
         cls,
         path: str | Path,
-        env: str | gym.Env[Any, Any] | Task[Any] | None = None,
+        env: Environment | None = None,
         device: str | torch.device = "cpu",
         verbose: int = 0,
     ) -> Self:
@@ -288,7 +292,7 @@ class Agent(SeededPolicy, ABC, Generic[C]):
         cls,
         path: str | Path,
         contents: Contents,
-        env: str | gym.Env[Any, Any] | Task[Any] | None,
+        env: Environment | None,
         device: str | torch.device,
         verbose: int,
     ) -> Self:
@@ -303,7 +307,7 @@ class Agent(SeededPolicy, ABC, Generic[C]):
                 f"not for {task_of(env).env_id} with {task_of(env).config}"
             )
         agent = cls(
-            TransformerConfig(**facts["policy"]),
+            POLICIES[facts.get("policy_kind", "SeedTransformer")](**facts["policy"]),
             task,
             cls.config_type(**facts["config"]),
             seeds=SeedSpec(**facts["seeds"]),

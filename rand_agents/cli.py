@@ -19,6 +19,7 @@ from rand_agents.options import TrainColoring, TrainGrid, TrainRecall
 from rand_agents.tables import print_report
 from rand_agents.training import INTERRUPTED, train
 from rand_envs.minimax import game_value
+from rand_envs.task import rules_of
 
 BAD_INPUT = 2
 """Exit code after an error of the user's, as of the argument parser's."""
@@ -151,7 +152,7 @@ def _evaluate(options: Evaluate) -> int:
             agent,
             layouts=options.layouts,
             num_seeds=options.num_seeds,
-            game_value=game_value(agent.task),
+            game_value=game_value(rules_of(agent.task)),
             rng_seed=options.rng_seed,
         )
     print_report(report, _CONSOLE)

@@ -32,7 +32,7 @@ from rand_agents.intervals import (
 from rand_envs.minimax.values import UNKNOWN, GameValue
 from rand_envs.player import Play, Player, WholePlayer
 from rand_envs.recall import RecallTask
-from rand_envs.task import Array, Json, Task
+from rand_envs.task import Array, Json, Task, rules_of
 
 __all__ = ["Figure", "Report", "Vote", "Worst", "evaluate", "majority_success", "percentile95"]
 
@@ -194,7 +194,12 @@ def evaluate(
 
     Returns:
         The report; every estimate with a 95 % interval.
+
+    Raises:
+        ValueError: If a number is illegal, or the game is another than those of `rand_envs`.
     """
+    task = rules_of(player.task)
+    higher = task.higher_is_better
     _check_sizes(num_seeds, num_fresh_seeds, votes)
     streams = _Streams(*map(np.random.default_rng, np.random.SeedSequence(rng_seed).spawn(8)))
     played, exhaustive = _choose_layouts(player, layouts, streams.layouts)
@@ -202,7 +207,6 @@ def evaluate(
     is_fixed = bool((seeds == seeds[:1]).all())
     seeds = seeds[:1] if is_fixed else seeds
     play = _play(player, played, exhaustive, seeds)
-    task, higher = player.task, player.task.higher_is_better
     means = play.outcome.mean(1)
     limit = 1.0 if task.unit == "success" else float(task.max_steps)
     counts, edges = np.histogram(means, bins=25, range=(0.0, limit))
@@ -252,7 +256,7 @@ def _certificate(
     streams: _Streams,
 ) -> Certificate:
     """Bounds from fresh seeds, as many as are affordable of (few, many)."""
-    task, exhaustive = player.task, suspects.kind == "exact"
+    task, exhaustive = rules_of(player.task), suspects.kind == "exact"
     tried = played if exhaustive else np.concatenate([suspects.layouts, played])
     few, many = seed_counts
     count = many if len(tried) * many <= CERTIFIED_PLAYS else few

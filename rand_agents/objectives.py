@@ -121,6 +121,11 @@ class ObjectiveConfig:
             raise ValueError(f"q_rise must be above 0 and at most 1, got {self.q_rise}")
         CVaRObjective(self.alpha)
 
+    @property
+    def takes_signs(self) -> bool:
+        """Whether losses may be below 0: in the mean, the maximum, and CVaR."""
+        return self.kind == "cvar" or (self.q_start is None and self.q in (1.0, math.inf))
+
     def at(self, progress: float) -> Objective:
         """The objective at `progress` in [0, 1] of the run."""
         if self.kind == "cvar":

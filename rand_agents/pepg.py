@@ -3,6 +3,7 @@
 Also called PGPE (Sehnke et al., 2010); symmetric sampling with centred ranks as in EvoJAX.
 """
 
+import json
 import math
 from dataclasses import dataclass, field
 from typing import Literal
@@ -16,6 +17,7 @@ from torch.nn.utils import parameters_to_vector
 
 from rand_agents.adversary import MAX_EXHAUSTIVE, is_enumerable
 from rand_agents.algorithm import Agent, cosine
+from rand_agents.gym_game import GymGame
 from rand_agents.objectives import ObjectiveConfig
 from rand_envs.task import Array
 
@@ -203,7 +205,20 @@ class PEPG(Agent[PEPGConfig]):
 
     config_type = PEPGConfig
 
+    def _default_config(self) -> PEPGConfig:
+        """Outside this project's games there is no adversary: the mean over some resets."""
+        if not isinstance(self.game, GymGame):
+            return PEPGConfig()
+        search = SearchConfig(population=64, learning_rate=0.1, std=0.3, std_learning_rate=0.1)
+        return PEPGConfig(ObjectiveConfig(q=1.0), search, m=1, batch_size=4)
+
     def _setup(self) -> None:
+        objective = self.config.objective
+        if self.game.signed_costs and not objective.takes_signs:
+            raise ValueError(
+                f"the q-norm needs costs of at least 0, and minus a return in {self.task.env_id} "
+                'can be below: use q=1 (the mean), q=inf (the maximum), or kind="cvar"'
+            )
         center = parameters_to_vector(self.model.parameters()).detach().cpu().numpy()
         self.search = Search(center, self.config.search)
         self._m = 1 if self.seeds.is_fixed else self.config.m
@@ -242,10 +257,7 @@ class PEPG(Agent[PEPGConfig]):
 
     def costs(self, candidates: Vector) -> Tensor:
         """Costs of flat parameter vectors, (P, dimension), on fresh seeds: (P, n, m)."""
-        layouts = self._all_layouts
-        if layouts is None:
-            n = self.config.batch_size or 1
-            layouts = self.task.layout_space.sample(self._rngs["layouts"], n)
+        layouts = self._layouts(self._rngs["layouts"])
         drawn = torch.from_numpy(self.seeds.sample(self._rngs["seeds"], self._m)).to(self.device)
         self.env_steps += len(candidates) * len(layouts) * self._m * self.task.max_steps
         vectors = torch.from_numpy(candidates).to(self.device)
@@ -256,6 +268,27 @@ class PEPG(Agent[PEPGConfig]):
                 for i in range(0, len(vectors), count)
             ]
         return torch.cat(costs)
+
+    def _layouts(self, rng: np.random.Generator) -> Array:
+        if self._all_layouts is not None:
+            return self._all_layouts
+        return self.task.layout_space.sample(rng, self.config.batch_size or 1)
+
+    def _diagnose(self) -> dict[str, float | str]:
+        """The layout worst for the centre, and its mean cost on seeds that did not select it.
+
+        A generator of its own leaves training as it is, however often something is logged.
+        """
+        entropy = np.random.SeedSequence(self.rng_seed, spawn_key=(4, self.num_timesteps))
+        rng = np.random.default_rng(entropy)
+        layouts = self._layouts(rng)
+        means = self.losses(layouts, self.seeds.sample(rng, self._m)).mean(-1)
+        worst = layouts[[int(means.argmax())]]
+        described = self.task.layout_space.unpack(worst)[0].to_json()
+        return {
+            "train/worst_cost": float(self.losses(worst, self.seeds.sample(rng, self._m)).mean()),
+            "train/worst_layout": json.dumps(described),
+        }
 
     def unflatten(self, vectors: Tensor) -> dict[str, Tensor]:
         """Weights with a leading population axis from flat vectors, (P, dimension)."""

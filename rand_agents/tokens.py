@@ -19,7 +19,7 @@ from rand_agents.windows import play_all_cycles, window_size
 from rand_envs.coloring import ColoringTask
 from rand_envs.player import Play
 from rand_envs.recall import RecallTask
-from rand_envs.task import Array, Task
+from rand_envs.task import Array, Setting
 from rand_envs.windows import CycleWindows
 
 MAX_DISTINCT_TOKENS = 1 << 20
@@ -29,9 +29,11 @@ MAX_DISTINCT_TOKENS = 1 << 20
 class Game(ABC):
     """One task as a SeedTransformer plays it."""
 
-    task: Task[Any]
+    task: Setting[Any]
     differentiable: ClassVar[bool] = True
     """Whether `costs` has a gradient with respect to the weights."""
+    signed_costs: ClassVar[bool] = False
+    """Whether `costs` may be below 0, where q-norms but the mean and the maximum mean nothing."""
     token_dim: int
     output_dim: int
     context: int
@@ -49,7 +51,7 @@ class Game(ABC):
     def costs(
         self, model: SeedTransformer, layouts: Array, seeds: Tensor, weights: Weights | None = None
     ) -> Tensor:
-        """Cost to be minimised, at least 0, per (layout, seed): shape (*lead, n, m).
+        """Cost to be minimised per (layout, seed): shape (*lead, n, m).
 
         `seeds` has shape (m, seed_dim); `weights` may carry a leading population axis.
         """
@@ -79,23 +81,25 @@ class Game(ABC):
     @abstractmethod
     def choose(
         self, outputs: Tensor, tokens: Tensor, sample_rng: np.random.Generator | None
-    ) -> NDArray[np.int64]:
+    ) -> Array:
         """Actions, (n, *action shape), from the outputs at the k newest tokens, (n, k, output)."""
 
     def check_policy(self, config: TransformerConfig) -> None:
         """Raise ValueError unless a policy of this shape can play the game."""
-        for name in ("token_dim", "output_dim"):
-            if getattr(config, name) != getattr(self, name):
-                raise ValueError(
-                    f"a policy for {self.task.env_id} needs {name} {getattr(self, name)}, "
-                    f"got {getattr(config, name)}"
-                )
+        self._check_sizes(config.token_dim, config.output_dim)
         needed = self.context + (config.seed_placement == "first")
         if 0 < config.max_length < needed:
             raise ValueError(
                 f"a policy for {self.task.env_id} needs max_length 0 or at least {needed}, "
                 f"got {config.max_length}"
             )
+
+    def _check_sizes(self, token_dim: int, output_dim: int) -> None:
+        for name, got in (("token_dim", token_dim), ("output_dim", output_dim)):
+            if got != getattr(self, name):
+                raise ValueError(
+                    f"a policy for {self.task.env_id} needs {name} {getattr(self, name)}, got {got}"
+                )
 
 
 def _draw_bits(logits: Tensor, sample_rng: np.random.Generator | None) -> Tensor:

@@ -7,6 +7,7 @@ evolution (one axis, every candidate at once).
 
 import math
 from collections.abc import Mapping
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -43,6 +44,9 @@ def _over(vector: Tensor, x: Tensor, lead: int) -> Tensor:
 
 class SeedTransformer(nn.Module):
     """A transformer with a random seed encoding; every architecture of the paper is a config."""
+
+    remembers: ClassVar[bool] = True
+    """Whether the output depends on earlier tokens, so that acting needs them all."""
 
     def __init__(self, config: TransformerConfig, rng_seed: int = 0) -> None:
         """Build the module with weights that depend on `rng_seed` alone."""

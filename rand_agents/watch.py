@@ -15,7 +15,7 @@ from rand_agents.algorithm import Agent
 from rand_agents.evaluation import evaluate
 from rand_agents.files import write_atomically
 from rand_agents.tables import interval_of, number
-from rand_envs.task import Array, Json
+from rand_envs.task import Array, Json, rules_of
 
 LAST_FRAME_SECONDS = 3.0
 """How long the end is shown before the animation starts again."""
@@ -100,7 +100,7 @@ def play_out(agent: Agent[Any], layout: Array, num_seeds: int, *, sample: bool) 
 
     Seeds, and samples where actions are sampled, come from the agent's own generator.
     """
-    task = agent.task
+    task = rules_of(agent.task)
     state = task.initial(np.repeat(layout, num_seeds))
     histories = [History([state[i : i + 1].copy()]) for i in range(num_seeds)]
     playing = np.arange(num_seeds)
@@ -121,7 +121,7 @@ def draw_frames(agent: Agent[Any], histories: Sequence[History]) -> list[Array]:
     # Imported here so that training and evaluation work where there is no pygame.
     from rand_envs.rendering import render_frame, tile
 
-    task = agent.task
+    task = rules_of(agent.task)
     name = "Fixed seed" if agent.seeds.is_fixed else "Seed"
     length = max(len(history.actions) for history in histories)
     panels: list[Any] = [None] * len(histories)

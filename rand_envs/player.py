@@ -6,7 +6,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from rand_envs.task import Array, Task
+from rand_envs.task import Array, Setting
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Player(Protocol):
     """A seeded strategy for one task."""
 
     @property
-    def task(self) -> Task[Any]:
+    def task(self) -> Setting[Any]:
         """The game it plays."""
         ...
 

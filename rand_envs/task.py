@@ -9,7 +9,7 @@ import math
 import numbers
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import gymnasium as gym
 import numpy as np
@@ -161,17 +161,13 @@ class Transition(NamedTuple):
     terminated: NDArray[np.bool_]
 
 
-class Task(ABC, Generic[L]):
-    """The rules of one game, as pure functions on batches of n instances.
+class Setting(ABC, Generic[L]):
+    """What is known of a game without its rules: its id, its spaces, its layouts, its length."""
 
-    Tasks are deterministic: all that an instance leaves open is in its layout.
-    They never change their arguments.
-    """
-
-    env_id: ClassVar[str]
+    env_id: str
     """The id it is registered under, such as "RandGrid-v0"."""
-    unit: ClassVar[str]
-    """Unit of `outcome`: "success" (0 or 1, more is better) or "steps" (fewer is better)."""
+    unit: str
+    """Unit of its outcomes: "success" (0 or 1), "steps" (fewer is better), or "return"."""
     layout_space: LayoutSpace[L]
     observation_space: gym.Space[Any]
     action_space: gym.Space[Any]
@@ -181,12 +177,20 @@ class Task(ABC, Generic[L]):
     @property
     def higher_is_better(self) -> bool:
         """Whether a larger outcome is the better one."""
-        return self.unit == "success"
+        return self.unit != "steps"
 
     @property
     @abstractmethod
     def config(self) -> Json:
         """The keyword arguments, JSON-ready, that `type(self)(**config)` builds this task from."""
+
+
+class Task(Setting[L]):
+    """The rules of one game, as pure functions on batches of n instances.
+
+    Tasks are deterministic: all that an instance leaves open is in its layout.
+    They never change their arguments.
+    """
 
     @abstractmethod
     def initial(self, layouts: Array) -> Array:
@@ -215,3 +219,13 @@ class Task(ABC, Generic[L]):
     @abstractmethod
     def outcome(self, state: Array) -> NDArray[np.float64]:
         """Result of each ended instance in `unit`, shape (n,)."""
+
+
+def rules_of(setting: Setting[L]) -> Task[L]:
+    """The same setting as one whose rules are known; ValueError if they are not."""
+    if not isinstance(setting, Task):
+        raise ValueError(
+            f"{setting.env_id} is not a game of rand_envs, whose layouts can be evaluated and "
+            "watched; its mean return is what Stable-Baselines3's evaluate_policy tells"
+        )
+    return setting

@@ -1,6 +1,8 @@
 """Agents in the shape of Stable-Baselines3: learn, predict, save, load, resume, callbacks."""
 
+import csv
 import dataclasses
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -395,10 +397,19 @@ def test_logs_go_where_the_logger_says(tmp_path: Path) -> None:
         _ = agent.logger
     agent.set_logger(configure(str(tmp_path), ["csv"]))
     agent.learn(4, log_interval=2)
-    head, *rows = (tmp_path / "progress.csv").read_text().splitlines()
-    names = head.split(",")
-    assert {"train/objective_mean", "train/ties", "time/env_steps"} <= set(names)
-    assert [row.split(",")[names.index("time/timesteps")] for row in rows] == ["2", "4"]
+    with (tmp_path / "progress.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert {"train/objective_mean", "train/ties", "time/env_steps"} <= set(rows[0])
+    assert [row["time/timesteps"] for row in rows] == ["2", "4"]
+    for row in rows:
+        worst = GRID.layout_space.validate(json.loads(row["train/worst_layout"]))
+        assert worst in GRID.layout_space.unpack(GRID.layout_space.enumerate())
+        assert 1 <= float(row["train/worst_cost"]) <= GRID.max_steps
+
+
+@every_agent
+def test_how_often_is_logged_changes_no_training(make: Callable[..., Agent[Any]]) -> None:
+    assert_same_weights(make().learn(4, log_interval=1), make().learn(4))
 
 
 def test_tensorboard_curves_are_written(tmp_path: Path) -> None:
@@ -438,11 +449,11 @@ def test_seeds_follow_the_policy_where_none_are_given() -> None:
 @pytest.mark.parametrize(
     ("policy", "env", "seeds", "message"),
     [
-        ("MlpPolicy", "RandRecall-v0", None, "must be \"SeedTransformer\" .*got 'MlpPolicy'"),
+        ("MlpPolicy", "RandRecall-v0", None, "must be \"SeedTransformer\", .*got 'MlpPolicy'"),
         (TransformerConfig(25, 5, 4), "RandRecall-v0", SeedSpec(3), "dimension 4, but .* 3"),
         ("SeedTransformer", "RandColoring-v0", SeedSpec(3), "needs seed_dim 10, got 3"),
-        ("SeedTransformer", "RandMaze-v0", None, "must be one of .*got 'RandMaze-v0'"),
-        ("SeedTransformer", "CartPole-v1", None, "must be one of .*got 'CartPole-v1'"),
+        ("SeedTransformer", "RandMaze-v0", None, "must be a registered one: .*RandMaze"),
+        ("SeedTransformer", "CartPole-v1", None, "needs a loss with a gradient"),
     ],
 )
 def test_what_does_not_fit_is_an_error(
@@ -452,6 +463,6 @@ def test_what_does_not_fit_is_an_error(
         QNorm(policy, env, seeds=seeds)
 
 
-def test_an_environment_without_a_task_is_an_error() -> None:
-    with pytest.raises(ValueError, match="is not an environment of rand_envs"):
+def test_an_environment_without_a_gradient_is_an_error() -> None:
+    with pytest.raises(ValueError, match="CartPole-v1 has not: use PEPG"):
         QNorm("SeedTransformer", gym.make("CartPole-v1"))

@@ -154,7 +154,8 @@ def test_an_agent_for_another_game_is_an_error(saved: Path, env: Any) -> None:
     [
         ({"policy": {"token_dim": 4}}, "does not describe a whole agent"),
         ({"config": {"unknown": 1}}, "does not describe a whole agent"),
-        ({"env_id": "CartPole-v1"}, "environment must be one of .*got 'CartPole-v1'"),
+        ({"env_id": "RandMaze-v0", "task": {}}, "environment must be a registered one"),
+        ({"env_id": "antigravity:Maze-v0", "task": {}}, "an id must not name a module"),
     ],
 )
 def test_facts_that_do_not_fit_are_errors(

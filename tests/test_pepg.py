@@ -1,5 +1,6 @@
 """PEPG: shaped fitness, gradients in closed form, optimisers against references, progress."""
 
+import json
 import math
 from typing import Any
 
@@ -255,6 +256,17 @@ def test_the_policy_is_the_center() -> None:
     back = agent.unflatten(torch.from_numpy(agent.search.center)[None])
     for name, weight in agent.model.named_weights().items():
         assert torch.equal(back[name][0], weight)
+
+
+def test_the_worst_layout_of_the_center_is_named_with_its_cost() -> None:
+    # Zero weights always go right, so the treasures of the other column are never found.
+    agent = tiny(GridTask((2, 2), horizon=3))
+    agent.search.center[:] = 0
+    agent._load_center()
+    logs = agent._diagnose()
+    worst = agent.task.layout_space.validate(json.loads(str(logs["train/worst_layout"])))
+    assert worst.treasure in {(1, 0), (1, 1)}
+    assert logs["train/worst_cost"] == 6.0
 
 
 def test_it_learns_to_find_the_treasure_at_the_end_of_a_row() -> None:
