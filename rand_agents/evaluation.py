@@ -3,11 +3,8 @@
 Seeds inside, layouts outside: outcomes are averaged over seeds for each layout first.
 """
 
-import dataclasses
-import json
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -20,7 +17,6 @@ from rand_agents.adversary import (
     worst_of,
 )
 from rand_agents.certificates import Certificate, certify
-from rand_agents.files import write_atomically
 from rand_agents.intervals import (
     Figure,
     FloatArray,
@@ -29,103 +25,22 @@ from rand_agents.intervals import (
     p95_figure,
     percentile95,
 )
+from rand_agents.report import Report, Vote, Worst
 from rand_envs.minimax.values import UNKNOWN, GameValue
 from rand_envs.player import Play, Player, WholePlayer
 from rand_envs.recall import RecallTask
-from rand_envs.task import Array, Json, Task, rules_of
+from rand_envs.task import Array, Task, rules_of
+from rand_envs.worst import PlayerWithLosses
 
 __all__ = ["Figure", "Report", "Vote", "Worst", "evaluate", "majority_success", "percentile95"]
 
 VOTED_AT_ONCE = 4096
 NUM_SUSPECTS = 64
+BINS = 20
+ELECTIONS = 200
+"""How often the vote on the worst layout is repeated."""
 CERTIFIED_PLAYS = 200_000
 """Certificates use as many seeds as the worst layout's score does while plays are this few."""
-
-
-@dataclass(frozen=True)
-class Worst(Figure):
-    """The worst layout's mean over seeds, on seeds that did not select it.
-
-    Attributes:
-        kind: "exact" if all layouts were tried, "bound" if a search found it.
-        layout: The layout as JSON.
-    """
-
-    kind: Literal["exact", "bound"]
-    layout: Json
-
-
-@dataclass(frozen=True)
-class Vote:
-    """Success of the majority over several seeds' answers; ties count as wrong."""
-
-    votes: int
-    average: Figure
-    p95: Figure
-
-
-@dataclass(frozen=True)
-class Report:
-    """What `evaluate` found; outcomes are in the task's unit.
-
-    Attributes:
-        env_id: The game.
-        config: Its arguments.
-        unit: "success" (1 is best) or "steps" (fewer is better).
-        num_layouts: Layouts played.
-        exhaustive: Whether these are all layouts there are; else they are a uniform sample.
-        num_seeds: Seeds a layout was played under; 1 where the player has only one.
-        average: Mean over layouts of the mean over seeds.
-        p95: The value that 95 % of the layouts are at least as good as.
-        worst: The worst layout.
-        histogram: Counts of layouts by mean outcome, in equal bins.
-        bin_edges: Ends of these bins, one more than there are bins.
-        majority: Votes over seeds, None where the game has no vote.
-        sampled: Average and p95 with outputs sampled instead of taken by argmax; None if the
-            player cannot sample.
-        seed_variance: Variance over seeds of the player's output (probabilities; steps in the
-            grid), mean over outputs and layouts.
-        correlation: Mean over pairs of seeds of the correlation, over layouts, of their
-            outcomes; None where fewer than two seeds vary over the layouts.
-        constant_seed_variance: `seed_variance` with every seed replaced by one; must be 0.
-        game_value: The best worst case that any randomised strategy can reach, as given.
-        game_value_kind: "exact", or "bound" if it is open whether one reaches it.
-        gap: How much worse the worst case is than the game value, in `unit`; None where no
-            value was given.
-        certificate: Bounds on the worst case and on votes that hold for finite samples; None
-            where the player has only one seed, so that nothing is random.
-        rng_seed: Determines every draw of the evaluation.
-    """
-
-    env_id: str
-    config: Json
-    unit: str
-    num_layouts: int
-    exhaustive: bool
-    num_seeds: int
-    average: Figure
-    p95: Figure
-    worst: Worst
-    histogram: list[int]
-    bin_edges: list[float]
-    majority: list[Vote] | None
-    sampled: dict[str, Figure] | None
-    seed_variance: float
-    correlation: float | None
-    constant_seed_variance: float
-    game_value: float | None
-    game_value_kind: Literal["exact", "bound"] | None
-    gap: Figure | None
-    certificate: Certificate | None
-    rng_seed: int
-
-    def to_json(self) -> Json:
-        """The report as a JSON-ready dictionary."""
-        return dataclasses.asdict(self)
-
-    def save(self, path: str | Path) -> None:
-        """Write the report as JSON, atomically."""
-        write_atomically(Path(path), json.dumps(self.to_json(), indent=1).encode())
 
 
 def majority_success(play: Play) -> FloatArray:
@@ -164,6 +79,8 @@ class _Streams:
     search: np.random.Generator
     bootstrap: np.random.Generator
     certificate: np.random.Generator
+    loss: np.random.Generator
+    elections: np.random.Generator
 
 
 def evaluate(
@@ -201,7 +118,7 @@ def evaluate(
     task = rules_of(player.task)
     higher = task.higher_is_better
     _check_sizes(num_seeds, num_fresh_seeds, votes)
-    streams = _Streams(*map(np.random.default_rng, np.random.SeedSequence(rng_seed).spawn(8)))
+    streams = _Streams(*map(np.random.default_rng, np.random.SeedSequence(rng_seed).spawn(10)))
     played, exhaustive = _choose_layouts(player, layouts, streams.layouts)
     seeds = player.draw_seeds(streams.seeds, num_seeds)
     is_fixed = bool((seeds == seeds[:1]).all())
@@ -209,9 +126,12 @@ def evaluate(
     play = _play(player, played, exhaustive, seeds)
     means = play.outcome.mean(1)
     limit = 1.0 if task.unit == "success" else float(task.max_steps)
-    counts, edges = np.histogram(means, bins=25, range=(0.0, limit))
+    counts, edges = np.histogram(means, bins=BINS, range=(0.0, limit))
     suspects = _suspects(player, played, means, exhaustive, seeds, search_rounds, streams.search)
-    worst = _score_worst(player, suspects, 2 if is_fixed else num_fresh_seeds, streams.fresh)
+    hardest, worst = _score_worst(
+        player, suspects, 2 if is_fixed else num_fresh_seeds, streams.fresh
+    )
+    votes = () if is_fixed else votes
     return Report(
         env_id=task.env_id,
         config=task.config,
@@ -224,8 +144,9 @@ def evaluate(
         worst=worst,
         histogram=counts.tolist(),
         bin_edges=edges.tolist(),
-        majority=_votes(player, played, play, exhaustive, () if is_fixed else votes, streams),
+        majority=_votes(player, played, hardest, play, exhaustive, votes, streams),
         sampled=_sampled(player, played, seeds, num_seeds, exhaustive, streams),
+        loss=_loss(player, played, seeds, exhaustive, streams.loss),
         seed_variance=_seed_variance(play),
         correlation=_seed_correlation(play.outcome),
         constant_seed_variance=_constant_seed_variance(player, played[:64], seeds[0]),
@@ -321,26 +242,29 @@ def _suspects(
     return search_worst(player, layouts, scores, rng, seeds=seeds, rounds=rounds)
 
 
-def _score_worst(player: Player, suspects: Suspects, m: int, rng: np.random.Generator) -> Worst:
+def _score_worst(
+    player: Player, suspects: Suspects, m: int, rng: np.random.Generator
+) -> tuple[Array, Worst]:
     """Choose among the suspects on fresh seeds, then score on seeds that chose nothing."""
     chosen = worst_of(badness(player, suspects.layouts, player.draw_seeds(rng, m)), 1)
     layout = suspects.layouts[chosen]
     seeds = player.draw_seeds(rng, m)
     figure = mean_interval(player.play(layout, seeds).outcome[0], seeds, player.task.unit)
     described = player.task.layout_space.unpack(layout)[0].to_json()
-    return Worst(figure.estimate, figure.ci95, suspects.kind, described)
+    return layout, Worst(figure.estimate, figure.ci95, suspects.kind, described)
 
 
 def _votes(
     player: Player,
     layouts: Array,
+    worst: Array,
     play: Play,
     exhaustive: bool,
     votes: tuple[int, ...],
     streams: _Streams,
     groups: int = 4,
 ) -> list[Vote] | None:
-    if play.answer is None or not votes:
+    if play.answer is None or not votes or player.task.unit != "success":
         return None
     result = []
     for count in votes:
@@ -352,8 +276,19 @@ def _votes(
         ]
         right = np.stack(ballots, 1)
         average = average_figure(right, exhaustive, "success")
-        result.append(Vote(count, average, p95_figure(right, exhaustive, True, streams.votes)))
+        p95 = p95_figure(right, exhaustive, True, streams.votes)
+        on_worst = _vote_on(player, worst, count, streams.elections)
+        result.append(Vote(count, average, p95, on_worst))
     return result
+
+
+def _vote_on(player: Player, layout: Array, votes: int, rng: np.random.Generator) -> Figure:
+    """Success of the majority on one layout, (1,), over elections."""
+    right = [
+        majority_success(player.play(layout, player.draw_seeds(rng, votes)))[0]
+        for _ in range(ELECTIONS)
+    ]
+    return mean_interval(np.array(right), np.arange(ELECTIONS), "success")
 
 
 def _sampled(
@@ -367,15 +302,33 @@ def _sampled(
     sampling: Any = getattr(player, "play_sampled", None)
     if sampling is None:
         return None
-    if exhaustive and len(layouts) > MAX_EXHAUSTIVE:
-        layouts = streams.sampling.choice(layouts, MAX_EXHAUSTIVE, replace=False)
-        exhaustive = False
+    layouts, exhaustive = _affordable(layouts, exhaustive, streams.sampling)
     repeated = np.resize(seeds, (num_seeds, *seeds.shape[1:]))
     outcome = sampling(layouts, repeated, streams.sampling).outcome
     higher = player.task.higher_is_better
     return {
         "average": average_figure(outcome, exhaustive, player.task.unit),
         "p95": p95_figure(outcome, exhaustive, higher, streams.sampling),
+    }
+
+
+def _affordable(layouts: Array, exhaustive: bool, rng: np.random.Generator) -> tuple[Array, bool]:
+    """The layouts, or a sample of them where they are all there are and too many."""
+    if exhaustive and len(layouts) > MAX_EXHAUSTIVE:
+        return rng.choice(layouts, MAX_EXHAUSTIVE, replace=False), False
+    return layouts, exhaustive
+
+
+def _loss(
+    player: Player, layouts: Array, seeds: Array, exhaustive: bool, rng: np.random.Generator
+) -> dict[str, Figure] | None:
+    if player.task.unit != "success" or not isinstance(player, PlayerWithLosses):
+        return None
+    layouts, exhaustive = _affordable(layouts, exhaustive, rng)
+    loss = player.losses(layouts, seeds).astype(np.float64)
+    return {
+        "average": average_figure(loss, exhaustive, "loss"),
+        "p95": p95_figure(loss, exhaustive, False, rng),
     }
 
 

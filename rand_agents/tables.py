@@ -7,7 +7,8 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from rand_agents.evaluation import Figure, Report
+from rand_agents.intervals import Figure
+from rand_agents.report import Report
 
 BARS = " ▁▂▃▄▅▆▇█"
 
@@ -66,9 +67,13 @@ def _rows(report: Report) -> list[tuple[str, str, str, str]]:
         name = f"{vote.votes} seeds vote"
         rows.append(_row(f"{name}: average", vote.average, "success", "ties are wrong"))
         rows.append(_row(f"{name}: 95th pct.", vote.p95, "success", ""))
+        rows.append(_row(f"{name}: worst layout", vote.worst, "success", "the one above"))
     for name, figure in (report.sampled or {}).items():
         label = {"average": "sampled: average", "p95": "sampled: 95th pct."}[name]
         rows.append(_row(label, figure, unit, "actions are drawn"))
+    for name, figure in (report.loss or {}).items():
+        label = {"average": "loss: average", "p95": "loss: 95th pct."}[name]
+        rows.append(_row(label, figure, "loss", "what training makes small"))
     rows.append(("seed variance", f"{report.seed_variance:.3g}", "", "0: the seed is ignored"))
     constant = f"{report.constant_seed_variance:.3g}"
     rows.append(("  of a constant seed", constant, "", "0 but for rounding"))
@@ -97,7 +102,9 @@ def _row(name: str, figure: Figure, unit: str, meaning: str) -> tuple[str, str, 
 
 
 def number(value: float, unit: str) -> str:
-    """Success in percent, or steps."""
+    """Success in percent, losses to four places, or steps."""
+    if unit == "loss":
+        return f"{value:.4f}"
     return f"{100 * value:.1f} %" if unit == "success" else f"{value:.2f}"
 
 

@@ -189,8 +189,8 @@ def test_figures_of_a_known_player() -> None:
     assert report.constant_seed_variance == 0.0
     assert report.correlation == pytest.approx(0.02, abs=0.03)
     assert sum(report.histogram) == 32
-    assert len(report.bin_edges) == 26
-    assert report.histogram[6] + report.histogram[5] + report.histogram[7] == 1
+    assert len(report.bin_edges) == 21
+    assert sum(report.histogram[4:7]) == 1
     assert report.sampled is None
     assert report.majority is not None
     five, many = report.majority
@@ -199,6 +199,9 @@ def test_figures_of_a_known_player() -> None:
     expected = (31 * stats.binom.sf(2, 5, 0.75) + stats.binom.sf(2, 5, 0.25)) / 32
     assert five.average.estimate == pytest.approx(expected, abs=0.1)
     assert many.average.estimate == pytest.approx(31 / 32, abs=0.02)
+    low, high = five.worst.ci95
+    assert low <= stats.binom.sf(2, 5, 0.25) <= high
+    assert many.worst.estimate == pytest.approx(0.0, abs=0.03)
 
 
 def test_a_player_with_one_seed_has_points_for_figures() -> None:
@@ -298,6 +301,20 @@ def test_steps_are_better_when_fewer() -> None:
     assert report.p95.estimate == pytest.approx(6.0, abs=0.3)
     assert report.average.estimate == pytest.approx(18 / 8 + 2, abs=0.3)
     assert report.bin_edges[-1] == 50.0
+    assert report.majority is report.loss is None
+
+
+def test_loss_is_what_training_makes_small() -> None:
+    class Lossy(Player):
+        def losses(self, layouts: Array, seeds: Array) -> Array:
+            hard = layouts["query"] == 1
+            return np.broadcast_to(np.where(hard, 3.0, 1.0)[:, None], (len(layouts), len(seeds)))
+
+    report = evaluate(Lossy(), num_seeds=10)
+    assert report.loss is not None
+    assert report.loss["average"].estimate == 2.0
+    assert report.loss["p95"].estimate == 3.0
+    assert evaluate(Player(), num_seeds=10).loss is None
 
 
 def test_a_report_survives_json(tmp_path: Path) -> None:
