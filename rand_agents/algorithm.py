@@ -95,6 +95,7 @@ class Agent(SeededPolicy, ABC, Generic[C]):
         self.num_timesteps = 0
         self.env_steps = 0
         self._total_timesteps = 0
+        self._has_trainer_state = True
         self._logger: Logger | None = None
         self._env: DummyVecEnv | None = None
         self._setup()
@@ -151,13 +152,23 @@ class Agent(SeededPolicy, ABC, Generic[C]):
             raise ValueError(f"total_timesteps must be at least 1, got {total_timesteps}")
         if reset_num_timesteps:
             self.num_timesteps = 0
+        self._has_trainer_state = True
         self._total_timesteps = self.num_timesteps + total_timesteps
         return self._run(callback, log_interval, tb_log_name, reset_num_timesteps, progress_bar)
 
     def resume(
         self, callback: Callback = None, log_interval: int = 100, progress_bar: bool = False
     ) -> Self:
-        """Finish the run that was interrupted; the result equals an uninterrupted one."""
+        """Finish the run that was interrupted; the result equals an uninterrupted one.
+
+        Raises:
+            ValueError: If the agent is from a file with weights alone.
+        """
+        if not self._has_trainer_state:
+            raise ValueError(
+                "a run is resumed from its optimiser's state, but this agent's file has weights "
+                "alone: learn() starts a fresh optimiser from them"
+            )
         return self._run(callback, log_interval, "run", False, progress_bar)
 
     def _run(
@@ -235,15 +246,20 @@ class Agent(SeededPolicy, ABC, Generic[C]):
 
     # Files.
 
-    def save(self, path: str | Path) -> Path:
+    def save(self, path: str | Path, weights_only: bool = False) -> Path:
         """Write weights, optimiser, options and generator states to one file, atomically.
 
-        The suffix .safetensors is added where `path` has none. Returns the file's path.
+        With `weights_only` the optimiser's state is left out: the agent that is loaded plays
+        as this one does, but cannot `resume`. The suffix .safetensors is added where `path`
+        has none. Returns the file's path.
         """
         tensors = {f"weights.{name}": w.detach() for name, w in self.model.named_weights().items()}
-        tensors |= {f"trainer.{name}": t for name, t in self._trainer_tensors().items()}
+        whole = self._has_trainer_state and not weights_only
+        if whole:
+            tensors |= {f"trainer.{name}": t for name, t in self._trainer_tensors().items()}
         facts: Json = {
             "algorithm": type(self).__name__,
+            "has_trainer_state": whole,
             "env_id": self.task.env_id,
             "task": self.task.config,
             "policy_kind": kind_of(self.model.config),
@@ -326,8 +342,13 @@ class Agent(SeededPolicy, ABC, Generic[C]):
         with torch.no_grad():
             for name, weight in own.items():
                 weight.copy_(weights[name])
-        self._load_trainer_tensors(contents.under("trainer"))
         facts = contents.facts
+        # Files from before there was a choice have all of it.
+        self._has_trainer_state = facts.get("has_trainer_state", True)
+        if self._has_trainer_state:
+            self._load_trainer_tensors(contents.under("trainer"))
+        else:
+            self._setup()
         self.num_timesteps = facts["num_timesteps"]
         self._total_timesteps = facts["total_timesteps"]
         self.env_steps = facts["env_steps"]

@@ -16,8 +16,9 @@ from rand_agents.algorithm import Agent
 from rand_agents.algorithms import load_agent
 from rand_agents.evaluation import evaluate
 from rand_agents.options import TrainColoring, TrainGrid, TrainRecall
-from rand_agents.tables import print_report
+from rand_agents.tables import print_report, print_zoo
 from rand_agents.training import INTERRUPTED, train
+from rand_agents.zoo import agent_file, load_zoo, weight_differences, zoo_card, zoo_names
 from rand_envs.minimax import game_value
 from rand_envs.task import rules_of
 
@@ -45,14 +46,14 @@ class Evaluate:
     """Play a saved agent on many layouts under many seeds and report how good it is.
 
     Attributes:
-        file: The agent file.
+        file: The agent file, or the name of an agent in the zoo.
         layouts: Layouts to draw where a game has more than 4,096; else all are played.
         num_seeds: Seeds every layout is played under.
         rng_seed: Determines every draw.
         json: Write the report to this file as well.
     """
 
-    file: Positional[Path]
+    file: Positional[str]
     layouts: int = 2000
     num_seeds: int = 100
     rng_seed: int = 0
@@ -64,7 +65,7 @@ class Watch:
     """Watch a saved agent on one layout under several seeds side by side.
 
     Attributes:
-        file: The agent file.
+        file: The agent file, or the name of an agent in the zoo.
         layout: "uniform" (drawn at random), "worst" (for this agent), or a layout as JSON,
             for example '{"treasure": [2, 2]}'.
         seeds: How many seeds, each in a picture of its own.
@@ -75,7 +76,7 @@ class Watch:
         sample: Draw actions from the output instead of taking the likeliest.
     """
 
-    file: Positional[Path]
+    file: Positional[str]
     layout: str = "uniform"
     seeds: int = 4
     rng_seed: int = 0
@@ -85,13 +86,26 @@ class Watch:
 
 
 @dataclass(frozen=True)
+class Zoo:
+    """List the trained agents that come with the package, or compare one with a file.
+
+    Attributes:
+        compare: The name of a zoo agent and an agent file: say whether their weights are equal
+            to the last bit; the exit code is 1 if not.
+    """
+
+    compare: Annotated[tuple[str, Path] | None, arg(metavar="NAME FILE")] = None
+
+
+@dataclass(frozen=True)
 class CommandLine:
     """The whole command line."""
 
     command: Annotated[
         Annotated[Train, subcommand("train", prefix_name=False)]
         | Annotated[Evaluate, subcommand("evaluate", prefix_name=False)]
-        | Annotated[Watch, subcommand("watch", prefix_name=False)],
+        | Annotated[Watch, subcommand("watch", prefix_name=False)]
+        | Annotated[Zoo, subcommand("zoo", prefix_name=False)],
         arg(name=""),
     ]
 
@@ -102,7 +116,11 @@ Train one, see how good it is, and watch it:
 
     python -m rand_agents train grid --game.size 3 --updates 200 --out grid.safetensors
     python -m rand_agents evaluate grid.safetensors
-    python -m rand_agents watch grid.safetensors --layout worst --record grid.gif"""
+    python -m rand_agents watch grid.safetensors --layout worst --record grid.gif
+
+Trained ones come with the package; their names serve as files do:
+
+    python -m rand_agents zoo"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -121,12 +139,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         return INTERRUPTED
 
 
-def _run(command: Train | Evaluate | Watch, words: Sequence[str]) -> int:
+def _run(command: Train | Evaluate | Watch | Zoo, words: Sequence[str]) -> int:
     if isinstance(command, Train):
         return train(command.run, words, _CONSOLE)
     if isinstance(command, Evaluate):
         return _evaluate(command)
-    return _watch(command)
+    if isinstance(command, Watch):
+        return _watch(command)
+    return _zoo(command)
 
 
 def _sentence(error: Exception) -> str:
@@ -135,7 +155,8 @@ def _sentence(error: Exception) -> str:
     return " ".join(str(error).split())
 
 
-def _load(path: Path) -> Agent[Any]:
+def _load(source: str) -> Agent[Any]:
+    path = agent_file(source)
     agent = load_agent(path)
     if agent.num_timesteps < agent.total_timesteps:
         done = f"{agent.num_timesteps} of {agent.total_timesteps} updates"
@@ -177,11 +198,28 @@ def _watch(options: Watch) -> int:
     _CONSOLE.print(f"Layout ({choice.remark}):", soft_wrap=True, markup=False)
     _CONSOLE.print(f"  {shlex.quote(json.dumps(described))}", soft_wrap=True, markup=False)
     if options.record is None:
-        show(frames, f"{options.file.name} on {agent.task.env_id}", options.fps)
+        show(frames, f"{Path(options.file).name} on {agent.task.env_id}", options.fps)
         return 0
     record(frames, options.record, options.fps)
     _CONSOLE.print(f"Saved {options.record}", soft_wrap=True, markup=False)
     return 0
+
+
+def _zoo(options: Zoo) -> int:
+    if options.compare is None:
+        print_zoo({name: zoo_card(name) for name in zoo_names()}, _CONSOLE)
+        return 0
+    name, file = options.compare
+    different = weight_differences(load_zoo(name), load_agent(file))
+    if not different:
+        _CONSOLE.print(f"{file} has the weights of {name}, to the last bit.", soft_wrap=True)
+        return 0
+    most = max(different.values())
+    _CONSOLE.print(
+        f"{file} differs from {name} in {', '.join(different)}, by up to {most:.2g}.",
+        soft_wrap=True,
+    )
+    return 1
 
 
 def _check_watch(options: Watch) -> None:

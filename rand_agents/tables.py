@@ -9,6 +9,7 @@ from rich.table import Table
 
 from rand_agents.intervals import Figure
 from rand_agents.report import Report
+from rand_envs.task import Json
 
 BARS = " ▁▂▃▄▅▆▇█"
 
@@ -36,6 +37,26 @@ def print_report(report: Report, console: Console) -> None:
     console.print(tried[report.worst.kind])
     worst = shlex.quote(json.dumps(report.worst.layout))
     console.print(f"  {worst}", markup=False, soft_wrap=True)
+
+
+def print_zoo(cards: dict[str, Json], console: Console) -> None:
+    """Print the trained agents that come with the package, with the scores of their cards."""
+    if not cards:
+        console.print("The zoo is empty.")
+        return
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("agent", no_wrap=True)
+    for column in ("average", "95th pct.", "worst layout", "votes", "their 95th pct.", "training"):
+        table.add_column(column, justify="right")
+    for name, card in cards.items():
+        scores = card["scores"]
+        unit = scores["unit"]
+        shown = [number(scores[key]["estimate"], unit) for key in ("average", "p95", "worst")]
+        vote = (scores["majority"] or [None])[-1]
+        voted = (str(vote["votes"]), number(vote["p95"]["estimate"], unit)) if vote else ("-", "-")
+        table.add_row(name, *shown, *voted, f"{card['train_seconds'] / 60:.1f} min")
+    console.print(table)
+    console.print("Scores of the run each is from; python -m rand_agents evaluate NAME plays anew.")
 
 
 def _title(report: Report) -> str:
