@@ -1,107 +1,16 @@
-"""The experiments as data: which games, which four models, how long, how often."""
+"""The experiments as data: which games, which models, how long, how often."""
 
 import dataclasses
-import hashlib
-import json
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
-from rand_agents import PEPG, ObjectiveConfig, PEPGConfig, QNorm, QNormConfig
-from rand_agents.algorithm import Agent
-from rand_agents.games import game_for, task_of
+from job import EvaluationSize, Experiment, Point, Recipe
+from paper import PAPER
+
+from rand_agents import ObjectiveConfig, PEPGConfig, QNormConfig
 from rand_agents.pepg import SearchConfig
-from rand_agents.seeds import SeedSpec
-from rand_agents.transformer import TransformerConfig
 
-MODELS = ("erm-fixed", "adv-fixed", "erm-seeded", "adv-seeded")
-"""Trained on the mean (erm) or the q-norm (adv), with one fixed seed or with random ones."""
-
-TASKS = {"recall": "RandRecall-v0", "coloring": "RandColoring-v0", "grid": "RandGrid-v0"}
-
-Preset = Literal["smoke", "quick"]
-
-
-@dataclass(frozen=True)
-class EvaluationSize:
-    """How much `evaluate` plays."""
-
-    layouts: int = 2000
-    num_seeds: int = 100
-    num_fresh_seeds: int = 2000
-    votes: tuple[int, ...] = (31,)
-    search_rounds: int = 10
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How the four models of one game are trained; they differ only in objective and seed.
-
-    Attributes:
-        task: Arguments of the environment.
-        policy: Fields of the default architecture to change.
-        trainer: Options of the trainer but for the objective.
-        adversarial: The objective of the adv models.
-        seed_dim: Length of the seed vector; None for the game's default.
-        updates: Updates of each run.
-        runs: Training runs of each model.
-        evaluation: How much is played to score a run.
-    """
-
-    task: dict[str, Any]
-    policy: dict[str, Any]
-    trainer: QNormConfig | PEPGConfig
-    adversarial: ObjectiveConfig
-    updates: int
-    seed_dim: int | None = None
-    runs: int = 3
-    evaluation: EvaluationSize = EvaluationSize()
-
-
-@dataclass(frozen=True)
-class Job:
-    """One training run and its evaluation."""
-
-    task: str
-    model: str
-    run: int
-    rng_seed: int
-    recipe: Recipe
-
-    @property
-    def name(self) -> str:
-        """A file name of its own."""
-        return f"{self.task}-{self.model}-{self.run}"
-
-    @property
-    def fingerprint(self) -> str:
-        """Changes whenever anything that determines the result does."""
-        text = json.dumps(dataclasses.asdict(self), sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-    def agent(self) -> Agent[Any]:
-        """The untrained agent."""
-        recipe = self.recipe
-        game = game_for(task_of(TASKS[self.task], recipe.task))
-        seeds = game.default_seeds()
-        changes: dict[str, Any] = {"r0_rng_seed": self.rng_seed}
-        if recipe.seed_dim is not None:
-            changes["dim"] = recipe.seed_dim
-        if self.model.endswith("fixed"):
-            changes["draw"] = "fixed"
-        seeds = dataclasses.replace(seeds, **changes)
-        policy = dataclasses.replace(game.default_policy(), seed_dim=seeds.dim, **recipe.policy)
-        adversarial = self.model.startswith("adv")
-        objective = recipe.adversarial if adversarial else ObjectiveConfig(q=1.0)
-        config = dataclasses.replace(recipe.trainer, objective=objective)
-        return _make(policy, game.task, config, seeds, self.rng_seed)
-
-
-def _make(
-    policy: TransformerConfig, task: Any, config: Any, seeds: SeedSpec, rng_seed: int
-) -> Agent[Any]:
-    kind = QNorm if isinstance(config, QNormConfig) else PEPG
-    return kind(policy, task, config, seeds=seeds, rng_seed=rng_seed)
-
+Preset = Literal["smoke", "quick", "paper"]
+TaskName = Literal["recall", "coloring", "grid"]
 
 QUICK = {
     # Five pairs of two bits overflow the memory of two blocks, a 2 x 2 matrix each.
@@ -152,26 +61,48 @@ QUICK = {
 }
 
 
+def _headlines(recipes: dict[str, Recipe], runs: int) -> tuple[Experiment, ...]:
+    return tuple(
+        Experiment(task, task, (Point(task, recipe, runs=runs),))
+        for task, recipe in recipes.items()
+    )
+
+
 def _smoke(recipe: Recipe, updates: int) -> Recipe:
     size = EvaluationSize(layouts=64, num_seeds=16, num_fresh_seeds=64, votes=(5,), search_rounds=2)
-    return dataclasses.replace(recipe, updates=updates, runs=1, evaluation=size)
+    return dataclasses.replace(recipe, updates=updates, evaluation=size)
 
 
-PRESETS: dict[str, dict[str, Recipe]] = {
-    "quick": QUICK,
-    "smoke": {
-        "recall": _smoke(QUICK["recall"], 60),
-        "coloring": _smoke(QUICK["coloring"], 40),
-        "grid": _smoke(QUICK["grid"], 4),
-    },
+SMOKE = {
+    "recall": _smoke(QUICK["recall"], 60),
+    "coloring": _smoke(QUICK["coloring"], 40),
+    "grid": _smoke(QUICK["grid"], 4),
+}
+
+PRESETS: dict[str, tuple[Experiment, ...]] = {
+    "smoke": _headlines(SMOKE, 1),
+    "quick": _headlines(QUICK, 3),
+    "paper": PAPER,
 }
 
 
-def jobs(preset: str, tasks: tuple[str, ...], rng_seed: int) -> list[Job]:
-    """All training runs of a preset; each has an `rng_seed` of its own."""
-    return [
-        Job(task, model, run, 1000 * rng_seed + run, PRESETS[preset][task])
-        for task in tasks
-        for model in MODELS
-        for run in range(PRESETS[preset][task].runs)
-    ]
+def select(
+    preset: str, tasks: tuple[str, ...], names: tuple[str, ...] = ()
+) -> tuple[Experiment, ...]:
+    """The experiments of a preset that belong to some games, and have some names if any given.
+
+    Raises:
+        ValueError: If a name is not one of the preset's, or nothing is left.
+    """
+    legal = [experiment.name for experiment in PRESETS[preset]]
+    for name in names:
+        if name not in legal:
+            raise ValueError(f"preset {preset} has the experiments {', '.join(legal)}, not {name}")
+    chosen = tuple(
+        experiment
+        for experiment in PRESETS[preset]
+        if experiment.task in tasks and experiment.name in (names or legal)
+    )
+    if not chosen:
+        raise ValueError(f"none of {', '.join(names)} is an experiment on {', '.join(tasks)}")
+    return chosen

@@ -1,70 +1,40 @@
 """Figures of a benchmark run, each as a PNG file with a caption."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import matplotlib
-
-matplotlib.use("Agg")
-
-import matplotlib.pyplot as plt
 import numpy as np
-import torch
-from experiments import MODELS, TASKS, Job
+from job import MODELS, Job
+from paper_figures import draw_sweeps, headlines_beside_the_paper
+from pictures import COLORS, Json, Picture, draw_histogram, panels, save
 from PIL import Image
 from worker import agent_path
 
-from rand_agents import PEPG
-from rand_agents.rollout import GridGame
+from rand_agents.algorithms import load_agent
 from rand_agents.watch import draw_frames, play_out
-from rand_envs.grid import GridTask
-
-Json = dict[str, Any]
-
-# Okabe and Ito's palette, which colour-blind readers can tell apart.
-COLORS = {
-    "erm-fixed": "#999999",
-    "adv-fixed": "#E69F00",
-    "erm-seeded": "#56B4E9",
-    "adv-seeded": "#009E73",
-}
+from rand_envs.minimax import load_solution, shipped_solutions
 
 
-@dataclass(frozen=True)
-class Picture:
-    """A PNG file and what it shows."""
-
-    path: Path
-    caption: str
-
-
-def _save(figure: Any, path: Path, caption: str) -> Picture:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110, bbox_inches="tight")
-    plt.close(figure)
-    return Picture(path, caption)
-
-
-def draw_figures(jobs: list[Job], results: Json, summary: Json, out: Path) -> list[Picture]:
-    """All figures of the tasks whose runs are there."""
-    pictures = [_worst_cases(summary, out)]
-    for name in dict.fromkeys(job.task for job in jobs):
-        own = [job for job in jobs if job.task == name and job.name in results]
-        if own:
-            pictures.append(_histograms(name, own, results, out))
-    trained = [job for job in jobs if job.task == "grid" and job.name in results]
-    first_runs = [job for job in trained if job.run == 0]
-    if first_runs:
-        pictures.append(_visit_maps(first_runs, out))
-        seeded = [job for job in first_runs if job.model == "adv-seeded"]
-        pictures += [_trajectories(job, results[job.name], out) for job in seeded]
+def draw_figures(planned: list[Job], summary: Json, out: Path) -> list[Picture]:
+    """All figures; only pictures of single games need more than the summary, the agents."""
+    folder = out / "figures"
+    tasks = summary["tasks"]
+    pictures = [_worst_cases(tasks, folder), _training(tasks, folder)] if tasks else []
+    pictures += [_histograms(env_id, task, folder) for env_id, task in tasks.items()]
+    grid = tasks.get("RandGrid-v0")
+    if grid:
+        pictures.append(_first_visits(grid, folder))
+        pictures.append(_steps_by_cell(grid, folder))
+        drawn = _trajectories(planned, grid, out)
+        pictures += [drawn] if drawn else []
+    if summary["preset"] == "paper":
+        pictures += [headlines_beside_the_paper(env_id, tasks[env_id], folder) for env_id in tasks]
+        pictures += draw_sweeps(summary["sweeps"], folder)
     return pictures
 
 
-def _worst_cases(summary: Json, out: Path) -> Picture:
-    tasks = summary["tasks"]
-    figure, axes = plt.subplots(1, len(tasks), figsize=(4.2 * len(tasks), 3.4), squeeze=False)
+def _worst_cases(tasks: Json, folder: Path) -> Picture:
+    figure, axes = panels(1, len(tasks), 4.2, 3.4)
     for axis, (env_id, task) in zip(axes[0], tasks.items(), strict=True):
         percent = 100.0 if task["unit"] == "success" else 1.0
         for place, (name, model) in enumerate(task["models"].items()):
@@ -86,89 +56,144 @@ def _worst_cases(summary: Json, out: Path) -> Picture:
         good = "success, %  (up is better)" if percent == 100.0 else "steps  (down is better)"
         axis.set_ylabel(good)
         axis.set_title(env_id)
-        axis.spines[["top", "right"]].set_visible(False)
     figure.tight_layout()
-    return _save(
+    return save(
         figure,
-        out / "figures" / "worst_case.png",
+        folder / "worst_case.png",
         "Worst case: the layout that is worst for each trained policy, scored on seeds that did "
         "not select it. Dot and bar: mean over training runs and its 95 % interval; ticks: runs.",
     )
 
 
-def _histograms(name: str, jobs: list[Job], results: Json, out: Path) -> Picture:
-    models = [model for model in MODELS if any(job.model == model for job in jobs)]
-    figure, axes = plt.subplots(1, len(models), figsize=(3.1 * len(models), 2.6), sharey=True)
-    unit = "success"
-    for axis, model in zip(np.atleast_1d(axes), models, strict=True):
-        reports = [results[job.name]["report"] for job in jobs if job.model == model]
-        unit = reports[0]["unit"]
-        edges = np.array(reports[0]["bin_edges"])
-        share = np.mean([np.array(r["histogram"]) / r["num_layouts"] for r in reports], 0)
-        axis.bar(edges[:-1], 100 * share, np.diff(edges), align="edge", color=COLORS[model])
+def _training(tasks: Json, folder: Path) -> Picture:
+    figure, axes = panels(1, len(tasks), 4.2, 3.2)
+    for axis, (env_id, task) in zip(axes[0], tasks.items(), strict=True):
+        percent = 100.0 if task["unit"] == "success" else 1.0
+        for name, model in task["models"].items():
+            update, average, _, worst = np.array(model["history"]).T
+            axis.plot(update, percent * worst, color=COLORS[name], label=name)
+            axis.plot(update, percent * average, ":", color=COLORS[name], linewidth=1)
+        value = task["ground_truth"]["value"]
+        if value is not None:
+            axis.axhline(percent * value, color="black", linestyle="--", linewidth=1)
+        axis.set_xlabel("updates")
+        axis.set_ylabel("success, %" if percent == 100.0 else "steps")
+        axis.set_ylim(0, None)
+        axis.set_title(env_id)
+    axes[0][-1].legend(frameon=False, fontsize=8)
+    figure.tight_layout()
+    return save(
+        figure,
+        folder / "training.png",
+        "During training, first run of each model: worst layout (solid) and average (dotted) of "
+        "up to 64 layouts, means over 64 fresh seeds; dashed: game value. The worst of noisy "
+        "means looks a little worse than it is.",
+    )
+
+
+def _histograms(env_id: str, task: Json, folder: Path) -> Picture:
+    models = [model for model in MODELS if model in task["models"]]
+    figure, axes = panels(1, len(models), 3.1, 2.6, sharey=True)
+    is_success = task["unit"] == "success"
+    for axis, model in zip(axes[0], models, strict=True):
+        draw_histogram(axis, task["models"][model], COLORS[model])
         axis.set_title(model, fontsize=10)
-        axis.set_xlabel("success rate over seeds" if unit == "success" else "mean steps over seeds")
-        axis.spines[["top", "right"]].set_visible(False)
-    np.atleast_1d(axes)[0].set_ylabel("layouts, %")
-    figure.suptitle(TASKS[name], fontsize=11)
+        axis.set_xlabel("success rate over seeds" if is_success else "mean steps over seeds")
+    axes[0][0].set_ylabel("layouts, %")
+    figure.suptitle(env_id, fontsize=11)
     figure.tight_layout()
     shape = (
         "Spikes at 0 and 1: for some layouts every seed fails. One hump away from 0: no layout "
         "is safe to pick for the adversary."
-        if unit == "success"
+        if is_success
         else "A long tail to the right is what the adversary picks from."
     )
-    return _save(
+    return save(
         figure,
-        out / "figures" / f"{name}_histograms.png",
-        f"{TASKS[name]}: how the layouts spread over their mean result. {shape}",
+        folder / f"{_short(env_id)}_histograms.png",
+        f"{env_id}: how the layouts spread over their mean result. {shape}",
     )
 
 
-def _grid_agent(job: Job, out: Path) -> tuple[PEPG, GridGame, GridTask]:
-    agent = PEPG.load(agent_path(out, job))
-    game, task = agent.game, agent.task
-    if not (isinstance(game, GridGame) and isinstance(task, GridTask)):
-        raise TypeError(f"{job.name} is not an agent for the grid")
-    return agent, game, task
+def _short(env_id: str) -> str:
+    return env_id.removeprefix("Rand").removesuffix("-v0").lower()
 
 
-def _visit_maps(jobs: list[Job], out: Path, num_seeds: int = 500) -> Picture:
-    figure, axes = plt.subplots(1, len(jobs), figsize=(2.9 * len(jobs), 3.0))
-    image = None
-    for axis, job in zip(np.atleast_1d(axes), jobs, strict=True):
-        agent, game, task = _grid_agent(job, out)
-        seeds = torch.from_numpy(agent.draw_seeds(np.random.default_rng(job.rng_seed), num_seeds))
-        visits = game.first_visits(agent.model, task.layout_space.enumerate(), seeds)
-        means = visits.clip(max=task.horizon).mean(0).reshape(task.rows, task.columns)
-        means[task.start] = 0.0
-        image = axis.imshow(means, origin="lower", vmin=0, vmax=task.horizon, cmap="cividis_r")
-        for (row, column), mean in np.ndenumerate(means):
-            dark = mean > 0.55 * task.horizon
-            axis.text(
-                column, row, f"{mean:.1f}", ha="center", va="center", color="w" if dark else "k"
-            )
-        axis.set_title(job.model, fontsize=10)
-        axis.set_xticks([])
-        axis.set_yticks([])
+def _heat_map(axis: Any, cells: Any, limit: float, style: str, colors: str) -> Any:
+    """Numbers on a grid, row 0 at the bottom."""
+    image = axis.imshow(cells, origin="lower", vmin=0, vmax=limit, cmap=colors)
+    for (row, column), value in np.ndenumerate(cells):
+        color = "w" if value > 0.55 * limit else "k"
+        axis.text(column, row, format(value, style), ha="center", va="center", color=color)
+    axis.set_xticks([])
+    axis.set_yticks([])
+    return image
+
+
+def _first_visits(grid: Json, folder: Path) -> Picture:
+    horizon = grid["config"]["horizon"]
+    figure, axes = panels(1, len(grid["models"]), 2.9, 3.0)
+    for axis, (name, model) in zip(axes[0], grid["models"].items(), strict=True):
+        cells = np.array(model["cells"]["first_visit"])
+        image = _heat_map(axis, cells, horizon, ".1f", "cividis_r")
+        axis.set_title(name, fontsize=10)
     figure.colorbar(image, ax=axes, shrink=0.7, label="mean first visit, step")
-    return _save(
+    return save(
         figure,
-        out / "figures" / "grid_first_visits.png",
+        folder / "grid_first_visits.png",
         "RandGrid-v0: mean step of the first visit to each cell in the first episode, over "
-        "seeds, capped at the horizon (first training run of each model).",
+        "seeds and training runs, capped at the horizon.",
     )
 
 
-def _trajectories(job: Job, result: Json, out: Path, count: int = 4) -> Picture:
-    agent, _, task = _grid_agent(job, out)
-    layout = task.layout_space.pack([result["report"]["worst"]["layout"]])
-    histories = play_out(agent, layout, count, sample=False)
+def _steps_by_cell(grid: Json, folder: Path) -> Picture:
+    config, models = grid["config"], grid["models"]
+    mix = _optimal_treasure(config)
+    figure, axes = panels(1, len(models) + (mix is not None), 2.9, 3.0)
+    limit = max(np.max(model["cells"]["steps"]) for model in models.values())
+    for axis, (name, model) in zip(axes[0], models.items(), strict=False):
+        image = _heat_map(axis, np.array(model["cells"]["steps"]), limit, ".1f", "cividis_r")
+        axis.set_title(name, fontsize=10)
+    if mix is not None:
+        _heat_map(axes[0][-1], 100 * mix, 100 * mix.max(), ".1f", "Greys")
+        axes[0][-1].set_title("optimal treasure, %", fontsize=10)
+    figure.colorbar(image, ax=axes, shrink=0.7, label="mean steps, both episodes")
+    return save(
+        figure,
+        folder / "grid_steps.png",
+        "RandGrid-v0: mean steps with the treasure in each cell; the adversary who knows the "
+        "policy always takes the darkest one. Where the exact solution is shipped, the last "
+        "panel is the treasure distribution that no searcher can beat.",
+    )
+
+
+def _optimal_treasure(config: Json) -> Any:
+    size = config["size"]
+    rows, columns = (size, size) if isinstance(size, int) else size
+    plain = config.get("walls") is None and tuple(config["start"]) == (0, 0)
+    if not plain or (rows, columns, config["horizon"]) not in shipped_solutions():
+        return None
+    solution = load_solution((rows, columns), config["horizon"])
+    mix = np.zeros((rows, columns))
+    for cell, probability in zip(
+        solution.grid.cells[1:], solution.treasure_probabilities, strict=True
+    ):
+        mix[cell] = probability
+    return mix
+
+
+def _trajectories(planned: list[Job], grid: Json, out: Path, count: int = 4) -> Picture | None:
+    label = grid["label"]
+    job = next((j for j in planned if (j.label, j.model) == (label, "adv-seeded")), None)
+    if job is None or not agent_path(out, job).is_file():
+        return None
+    agent = load_agent(agent_path(out, job))
+    layout = agent.task.layout_space.pack([grid["models"]["adv-seeded"]["worst"]["layout"]])
     path = out / "figures" / "grid_trajectories.png"
-    path.parent.mkdir(parents=True, exist_ok=True)
+    histories = play_out(agent, layout, count, sample=False)
     Image.fromarray(draw_frames(agent, histories)[-1]).save(path)
     return Picture(
         path,
-        f"RandGrid-v0: one adv-seeded policy on the layout that is worst for it, under {count} "
-        "seeds: the first episode searches, the second goes to the treasure.",
+        "RandGrid-v0: one adv-seeded policy on the layout that is worst for these policies, "
+        f"under {count} seeds: the first episode searches, the second goes to the treasure.",
     )

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from figures import Picture
-from table import COLUMNS, row, title
+from table import COLUMNS, ZOO_TITLE, row, title
 
 from rand_agents.files import write_atomically
 
@@ -46,7 +46,7 @@ zero if it ignores its seed.</li>
 """
 
 
-def _table(env_id: str, task: Json) -> str:
+def _table(heading: str, task: Json) -> str:
     better = max if task["higher_is_better"] else min
     best = better(task["models"], key=lambda name: task["models"][name]["worst"]["estimate"])
     head = "".join(f"<th>{html.escape(column)}</th>" for column in COLUMNS)
@@ -54,8 +54,7 @@ def _table(env_id: str, task: Json) -> str:
     for name, model in task["models"].items():
         cells = "".join(f"<td>{html.escape(cell)}</td>" for cell in row(name, model, task))
         lines.append(f'<tr class="{"best" if name == best else ""}">{cells}</tr>')
-    heading = html.escape(title(env_id, task))
-    return f"<h2>{heading}</h2><table><tr>{head}</tr>{''.join(lines)}</table>"
+    return f"<h2>{html.escape(heading)}</h2><table><tr>{head}</tr>{''.join(lines)}</table>"
 
 
 def _figure(picture: Picture) -> str:
@@ -73,7 +72,9 @@ def write_report(summary: Json, pictures: list[Picture], out: Path) -> Path:
     command = (
         f"python benchmarks/run.py --preset {summary['preset']} --rng-seed {summary['rng_seed']}"
     )
-    body = "".join(_table(env_id, task) for env_id, task in summary["tasks"].items())
+    body = "".join(_table(title(name, task), task) for name, task in summary["tasks"].items())
+    for task in summary["zoo"].values():
+        body += _table(f"{ZOO_TITLE}. {title(task['env_id'], task)}", task)
     page = f"""<!doctype html><html lang="en"><head><meta charset="utf-8">
 <title>Policies against an adversary</title><style>{STYLE}</style></head><body>
 <h1>Policies against an adversary</h1>{READING}{body}

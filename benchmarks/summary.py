@@ -1,6 +1,7 @@
 """From the results of single runs to results.json: means over training runs with intervals."""
 
 import dataclasses
+import json
 import os
 import platform
 from pathlib import Path
@@ -8,9 +9,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from experiments import MODELS, TASKS, Job
+from job import MODELS, TASKS, Experiment, Job, Point
 
 from rand_agents.evaluation import gap_to
+from rand_agents.files import write_atomically
 from rand_agents.games import task_of
 from rand_agents.intervals import Figure
 from rand_envs.minimax import game_value
@@ -18,6 +20,10 @@ from rand_envs.minimax import game_value
 Json = dict[str, Any]
 
 RESAMPLES = 10_000
+LINE = 100
+"""Values that fit into so many characters stand on one line of a JSON file."""
+HEADLINE_ONLY = ("certificates", "gap", "history", "rng_seeds")
+"""Facts of a model that a sweep leaves out."""
 
 
 def machine() -> Json:
@@ -55,9 +61,41 @@ def over_runs(figures: list[Json]) -> Json:
     }
 
 
-def ground_truth(job: Job) -> Json:
+def ground_truth(task: str, config: Json) -> Json:
     """The best worst case that any randomised strategy can reach, where it is known."""
-    return dataclasses.asdict(game_value(task_of(TASKS[job.task], job.recipe.task)))
+    return dataclasses.asdict(game_value(task_of(TASKS[task], config)))
+
+
+def _majority(reports: list[Json]) -> Json | None:
+    """The vote of most seeds, and in `fewer` those of fewer."""
+    if not reports[0]["majority"]:
+        return None
+    votes = [
+        {"votes": same[0]["votes"]}
+        | {name: over_runs([vote[name] for vote in same]) for name in ("average", "p95", "worst")}
+        for same in zip(*(report["majority"] for report in reports), strict=True)
+    ]
+    return votes[-1] | {"fewer": votes[:-1]}
+
+
+def _pair(reports: list[Json], key: str) -> Json | None:
+    if not reports[0][key]:
+        return None
+    return {n: over_runs([report[key][n] for report in reports]) for n in ("average", "p95")}
+
+
+def _histogram(reports: list[Json]) -> Json:
+    """Shares of the layouts in equal bins of their mean outcome, mean over runs."""
+    shares = [np.array(report["histogram"]) / report["num_layouts"] for report in reports]
+    edges = reports[0]["bin_edges"]
+    return {"range": [edges[0], edges[-1]], "share": np.mean(shares, 0).tolist()}
+
+
+def _mean_cells(cells: list[Json | None]) -> Json | None:
+    known = [found for found in cells if found is not None]
+    if not known:
+        return None
+    return {name: np.mean([found[name] for found in known], 0).tolist() for name in known[0]}
 
 
 def summarise_model(results: list[Json], truth: Json) -> Json:
@@ -72,54 +110,107 @@ def summarise_model(results: list[Json], truth: Json) -> Json:
         found = Figure(worst["estimate"], (worst["ci95"][0], worst["ci95"][1]))
         gap = dataclasses.asdict(gap_to(truth["value"], found, unit == "success"))
         gap["kind"] = truth["kind"]
-    majority = None
-    if reports[0]["majority"]:
-        ballots = [report["majority"][-1] for report in reports]
-        majority = {"votes": ballots[0]["votes"]} | {
-            name: over_runs([ballot[name] for ballot in ballots]) for name in ("average", "p95")
-        }
-    sampled = {
-        name: over_runs([report["sampled"][name] for report in reports])
-        for name in ("average", "p95")
-    }
     return {
         "average": over_runs([report["average"] for report in reports]),
         "p95": over_runs([report["p95"] for report in reports]),
         "worst": worst | {"kind": hardest["kind"], "layout": hardest["layout"]},
         "gap": gap,
         "certificates": [report["certificate"] for report in reports],
-        "majority": majority,
-        "sampled": sampled,
+        "majority": _majority(reports),
+        "sampled": _pair(reports, "sampled"),
+        "loss": _pair(reports, "loss"),
         "seed_variance": float(np.mean([report["seed_variance"] for report in reports])),
+        "num_layouts": reports[0]["num_layouts"],
+        "histogram": _histogram(reports),
+        "cells": _mean_cells([result.get("cells") for result in results]),
+        "history": results[0].get("history"),
         "training_runs": len(results),
         "train_seconds": float(np.mean([result["train_seconds"] for result in results])),
         "rng_seeds": [result["rng_seed"] for result in results],
     }
 
 
+def summarise_point(
+    task: str, point: Point, planned: list[Job], results: dict[str, Json]
+) -> Json | None:
+    """The models of one point over those of its runs that are there; None if none is."""
+    truth = ground_truth(task, point.recipe.task)
+    models, report = {}, None
+    for model in (model for model in MODELS if model in point.models):
+        own = [job for job in planned if (job.label, job.model) == (point.label, model)]
+        runs = [results[job.name] for job in own[: point.runs] if job.name in results]
+        if runs:
+            models[model] = summarise_model(runs, truth)
+            report = runs[0]["report"]
+    if report is None:
+        return None
+    return {
+        "label": point.label,
+        "config": report["config"],
+        "unit": report["unit"],
+        "higher_is_better": report["unit"] == "success",
+        "ground_truth": truth,
+        "recipe": dataclasses.asdict(point.recipe),
+        "models": models,
+    }
+
+
+def _differences(recipe: Json, base: Json) -> Json:
+    """Entries of a nested recipe that differ from another's."""
+    found: Json = {}
+    for name, value in recipe.items():
+        if isinstance(value, dict) and isinstance(base.get(name), dict):
+            inner = _differences(value, base[name])
+            found |= {name: inner} if inner else {}
+        elif value != base.get(name):
+            found[name] = value
+    return found
+
+
+def summarise_sweep(
+    experiment: Experiment, planned: list[Job], results: dict[str, Json]
+) -> Json | None:
+    """The points of a sweep in order; each says what it changes in the recipe of the first."""
+    points: list[Json] = []
+    base: Json = {}
+    for point in experiment.points:
+        found = summarise_point(experiment.task, point, planned, results)
+        if found is None:
+            continue
+        models = {
+            name: {key: value for key, value in model.items() if key not in HEADLINE_ONLY}
+            for name, model in found["models"].items()
+        }
+        recipe = found["recipe"]
+        base = base or recipe
+        kept = {key: found[key] for key in ("label", "config", "unit", "ground_truth")}
+        changed = _differences(recipe, base)
+        points.append({"x": point.x, **kept, "recipe_changes": changed, "models": models})
+    if not points:
+        return None
+    env_id = TASKS[experiment.task]
+    return {"env_id": env_id, "axis": experiment.axis, "recipe": base, "points": points}
+
+
 def summarise(
-    jobs: list[Job], results: dict[str, Json], *, preset: str, rng_seed: int, seconds: float
+    experiments: tuple[Experiment, ...],
+    planned: list[Job],
+    results: dict[str, Json],
+    *,
+    preset: str,
+    rng_seed: int,
+    seconds: float,
 ) -> Json:
-    """The whole of results.json, for the tasks and models whose runs are all there."""
+    """The whole of results.json: the headline of each game, and the sweeps, as far as run."""
     tasks: Json = {}
-    for name in dict.fromkeys(job.task for job in jobs):
-        own = [job for job in jobs if job.task == name]
-        models = {}
-        truth = ground_truth(own[0])
-        for model in MODELS:
-            runs = [results[job.name] for job in own if job.model == model and job.name in results]
-            if runs:
-                models[model] = summarise_model(runs, truth)
-        if models:
-            report = next(results[job.name]["report"] for job in own if job.name in results)
-            tasks[TASKS[name]] = {
-                "config": report["config"],
-                "unit": report["unit"],
-                "higher_is_better": report["unit"] == "success",
-                "ground_truth": truth,
-                "recipe": dataclasses.asdict(own[0].recipe),
-                "models": models,
-            }
+    sweeps: Json = {}
+    for experiment in experiments:
+        if experiment.axis is None:
+            found = summarise_point(experiment.task, experiment.points[0], planned, results)
+            tasks |= {TASKS[experiment.task]: found} if found else {}
+        else:
+            sweep = summarise_sweep(experiment, planned, results)
+            sweeps |= {experiment.name: sweep} if sweep else {}
     return {
         "schema": 1,
         "preset": preset,
@@ -127,4 +218,36 @@ def summarise(
         "machine": machine(),
         "seconds": round(seconds, 1),
         "tasks": tasks,
+        "sweeps": sweeps,
     }
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, float):
+        return float(f"{value:.6g}")
+    if isinstance(value, dict):
+        return {key: _rounded(entry) for key, entry in value.items()}
+    return [_rounded(entry) for entry in value] if isinstance(value, list | tuple) else value
+
+
+def readable_json(value: Any, indent: int = 0) -> str:
+    """JSON for diffs: what fits on a line stands on one."""
+    line = json.dumps(value)
+    pad = " " * (indent + 1)
+    if indent + len(line) <= LINE or not isinstance(value, dict | list):
+        return line
+    if isinstance(value, dict):
+        inner = [f"{json.dumps(k)}: {readable_json(v, indent + 1)}" for k, v in value.items()]
+        opening, closing = "{", "}"
+    else:
+        inner = [readable_json(entry, indent + 1) for entry in value]
+        opening, closing = "[", "]"
+        if all(isinstance(entry, int | float) for entry in value):
+            return f"{opening}{', '.join(inner)}{closing}"
+    lines = f",\n{pad}".join(inner)
+    return f"{opening}\n{pad}{lines}\n{' ' * indent}{closing}"
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a summary, its numbers to six digits."""
+    write_atomically(path, (readable_json(_rounded(value)) + "\n").encode())

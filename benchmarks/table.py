@@ -76,13 +76,17 @@ def title(env_id: str, task: Json) -> str:
 SHOWN_ARGUMENTS = ("num_pairs", "value_bits", "num_vertices", "num_colors", "size", "horizon")
 
 
+ZOO_TITLE = "Trained before, at full size, and evaluated now"
+
+
 def results_table(summary: Json) -> list[Table]:
-    """One rich table a game."""
+    """One rich table a game, first of what was trained, then of the zoo."""
+    titled = [(title(env_id, task), task) for env_id, task in summary["tasks"].items()]
+    for task in summary["zoo"].values():
+        titled.append((f"{ZOO_TITLE}. {title(task['env_id'], task)}", task))
     tables = []
-    for env_id, task in summary["tasks"].items():
-        table = Table(
-            title=title(env_id, task), title_justify="left", box=SIMPLE_HEAD, pad_edge=False
-        )
+    for heading, task in titled:
+        table = Table(title=heading, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
         for column in COLUMNS:
             justify: Literal["left", "right"] = "left" if column == "model" else "right"
             table.add_column(column, justify=justify, no_wrap=True)

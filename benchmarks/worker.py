@@ -3,16 +3,30 @@
 import json
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from experiments import Job
+import numpy as np
+import torch
+from job import Job
+from summary import machine
 
 from rand_agents import evaluate
 from rand_agents.algorithm import Agent
+from rand_agents.algorithms import load_agent
 from rand_agents.files import write_atomically
+from rand_agents.intervals import percentile95
+from rand_agents.rollout import GridGame
+from rand_envs.grid import GridTask
+
+Json = dict[str, Any]
 
 CHECKPOINT_SECONDS = 20.0
+HISTORY_POINTS = 30
+PROBED_LAYOUTS = 64
+PROBED_SEEDS = 64
+VISIT_SEEDS = 500
 
 Progress = Callable[[float], None]
 
@@ -25,51 +39,108 @@ def agent_path(out: Path, job: Job) -> Path:
     return out / "agents" / f"{job.name}.safetensors"
 
 
-def read_result(out: Path, job: Job) -> dict[str, Any] | None:
-    """The finished result of exactly this job, if there is one."""
-    path = result_path(out, job)
-    if not path.is_file() or not agent_path(out, job).is_file():
-        return None
+def _read_json(path: Path) -> Json:
     try:
-        result: dict[str, Any] = json.loads(path.read_text())
-    except json.JSONDecodeError:
-        return None
-    return result if result["fingerprint"] == job.fingerprint else None
+        found: Json = json.loads(path.read_text())
+    except (OSError, json.JSONDecodeError):
+        return {}
+    return found
+
+
+def read_result(out: Path, job: Job) -> Json | None:
+    """The finished result of exactly this job, if there is one."""
+    result = _read_json(result_path(out, job))
+    finished = result.get("fingerprint") == job.fingerprint and agent_path(out, job).is_file()
+    return result if finished else None
+
+
+@dataclass
+class Training:
+    """What is known of a training run beside the agent.
+
+    Attributes:
+        seconds: Spent so far.
+        machine: What it ran on.
+        history: (update, average, 95th percentile, worst) over layouts of the mean outcome.
+    """
+
+    seconds: float = 0.0
+    machine: Json = field(default_factory=machine)
+    history: list[list[float]] = field(default_factory=list)
 
 
 class _Checkpoint:
-    """A half-trained agent and the seconds spent on it, in one pair of files."""
+    """An agent and the record of its training, in a pair of files."""
 
-    def __init__(self, out: Path, job: Job) -> None:
-        stem = out / "partial" / f"{job.name}-{job.fingerprint}"
-        self.agent_file = stem.with_suffix(".safetensors")
-        self.time_file = stem.with_suffix(".json")
+    def __init__(self, agent_file: Path, fingerprint: str) -> None:
+        self.agent_file = agent_file
+        self.record_file = agent_file.with_suffix(".json")
+        self.fingerprint = fingerprint
 
-    def load(self, fresh: Agent[Any]) -> tuple[Agent[Any], float]:
-        if not (self.agent_file.is_file() and self.time_file.is_file()):
-            return fresh, 0.0
-        return type(fresh).load(self.agent_file), float(json.loads(self.time_file.read_text()))
+    def load(self) -> tuple[Agent[Any], Training] | None:
+        record = _read_json(self.record_file)
+        if record.get("fingerprint") != self.fingerprint or not self.agent_file.is_file():
+            return None
+        return load_agent(self.agent_file), Training(
+            record["seconds"], record["machine"], record["history"]
+        )
 
-    def save(self, agent: Agent[Any], seconds: float) -> None:
+    def save(self, agent: Agent[Any], training: Training) -> None:
         agent.save(self.agent_file)
-        write_atomically(self.time_file, json.dumps(seconds).encode())
+        record = {"fingerprint": self.fingerprint, **vars(training)}
+        write_atomically(self.record_file, json.dumps(record).encode())
 
     def remove(self) -> None:
         self.agent_file.unlink(missing_ok=True)
-        self.time_file.unlink(missing_ok=True)
+        self.record_file.unlink(missing_ok=True)
 
 
-def train(job: Job, out: Path, report: Progress) -> tuple[Agent[Any], float]:
-    """Train the job's agent, going on from its checkpoint; returns it with the seconds spent."""
-    checkpoint = _Checkpoint(out, job)
-    agent, before = checkpoint.load(job.agent())
-    start = saved = time.monotonic()
+class _Probe:
+    """Plays the agent now and then during training, with draws that training does not see."""
+
+    def __init__(self, agent: Agent[Any], rng_seed: int) -> None:
+        self.rng_seed = rng_seed
+        space = agent.task.layout_space
+        few = space.size is not None and space.size <= PROBED_LAYOUTS
+        rng = np.random.default_rng(rng_seed)
+        self.layouts = space.enumerate() if few else space.sample(rng, PROBED_LAYOUTS)
+
+    def is_due(self, update: int, total: int) -> bool:
+        return update * HISTORY_POINTS // total > (update - 1) * HISTORY_POINTS // total
+
+    def scores(self, agent: Agent[Any]) -> list[float]:
+        """Average, 95th percentile and worst over layouts of the mean over seeds."""
+        rng = np.random.default_rng([self.rng_seed, agent.num_timesteps])
+        seeds = agent.draw_seeds(rng, 1 if agent.seeds.is_fixed else PROBED_SEEDS)
+        means = agent.play(self.layouts, seeds).outcome.mean(1)
+        higher = agent.task.higher_is_better
+        worst = means.min() if higher else means.max()
+        scores = (means.mean(), percentile95(means, higher), worst)
+        return [round(float(score), 4) for score in scores]
+
+
+def train(job: Job, out: Path, report: Progress) -> tuple[Agent[Any], Training]:
+    """Train the job's agent, or take the trained one, or go on from its checkpoint."""
+    finished = _Checkpoint(agent_path(out, job), job.training_fingerprint)
+    found = finished.load()
+    if found is not None:
+        return found
+    partial = f"{job.name}-{job.training_fingerprint}.safetensors"
+    checkpoint = _Checkpoint(out / "partial" / partial, job.training_fingerprint)
+    agent, training = checkpoint.load() or (job.agent(), Training())
+    # Another stream than training's, so that nothing is scored on what it was trained on.
+    probe = _Probe(agent, job.rng_seed + 700)
+    saved = time.monotonic()
+    start = saved - training.seconds
 
     def after_update(_locals: dict[str, Any], _globals: dict[str, Any]) -> bool:
         nonlocal saved
+        if probe.is_due(agent.num_timesteps, agent.total_timesteps):
+            training.history.append([agent.num_timesteps, *probe.scores(agent)])
         now = time.monotonic()
+        training.seconds = now - start
         if now - saved > CHECKPOINT_SECONDS:
-            checkpoint.save(agent, before + now - start)
+            checkpoint.save(agent, training)
             saved = now
         report(agent.num_timesteps / agent.total_timesteps)
         return True
@@ -78,15 +149,34 @@ def train(job: Job, out: Path, report: Progress) -> tuple[Agent[Any], float]:
         agent.resume(callback=after_update)
     else:
         agent.learn(job.recipe.updates, callback=after_update)
-    seconds = before + time.monotonic() - start
-    agent.save(agent_path(out, job))
+    training.seconds = round(time.monotonic() - start, 1)
+    finished.save(agent, training)
     checkpoint.remove()
-    return agent, seconds
+    return agent, training
 
 
-def run_job(job: Job, out: Path, report: Progress) -> dict[str, Any]:
+def grid_cells(agent: Agent[Any], rng_seed: int) -> Json | None:
+    """For each cell of a grid, rows from the bottom: first visit and mean steps; else None.
+
+    `first_visit` is the mean step of the first visit in the first episode, capped at the
+    horizon; `steps` the mean steps with the treasure there, 0 where it cannot be.
+    """
+    game, task = agent.game, agent.task
+    if not (isinstance(game, GridGame) and isinstance(task, GridTask)):
+        return None
+    seeds = agent.draw_seeds(np.random.default_rng(rng_seed), VISIT_SEEDS)
+    layouts = task.layout_space.enumerate()
+    visits = game.first_visits(agent.model, layouts, torch.from_numpy(seeds))
+    first = visits.clip(max=task.horizon).mean(0).reshape(task.rows, task.columns)
+    first[task.start] = 0.0
+    steps = np.zeros((task.rows, task.columns))
+    steps[tuple(layouts["treasure"].T)] = agent.play(layouts, seeds).outcome.mean(1)
+    return {"first_visit": first.round(3).tolist(), "steps": steps.round(3).tolist()}
+
+
+def run_job(job: Job, out: Path, report: Progress) -> Json:
     """Train and evaluate one job and write its result; returns the result."""
-    agent, seconds = train(job, out, report)
+    agent, training = train(job, out, report)
     size = job.recipe.evaluation
     found = evaluate(
         agent,
@@ -95,14 +185,16 @@ def run_job(job: Job, out: Path, report: Progress) -> dict[str, Any]:
         num_fresh_seeds=size.num_fresh_seeds,
         votes=size.votes,
         search_rounds=size.search_rounds,
-        # Another stream than training's, so that nothing is scored on what it was trained on.
         rng_seed=job.rng_seed + 500,
     )
     result = {
         "fingerprint": job.fingerprint,
         "rng_seed": job.rng_seed,
-        "train_seconds": round(seconds, 1),
+        "train_seconds": training.seconds,
+        "machine": training.machine,
         "env_steps": agent.env_steps,
+        "history": training.history,
+        "cells": grid_cells(agent, job.rng_seed + 600),
         "report": found.to_json(),
     }
     write_atomically(result_path(out, job), json.dumps(result, indent=1).encode())

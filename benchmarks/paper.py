@@ -1,0 +1,146 @@
+"""The paper's experiments (arXiv 2408.10818) at its sizes, and the recipes they are run with.
+
+A recipe is data: change it here. A run is trained again only if something that determines its
+weights has changed, and scored again only if something that determines its scores has.
+"""
+
+import dataclasses
+from typing import Any
+
+from job import EvaluationSize, Experiment, Point, Recipe
+
+from rand_agents import ObjectiveConfig, PEPGConfig, QNormConfig
+from rand_agents.pepg import SearchConfig
+
+ERM = ("erm-fixed", "erm-seeded")
+ADV = ("adv-fixed", "adv-seeded")
+
+RECALL = Recipe(
+    task={"num_pairs": 20, "value_bits": 5},
+    # Seeds that matter from the first step keep the policy from settling on one subset.
+    policy={"seed_gain": 4.0},
+    trainer=QNormConfig(m=30, batch_size=512, learning_rate=3e-3, final_learning_rate=3e-4),
+    adversarial=ObjectiveConfig(q=100.0, q_start=16.0, q_rise=0.7),
+    updates=10_000,
+    evaluation=EvaluationSize(layouts=4000, votes=(5, 30), search_rounds=20),
+)
+RECALL_SWEEP = EvaluationSize(layouts=2000, num_fresh_seeds=500, votes=(5, 30), search_rounds=0)
+
+COLORING = Recipe(
+    task={"num_vertices": 10},
+    policy={},
+    trainer=QNormConfig(
+        m=10, batch_size=256, learning_rate=3e-3, final_learning_rate=3e-4, weight_decay=0.1
+    ),
+    adversarial=ObjectiveConfig(q=10.0),
+    updates=10_000,
+    # All 181,440 cycles are played, whatever the number of layouts.
+    evaluation=EvaluationSize(votes=(5, 30)),
+)
+
+GRID = Recipe(
+    task={"size": 5, "horizon": 25},
+    policy={
+        "num_heads": 2,
+        "key_size": 8,
+        "value_size": 8,
+        "model_size": 16,
+        "mlp_factor": 2,
+        "seed_gain": 3.0,
+    },
+    trainer=PEPGConfig(
+        search=SearchConfig(
+            population=200,
+            learning_rate=0.02,
+            final_learning_rate=0.01,
+            std=0.1,
+            std_learning_rate=0.1,
+        ),
+        m=10,
+    ),
+    # The maximum alone has no slope before anything is found: q starts low.
+    adversarial=ObjectiveConfig(q=30.0, q_start=6.0, q_rise=1.0),
+    seed_dim=4,
+    updates=2000,
+    evaluation=EvaluationSize(num_seeds=200, num_fresh_seeds=1000),
+)
+
+
+def _changed(
+    base: Recipe,
+    task: dict[str, Any] | None = None,
+    q: float | None = None,
+    m: int | None = None,
+    evaluation: EvaluationSize | None = None,
+) -> Recipe:
+    """A recipe with another size, q or m; one in which nothing changes is scored as it is."""
+    objective = base.adversarial
+    if q is not None:
+        start = objective.q_start
+        start = None if start is None else min(start, q)
+        objective = dataclasses.replace(objective, q=q, q_start=start)
+    changed = dataclasses.replace(
+        base,
+        task=base.task | (task or {}),
+        trainer=base.trainer if m is None else dataclasses.replace(base.trainer, m=m),
+        adversarial=objective,
+    )
+    if changed == base or evaluation is None:
+        return changed
+    return dataclasses.replace(changed, evaluation=evaluation)
+
+
+def _recall_size(num_pairs: int) -> Point:
+    recipe = _changed(RECALL, {"num_pairs": num_pairs}, evaluation=RECALL_SWEEP)
+    return Point(f"recall{num_pairs}", recipe, x=num_pairs)
+
+
+def _recall_q(q: float) -> Point:
+    """q = 1 is training on the mean, whatever the recipe's schedule of q."""
+    if q == 1:
+        return dataclasses.replace(_recall_size(15), models=ERM, x=1)
+    recipe = _changed(RECALL, {"num_pairs": 15}, q=q, evaluation=RECALL_SWEEP)
+    label = "recall15" if q == RECALL.adversarial.q else f"recall15-q{q:g}"
+    return Point(label, recipe, ADV, x=q)
+
+
+def _recall_m(m: int) -> Point:
+    recipe = _changed(RECALL, {"num_pairs": 15}, m=m, evaluation=RECALL_SWEEP)
+    label = "recall15" if m == RECALL.trainer.m else f"recall15-m{m}"
+    return Point(label, recipe, ("adv-seeded",), x=m)
+
+
+def _coloring_q(q: float) -> Point:
+    if q == 1:
+        return Point("coloring10", COLORING, ERM, x=1)
+    label = "coloring10" if q == COLORING.adversarial.q else f"coloring10-q{q:g}"
+    return Point(label, _changed(COLORING, q=q), ADV, x=q)
+
+
+def _grid(size: int) -> Recipe:
+    return _changed(GRID, {"size": size})
+
+
+def _grid_m(m: int) -> Point:
+    label = "grid5" if m == GRID.trainer.m else f"grid5-m{m}"
+    return Point(label, _changed(GRID, m=m), ("adv-seeded",), x=m)
+
+
+PAPER: tuple[Experiment, ...] = (
+    Experiment("recall-headline", "recall", (Point("recall20", RECALL, runs=5),)),
+    Experiment(
+        "recall-sizes", "recall", tuple(map(_recall_size, (10, 12, 14, 16, 18, 20))), "num_pairs"
+    ),
+    Experiment("recall-q", "recall", tuple(map(_recall_q, (1, 4, 16, 32, 100, 512))), "q"),
+    Experiment("recall-m", "recall", tuple(map(_recall_m, (1, 5, 20, 30, 50))), "m"),
+    Experiment("coloring-headline", "coloring", (Point("coloring10", COLORING, runs=5),)),
+    Experiment("coloring-q", "coloring", tuple(map(_coloring_q, (1, 2, 3, 5, 10))), "q"),
+    Experiment("grid-headline", "grid", (Point("grid5", GRID, runs=3),)),
+    Experiment(
+        "grid-sizes",
+        "grid",
+        tuple(Point(f"grid{size}", _grid(size), runs=3, x=size) for size in (3, 4, 5)),
+        "size",
+    ),
+    Experiment("grid-m", "grid", tuple(map(_grid_m, (1, 5, 10, 20))), "m"),
+)

@@ -1,0 +1,319 @@
+"""Figures of the paper preset, from its results.json alone, each beside the paper's numbers.
+
+Ours are filled dots and lines; the paper's numbers, where it gives them, hollow diamonds.
+"""
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from matplotlib.lines import Line2D
+from paper_numbers import (
+    COLORING_BY_Q,
+    COLORING_MAJORITY,
+    GRID_BY_M,
+    HEADLINES,
+    LOSS_BY_M,
+    LOSS_BY_Q,
+    RECALL_SIZES,
+    SOURCE,
+    VARIANCE_ONSET_Q,
+)
+from pictures import COLORS, PAPER_STYLE, Json, Picture, draw_histogram, outcome_of, panels, save
+
+NOTE = f"Hollow diamonds: {SOURCE}."
+KIND_STYLES = {
+    "argmax": {"linestyle": "-", "marker": "o"},
+    "sampled": {"linestyle": ":", "marker": "v"},
+    "majority of 5": {"linestyle": "--", "marker": "s"},
+    "majority of 30": {"linestyle": "-.", "marker": "^"},
+}
+FIGURE_NAMES = {"average": "average", "p95": "95th percentile"}
+
+
+def draw_sweeps(sweeps: Json, folder: Path) -> list[Picture]:
+    """The figures of all sweeps that were run."""
+    drawers: dict[str, tuple[Callable[[Json, Path], Picture], ...]] = {
+        "recall-sizes": (_success_by_size,),
+        "recall-q": (_recall_by_q, _histograms_by_q),
+        "recall-m": (_loss_by_m,),
+        "coloring-q": (_coloring_by_q, _histograms_by_q),
+        "grid-sizes": (_grid_by_size,),
+        "grid-m": (_grid_by_m,),
+    }
+    return [draw(sweep, folder) for name, sweep in sweeps.items() for draw in drawers[name]]
+
+
+def _runs_of(task: Json) -> str:
+    counts = sorted({model["training_runs"] for model in task["models"].values()})
+    return f"{'-'.join(map(str, counts))} training run{'' if counts == [1] else 's'} a model"
+
+
+def _percent(unit: str) -> float:
+    return 100.0 if unit == "success" else 1.0
+
+
+def headlines_beside_the_paper(env_id: str, task: Json, folder: Path) -> Picture:
+    """Every headline number of the paper with ours, run by run."""
+    percent = _percent(task["unit"])
+    rows = []
+    for number in HEADLINES[env_id]:
+        ours = task["models"].get(number.model)
+        found = outcome_of(ours, number.kind, number.figure) if ours else None
+        rows.append((number, found))
+    figure, axes = panels(1, 1, 7.0, 0.9 + 0.27 * len(rows))
+    axis = axes[0][0]
+    for place, (number, found) in enumerate(rows):
+        color = COLORS[number.model]
+        axis.axhline(place, color="#eeeeee", linewidth=1, zorder=0)
+        axis.plot(number.value, place, color=color, **PAPER_STYLE)
+        if found is not None:
+            runs = [percent * run for run in found["runs"]]
+            axis.plot(runs, [place] * len(runs), "|", color=color, markersize=11)
+            axis.plot(percent * found["estimate"], place, "o", color=color, markersize=6)
+    labels = [f"{n.model}, {n.kind}, {FIGURE_NAMES[n.figure]}" for n, _ in rows]
+    axis.set_yticks(range(len(rows)), labels, fontsize=8)
+    axis.invert_yaxis()
+    axis.set_xlabel("success, %" if percent == 100.0 else "steps over both episodes")
+    axis.set_title(f"{env_id}: {_runs_of(task)}", fontsize=10)
+    short = task["label"]
+    return save(
+        figure,
+        folder / f"{short}_beside_the_paper.png",
+        f"{env_id} at the paper's size. Dots: mean over training runs; ticks: runs. {NOTE}",
+    )
+
+
+def _line(axis: Any, sweep: Json, models: tuple[str, ...], kind: str, figure: str) -> bool:
+    """Success or steps along the sweep's axis for whichever of the models each point has."""
+    found = [
+        (point["x"], value["estimate"] * _percent(point["unit"]))
+        for point in sweep["points"]
+        for model in models
+        if model in point["models"]
+        if (value := outcome_of(point["models"][model], kind, figure)) is not None
+    ]
+    if found:
+        axis.plot(*zip(*found, strict=True), color=COLORS[models[0]], **KIND_STYLES[kind])
+    return bool(found)
+
+
+def _papers(axis: Any, values: dict[Any, float], color: str) -> None:
+    axis.plot(list(values), list(values.values()), color=color, clip_on=False, **PAPER_STYLE)
+
+
+def _legend(axis: Any, entries: list[tuple[str, str, Json]], **place: Any) -> None:
+    lines = [Line2D([], [], color=color, label=label, **style) for label, color, style in entries]
+    lines.append(Line2D([], [], color="#555555", label="paper", **PAPER_STYLE))
+    axis.legend(handles=lines, frameon=False, fontsize=8, **place)
+
+
+def _success_by_size(sweep: Json, folder: Path) -> Picture:
+    figure, axes = panels(2, 2, 3.7, 2.7, sharex=True, sharey=True)
+    for row, family in enumerate(("erm", "adv")):
+        entries = []
+        for model in (f"{family}-fixed", f"{family}-seeded"):
+            for kind in KIND_STYLES:
+                drawn = False
+                for axis, name in zip(axes[row], FIGURE_NAMES, strict=True):
+                    drawn = _line(axis, sweep, (model,), kind, name) or drawn
+                    _papers(axis, RECALL_SIZES.get((model, kind, name), {}), COLORS[model])
+                if drawn:
+                    entries.append((f"{model}, {kind}", COLORS[model], KIND_STYLES[kind]))
+        axes[row][0].set_ylabel("success, %")
+        _legend(axes[row][1], entries, loc="center left", bbox_to_anchor=(1.0, 0.5))
+        for axis, name in zip(axes[row], FIGURE_NAMES.values(), strict=True):
+            what = "mean (q = 1)" if family == "erm" else "q-norm"
+            axis.set_title(f"trained on the {what}: {name}", fontsize=9)
+            axis.set_ylim(-3, 103)
+    for axis in axes[1]:
+        axis.set_xlabel("pairs N")
+    figure.tight_layout()
+    return save(
+        figure,
+        folder / "recall_sizes.png",
+        f"RandRecall-v0: success against the number of pairs; {_sweep_runs(sweep)}. {NOTE}",
+    )
+
+
+def _sweep_runs(sweep: Json) -> str:
+    counts = {model["training_runs"] for p in sweep["points"] for model in p["models"].values()}
+    few, many = min(counts), max(counts)
+    if few == many:
+        return f"{few} training run{'s' if few > 1 else ''} each"
+    return f"{few} to {many} training runs each"
+
+
+def _family(axis: Any, sweep: Json, kind: str, read: Callable[[Json], float], style: Json) -> None:
+    """One number of the seeded or of the fixed models against q or m."""
+    found = [
+        (point["x"], read(model))
+        for point in sweep["points"]
+        for name, model in point["models"].items()
+        if name.endswith(kind)
+    ]
+    if found:
+        axis.plot(*zip(*found, strict=True), color=COLORS[f"adv-{kind}"], markersize=5, **style)
+
+
+LOSS_STYLES: dict[str, Json] = {
+    "average": {"linestyle": "-", "marker": "o"},
+    "p95": {"linestyle": "--", "marker": "s"},
+}
+
+
+def _losses(axis: Any, sweep: Json, papers: dict[str, dict[float, tuple[float, float]]]) -> None:
+    """Mean and 95th percentile of the loss along q or m, and the paper's."""
+    entries = []
+    for kind, numbers in papers.items():
+        color = COLORS[f"adv-{kind}"]
+        for place, (name, style) in enumerate(LOSS_STYLES.items()):
+            _family(axis, sweep, kind, lambda m, name=name: m["loss"][name]["estimate"], style)
+            _papers(axis, {x: pair[place] for x, pair in numbers.items()}, color)
+            entries.append((f"{kind}, {FIGURE_NAMES[name]}", color, style))
+    axis.set_ylabel("loss, nats a bit")
+    axis.set_ylim(0, None)
+    _legend(axis, entries)
+
+
+def _log_axis(axis: Any, sweep: Json, name: str) -> None:
+    values = [point["x"] for point in sweep["points"]]
+    axis.set_xscale("log")
+    axis.set_xticks(values, [f"{value:g}" for value in values])
+    axis.set_xticks([], minor=True)
+    axis.set_xlabel(name)
+
+
+def _recall_by_q(sweep: Json, folder: Path) -> Picture:
+    figure, axes = panels(1, 2, 4.4, 3.3)
+    loss, variance = axes[0]
+    _losses(loss, sweep, LOSS_BY_Q)
+    for kind in ("seeded", "fixed"):
+        style = LOSS_STYLES["average"] | {"label": kind}
+        _family(variance, sweep, kind, lambda model: model["seed_variance"], style)
+    variance.axvline(VARIANCE_ONSET_Q, color="#555555", linestyle="--", linewidth=1)
+    top = variance.get_ylim()[1]
+    variance.text(VARIANCE_ONSET_Q, top, " paper: sets in near here", fontsize=8, va="top")
+    variance.set_ylabel("variance over seeds of the probabilities")
+    variance.legend(frameon=False, fontsize=8, loc="center left")
+    for axis in (loss, variance):
+        _log_axis(axis, sweep, "q")
+    figure.tight_layout()
+    return save(
+        figure,
+        folder / "recall_q.png",
+        f"RandRecall-v0, N = 15: loss over layouts, and how much the predicted probabilities vary "
+        f"over seeds, against q; {_sweep_runs(sweep)}. {NOTE}",
+    )
+
+
+def _loss_by_m(sweep: Json, folder: Path) -> Picture:
+    figure, axes = panels(1, 1, 4.8, 3.3)
+    _losses(axes[0][0], sweep, {"seeded": LOSS_BY_M})
+    axes[0][0].set_xlabel("seeds a step, m")
+    return save(
+        figure,
+        folder / "recall_m.png",
+        f"RandRecall-v0, N = 15, largest q of the recipe: loss over layouts against the number of "
+        f"seeds a step; {_sweep_runs(sweep)}. {NOTE}",
+    )
+
+
+def _histograms_by_q(sweep: Json, folder: Path) -> Picture:
+    points = sweep["points"]
+    figure, axes = panels(2, len(points), 2.1, 1.8, sharex=True, sharey=True)
+    for row, kind in enumerate(("fixed", "seeded")):
+        for axis, point in zip(axes[row], points, strict=True):
+            for name, model in point["models"].items():
+                if name.endswith(kind):
+                    draw_histogram(axis, model, COLORS[name])
+            if row == 0:
+                axis.set_title(f"q = {point['x']:g}", fontsize=10)
+            else:
+                axis.set_xlabel("success rate", fontsize=9)
+        axes[row][0].set_ylabel(f"{kind}: layouts, %", fontsize=9)
+    figure.tight_layout()
+    game = "recall" if "Recall" in sweep["env_id"] else "coloring"
+    return save(
+        figure,
+        folder / f"{game}_histograms_q.png",
+        f"{sweep['env_id']}: layouts by their success rate over seeds, for several q. As in the "
+        f"paper ({SOURCE}), two spikes are a collapsed policy and one hump a randomised one; "
+        f"{_sweep_runs(sweep)}.",
+    )
+
+
+def _coloring_by_q(sweep: Json, folder: Path) -> Picture:
+    figure, axes = panels(1, 2, 4.0, 3.2, sharey=True)
+    entries = []
+    for kind in ("seeded", "fixed"):
+        color = COLORS[f"adv-{kind}"]
+        models = (f"adv-{kind}", f"erm-{kind}")
+        for way in ("argmax", "sampled") if kind == "fixed" else ("argmax", "majority of 30"):
+            drawn = [_line(a, sweep, models, way, f) for a, f in zip(axes[0], FIGURE_NAMES)]  # noqa: B905
+            if any(drawn):
+                entries.append((f"{kind}, {way}", color, KIND_STYLES[way]))
+        for place, axis in enumerate(axes[0]):
+            _papers(axis, {q: pair[place] for q, pair in COLORING_BY_Q[kind].items()}, color)
+    for axis, name in zip(axes[0], FIGURE_NAMES.values(), strict=True):
+        _papers(axis, COLORING_MAJORITY, COLORS["adv-seeded"])
+        axis.set_title(name, fontsize=10)
+        axis.set_ylim(-3, 103)
+        _log_axis(axis, sweep, "q")
+    axes[0][0].set_ylabel("success, %")
+    _legend(axes[0][1], entries, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    figure.tight_layout()
+    return save(
+        figure,
+        folder / "coloring_q.png",
+        f"RandColoring-v0, all cycles: success against q; {_sweep_runs(sweep)}. {NOTE}",
+    )
+
+
+def _grid_by_size(sweep: Json, folder: Path) -> Picture:
+    figure, axes = panels(1, 1, 4.8, 3.3)
+    axis = axes[0][0]
+    for name, color in COLORS.items():
+        found = [
+            (point["x"], point["models"][name]["worst"]["estimate"])
+            for point in sweep["points"]
+            if name in point["models"]
+        ]
+        if found:
+            axis.plot(*zip(*found, strict=True), "o-", color=color, label=name)
+    values = [(p["x"], p["ground_truth"]["value"] or math.nan) for p in sweep["points"]]
+    axis.plot(*zip(*values, strict=True), "k--", label="game value")
+    axis.set_xticks([point["x"] for point in sweep["points"]])
+    axis.set_xlabel("side of the grid")
+    axis.set_ylabel("steps, worst treasure")
+    axis.set_ylim(0, None)
+    axis.legend(frameon=False, fontsize=8)
+    return save(
+        figure,
+        folder / "grid_sizes.png",
+        f"RandGrid-v0: worst treasure against the size; {_sweep_runs(sweep)}.",
+    )
+
+
+def _grid_by_m(sweep: Json, folder: Path) -> Picture:
+    figure, axes = panels(1, 1, 4.8, 3.3)
+    axis = axes[0][0]
+    color = COLORS["adv-seeded"]
+    styles: dict[str, Json] = {"average": {"marker": "o"}, "worst": {"marker": "s", "ls": "--"}}
+    for name, style in styles.items():
+        _family(axis, sweep, "seeded", lambda m, name=name: m[name]["estimate"], style)
+    _papers(axis, GRID_BY_M, color)
+    value = sweep["points"][0]["ground_truth"]["value"]
+    if value is not None:
+        axis.axhline(value, color="black", linestyle="--", linewidth=1)
+    axis.set_xlabel("seeds a generation, m")
+    axis.set_ylabel("steps")
+    axis.set_ylim(0, None)
+    _legend(axis, [("average", color, styles["average"]), ("worst", color, styles["worst"])])
+    return save(
+        figure,
+        folder / "grid_m.png",
+        "RandGrid-v0, adv-seeded: steps against the number of seeds a generation; dashed: game "
+        f"value; {_sweep_runs(sweep)}. {NOTE} They are averages.",
+    )

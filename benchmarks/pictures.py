@@ -1,0 +1,74 @@
+"""What all figures share: colours, axes, files."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+import matplotlib.pyplot as plt
+
+Json = dict[str, Any]
+
+# Okabe and Ito's palette, which colour-blind readers can tell apart.
+COLORS = {
+    "erm-fixed": "#999999",
+    "adv-fixed": "#E69F00",
+    "erm-seeded": "#56B4E9",
+    "adv-seeded": "#009E73",
+}
+PAPER_STYLE = {
+    "linestyle": "none",
+    "marker": "D",
+    "markerfacecolor": "none",
+    "markersize": 8,
+    "markeredgewidth": 1.5,
+}
+"""The paper's numbers are hollow diamonds in the colour of what they are compared with."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A PNG file and what it shows."""
+
+    path: Path
+    caption: str
+
+
+def save(figure: Any, path: Path, caption: str) -> Picture:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=110, bbox_inches="tight")
+    plt.close(figure)
+    return Picture(path, caption)
+
+
+def panels(rows: int, columns: int, width: float, height: float, **kwargs: Any) -> tuple[Any, Any]:
+    """A figure and a 2-D array of axes without frames at top and right."""
+    size = (width * columns, height * rows)
+    figure, axes = plt.subplots(rows, columns, figsize=size, squeeze=False, **kwargs)
+    for axis in axes.flat:
+        axis.spines[["top", "right"]].set_visible(False)
+    return figure, axes
+
+
+def outcome_of(model: Json, kind: str, figure: str) -> Json | None:
+    """A figure of a summarised model: kind is "argmax", "sampled" or "majority of N"."""
+    if kind == "argmax":
+        found: Json = model[figure]
+        return found
+    if kind == "sampled":
+        return model["sampled"][figure] if model["sampled"] else None
+    majority = model["majority"]
+    votes = [majority, *majority["fewer"]] if majority else []
+    return next((v[figure] for v in votes if kind == f"majority of {v['votes']}"), None)
+
+
+def draw_histogram(axis: Any, model: Json, color: str) -> None:
+    """Share of the layouts, in per cent, by their mean outcome over seeds."""
+    low, high = model["histogram"]["range"]
+    share = model["histogram"]["share"]
+    width = (high - low) / len(share)
+    starts = [low + place * width for place in range(len(share))]
+    axis.bar(starts, [100 * part for part in share], width, align="edge", color=color)

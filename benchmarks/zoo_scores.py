@@ -1,0 +1,75 @@
+"""The trained agents that come with the package, evaluated beside what a benchmark trains."""
+
+from concurrent.futures import ProcessPoolExecutor
+from typing import Any
+
+import torch
+from job import TASKS, EvaluationSize
+from pool import SPAWN
+from rich.console import Console
+from summary import ground_truth, summarise_model
+
+from rand_agents import evaluate, load_zoo, zoo_names
+from rand_agents.zoo import zoo_card
+
+Json = dict[str, Any]
+
+# Small enough for all agents of recall and colouring to take about 20 seconds on two cores.
+SIZES = {
+    "recall": EvaluationSize(500, 40, 500, (30,), search_rounds=1),
+    "coloring": EvaluationSize(num_seeds=30, num_fresh_seeds=500, votes=(30,)),
+    "grid": EvaluationSize(num_seeds=100, num_fresh_seeds=500),
+}
+
+
+def _score(name: str) -> Json:
+    torch.set_num_threads(1)
+    agent, card = load_zoo(name), zoo_card(name)
+    size = SIZES[_task_of(agent.task.env_id)]
+    report = evaluate(
+        agent,
+        layouts=size.layouts,
+        num_seeds=size.num_seeds,
+        num_fresh_seeds=size.num_fresh_seeds,
+        votes=size.votes,
+        search_rounds=size.search_rounds,
+        # Other draws than those that the agent was scored with when it came into the zoo.
+        rng_seed=card["rng_seed"] + 900,
+    )
+    return {key: card[key] for key in ("rng_seed", "train_seconds")} | {"report": report.to_json()}
+
+
+def _task_of(env_id: str) -> str:
+    return next(name for name, known in TASKS.items() if known == env_id)
+
+
+def score_zoo(tasks: tuple[str, ...], processes: int, console: Console) -> Json:
+    """Play the zoo's agents for some games; one entry a game, as in results.json's `tasks`.
+
+    Agents of one game but different sizes have entries of their own, named by the size too.
+    """
+    names = [name for name in zoo_names() if _task_of(zoo_card(name)["env_id"]) in tasks]
+    if not names:
+        return {}
+    with (
+        console.status(f"playing {len(names)} agents of the zoo …"),
+        ProcessPoolExecutor(min(processes, len(names)), SPAWN) as pool,
+    ):
+        results = dict(zip(names, pool.map(_score, names), strict=True))
+    games: Json = {}
+    for name, result in results.items():
+        report = result["report"]
+        truth = ground_truth(_task_of(report["env_id"]), report["config"])
+        game = games.setdefault(
+            zoo_card(name)["label"],
+            {
+                "env_id": report["env_id"],
+                "config": report["config"],
+                "unit": report["unit"],
+                "higher_is_better": report["unit"] == "success",
+                "ground_truth": truth,
+                "models": {},
+            },
+        )
+        game["models"][name] = summarise_model([result], truth)
+    return games
