@@ -56,7 +56,6 @@ def _worst_cases(tasks: Json, folder: Path) -> Picture:
         good = "success, %  (up is better)" if percent == 100.0 else "steps  (down is better)"
         axis.set_ylabel(good)
         axis.set_title(env_id)
-    figure.tight_layout()
     return save(
         figure,
         folder / "worst_case.png",
@@ -81,7 +80,6 @@ def _training(tasks: Json, folder: Path) -> Picture:
         axis.set_ylim(0, None)
         axis.set_title(env_id)
     axes[0][-1].legend(frameon=False, fontsize=8)
-    figure.tight_layout()
     return save(
         figure,
         folder / "training.png",
@@ -101,7 +99,6 @@ def _histograms(env_id: str, task: Json, folder: Path) -> Picture:
         axis.set_xlabel("success rate over seeds" if is_success else "mean steps over seeds")
     axes[0][0].set_ylabel("layouts, %")
     figure.suptitle(env_id, fontsize=11)
-    figure.tight_layout()
     shape = (
         "Spikes at 0 and 1: for some layouts every seed fails. One hump away from 0: no layout "
         "is safe to pick for the adversary."

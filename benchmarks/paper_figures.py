@@ -1,6 +1,6 @@
 """Figures of the paper preset, from its results.json alone, each beside the paper's numbers.
 
-Ours are filled dots and lines; the paper's numbers, where it gives them, hollow diamonds.
+Ours are filled marks on lines; the paper's numbers, where it gives them, are hollow ones.
 """
 
 import math
@@ -22,12 +22,18 @@ from paper_numbers import (
 )
 from pictures import COLORS, PAPER_STYLE, Json, Picture, draw_histogram, outcome_of, panels, save
 
-NOTE = f"Hollow diamonds: {SOURCE}."
+NOTE = f"Hollow marks: the paper, {SOURCE}."
 KIND_STYLES = {
     "argmax": {"linestyle": "-", "marker": "o"},
     "sampled": {"linestyle": ":", "marker": "v"},
     "majority of 5": {"linestyle": "--", "marker": "s"},
     "majority of 30": {"linestyle": "-.", "marker": "^"},
+}
+KINDS_SHOWN = {
+    "erm-fixed": ("argmax", "sampled"),
+    "erm-seeded": ("argmax", "majority of 30"),
+    "adv-fixed": ("argmax", "sampled"),
+    "adv-seeded": ("argmax", "majority of 5", "majority of 30"),
 }
 FIGURE_NAMES = {"average": "average", "p95": "95th percentile"}
 
@@ -67,7 +73,7 @@ def headlines_beside_the_paper(env_id: str, task: Json, folder: Path) -> Picture
     for place, (number, found) in enumerate(rows):
         color = COLORS[number.model]
         axis.axhline(place, color="#eeeeee", linewidth=1, zorder=0)
-        axis.plot(number.value, place, color=color, **PAPER_STYLE)
+        axis.plot(number.value, place, "D", color=color, **PAPER_STYLE)
         if found is not None:
             runs = [percent * run for run in found["runs"]]
             axis.plot(runs, [place] * len(runs), "|", color=color, markersize=11)
@@ -99,37 +105,38 @@ def _line(axis: Any, sweep: Json, models: tuple[str, ...], kind: str, figure: st
     return bool(found)
 
 
-def _papers(axis: Any, values: dict[Any, float], color: str) -> None:
-    axis.plot(list(values), list(values.values()), color=color, clip_on=False, **PAPER_STYLE)
+def _papers(axis: Any, values: dict[Any, float], color: str, marker: str) -> None:
+    x, y = list(values), list(values.values())
+    axis.plot(x, y, marker, color=color, clip_on=False, **PAPER_STYLE)
 
 
-def _legend(axis: Any, entries: list[tuple[str, str, Json]], **place: Any) -> None:
+def _legend(owner: Any, entries: list[tuple[str, str, Json]], **place: Any) -> None:
     lines = [Line2D([], [], color=color, label=label, **style) for label, color, style in entries]
-    lines.append(Line2D([], [], color="#555555", label="paper", **PAPER_STYLE))
-    axis.legend(handles=lines, frameon=False, fontsize=8, **place)
+    lines.append(Line2D([], [], color="#555555", marker="o", label="paper", **PAPER_STYLE))
+    owner.legend(handles=lines, frameon=False, fontsize=8, **place)
 
 
 def _success_by_size(sweep: Json, folder: Path) -> Picture:
     figure, axes = panels(2, 2, 3.7, 2.7, sharex=True, sharey=True)
+    entries = []
     for row, family in enumerate(("erm", "adv")):
-        entries = []
         for model in (f"{family}-fixed", f"{family}-seeded"):
-            for kind in KIND_STYLES:
+            for kind in KINDS_SHOWN[model]:
                 drawn = False
                 for axis, name in zip(axes[row], FIGURE_NAMES, strict=True):
                     drawn = _line(axis, sweep, (model,), kind, name) or drawn
-                    _papers(axis, RECALL_SIZES.get((model, kind, name), {}), COLORS[model])
+                    papers = RECALL_SIZES.get((model, kind, name), {})
+                    _papers(axis, papers, COLORS[model], KIND_STYLES[kind]["marker"])
                 if drawn:
                     entries.append((f"{model}, {kind}", COLORS[model], KIND_STYLES[kind]))
         axes[row][0].set_ylabel("success, %")
-        _legend(axes[row][1], entries, loc="center left", bbox_to_anchor=(1.0, 0.5))
         for axis, name in zip(axes[row], FIGURE_NAMES.values(), strict=True):
             what = "mean (q = 1)" if family == "erm" else "q-norm"
             axis.set_title(f"trained on the {what}: {name}", fontsize=9)
             axis.set_ylim(-3, 103)
     for axis in axes[1]:
         axis.set_xlabel("pairs N")
-    figure.tight_layout()
+    _legend(figure, entries, loc="outside right center")
     return save(
         figure,
         folder / "recall_sizes.png",
@@ -170,11 +177,12 @@ def _losses(axis: Any, sweep: Json, papers: dict[str, dict[float, tuple[float, f
         color = COLORS[f"adv-{kind}"]
         for place, (name, style) in enumerate(LOSS_STYLES.items()):
             _family(axis, sweep, kind, lambda m, name=name: m["loss"][name]["estimate"], style)
-            _papers(axis, {x: pair[place] for x, pair in numbers.items()}, color)
+            known = {x: pair[place] for x, pair in numbers.items()}
+            _papers(axis, known, color, style["marker"])
             entries.append((f"{kind}, {FIGURE_NAMES[name]}", color, style))
     axis.set_ylabel("loss, nats a bit")
-    axis.set_ylim(0, None)
-    _legend(axis, entries)
+    axis.set_ylim(0, 1.4 * axis.get_ylim()[1])
+    _legend(axis, entries, loc="upper right", ncols=2)
 
 
 def _log_axis(axis: Any, sweep: Json, name: str) -> None:
@@ -195,11 +203,10 @@ def _recall_by_q(sweep: Json, folder: Path) -> Picture:
     variance.axvline(VARIANCE_ONSET_Q, color="#555555", linestyle="--", linewidth=1)
     top = variance.get_ylim()[1]
     variance.text(VARIANCE_ONSET_Q, top, " paper: sets in near here", fontsize=8, va="top")
-    variance.set_ylabel("variance over seeds of the probabilities")
+    variance.set_ylabel("variance over seeds")
     variance.legend(frameon=False, fontsize=8, loc="center left")
     for axis in (loss, variance):
         _log_axis(axis, sweep, "q")
-    figure.tight_layout()
     return save(
         figure,
         folder / "recall_q.png",
@@ -233,7 +240,6 @@ def _histograms_by_q(sweep: Json, folder: Path) -> Picture:
             else:
                 axis.set_xlabel("success rate", fontsize=9)
         axes[row][0].set_ylabel(f"{kind}: layouts, %", fontsize=9)
-    figure.tight_layout()
     game = "recall" if "Recall" in sweep["env_id"] else "coloring"
     return save(
         figure,
@@ -251,19 +257,21 @@ def _coloring_by_q(sweep: Json, folder: Path) -> Picture:
         color = COLORS[f"adv-{kind}"]
         models = (f"adv-{kind}", f"erm-{kind}")
         for way in ("argmax", "sampled") if kind == "fixed" else ("argmax", "majority of 30"):
-            drawn = [_line(a, sweep, models, way, f) for a, f in zip(axes[0], FIGURE_NAMES)]  # noqa: B905
+            pairs = zip(axes[0], FIGURE_NAMES, strict=True)
+            drawn = [_line(axis, sweep, models, way, name) for axis, name in pairs]
             if any(drawn):
                 entries.append((f"{kind}, {way}", color, KIND_STYLES[way]))
         for place, axis in enumerate(axes[0]):
-            _papers(axis, {q: pair[place] for q, pair in COLORING_BY_Q[kind].items()}, color)
+            known = {q: pair[place] for q, pair in COLORING_BY_Q[kind].items()}
+            _papers(axis, known, color, KIND_STYLES["argmax"]["marker"])
     for axis, name in zip(axes[0], FIGURE_NAMES.values(), strict=True):
-        _papers(axis, COLORING_MAJORITY, COLORS["adv-seeded"])
+        majority = KIND_STYLES["majority of 30"]["marker"]
+        _papers(axis, COLORING_MAJORITY, COLORS["adv-seeded"], majority)
         axis.set_title(name, fontsize=10)
         axis.set_ylim(-3, 103)
         _log_axis(axis, sweep, "q")
     axes[0][0].set_ylabel("success, %")
-    _legend(axes[0][1], entries, loc="center left", bbox_to_anchor=(1.0, 0.5))
-    figure.tight_layout()
+    _legend(figure, entries, loc="outside right center")
     return save(
         figure,
         folder / "coloring_q.png",
@@ -303,7 +311,7 @@ def _grid_by_m(sweep: Json, folder: Path) -> Picture:
     styles: dict[str, Json] = {"average": {"marker": "o"}, "worst": {"marker": "s", "ls": "--"}}
     for name, style in styles.items():
         _family(axis, sweep, "seeded", lambda m, name=name: m[name]["estimate"], style)
-    _papers(axis, GRID_BY_M, color)
+    _papers(axis, GRID_BY_M, color, "o")
     value = sweep["points"][0]["ground_truth"]["value"]
     if value is not None:
         axis.axhline(value, color="black", linestyle="--", linewidth=1)
@@ -315,5 +323,5 @@ def _grid_by_m(sweep: Json, folder: Path) -> Picture:
         figure,
         folder / "grid_m.png",
         "RandGrid-v0, adv-seeded: steps against the number of seeds a generation; dashed: game "
-        f"value; {_sweep_runs(sweep)}. {NOTE} They are averages.",
+        f"value; {_sweep_runs(sweep)}. {NOTE}",
     )

@@ -9,6 +9,7 @@ import matplotlib
 matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
+from PIL import Image
 
 Json = dict[str, Any]
 
@@ -21,12 +22,11 @@ COLORS = {
 }
 PAPER_STYLE = {
     "linestyle": "none",
-    "marker": "D",
     "markerfacecolor": "none",
-    "markersize": 8,
+    "markersize": 10,
     "markeredgewidth": 1.5,
 }
-"""The paper's numbers are hollow diamonds in the colour of what they are compared with."""
+"""The paper's numbers are hollow marks, in colour and shape those they are compared with."""
 
 
 @dataclass(frozen=True)
@@ -41,13 +41,18 @@ def save(figure: Any, path: Path, caption: str) -> Picture:
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=110, bbox_inches="tight")
     plt.close(figure)
+    with Image.open(path) as image:
+        # A few colours are enough, and make files that may be kept beside the code.
+        image.convert("RGB").quantize(128, dither=Image.Dither.NONE).save(path, optimize=True)
     return Picture(path, caption)
 
 
 def panels(rows: int, columns: int, width: float, height: float, **kwargs: Any) -> tuple[Any, Any]:
     """A figure and a 2-D array of axes without frames at top and right."""
     size = (width * columns, height * rows)
-    figure, axes = plt.subplots(rows, columns, figsize=size, squeeze=False, **kwargs)
+    figure, axes = plt.subplots(
+        rows, columns, figsize=size, squeeze=False, layout="constrained", **kwargs
+    )
     for axis in axes.flat:
         axis.spines[["top", "right"]].set_visible(False)
     return figure, axes

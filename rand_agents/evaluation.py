@@ -39,6 +39,7 @@ NUM_SUSPECTS = 64
 BINS = 20
 ELECTIONS = 200
 """How often the vote on the worst layout is repeated."""
+ELECTIONS_AT_ONCE = 20
 CERTIFIED_PLAYS = 200_000
 """Certificates use as many seeds as the worst layout's score does while plays are this few."""
 
@@ -284,10 +285,13 @@ def _votes(
 
 def _vote_on(player: Player, layout: Array, votes: int, rng: np.random.Generator) -> Figure:
     """Success of the majority on one layout, (1,), over elections."""
-    right = [
-        majority_success(player.play(layout, player.draw_seeds(rng, votes)))[0]
-        for _ in range(ELECTIONS)
-    ]
+    right: list[float] = []
+    while len(right) < ELECTIONS:
+        drawn = [player.draw_seeds(rng, votes) for _ in range(ELECTIONS_AT_ONCE)]
+        play = player.play(layout, np.concatenate(drawn))
+        answer = None if play.answer is None else play.answer.reshape(-1, votes)
+        ballots = Play(play.outcome.reshape(-1, votes), answer, play.output)
+        right += majority_success(ballots).tolist()
     return mean_interval(np.array(right), np.arange(ELECTIONS), "success")
 
 

@@ -1,0 +1,212 @@
+"""The paper preset: its declarations, and its whole path at tiny sizes."""
+
+import dataclasses
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from experiments import PRESETS, select
+from job import EvaluationSize, Experiment, Job, Point, Recipe, jobs
+from make_zoo import publish
+from paper import PAPER, RECALL
+from PIL import Image
+from rich.console import Console
+from run import write_outputs
+from summary import readable_json
+from worker import agent_path, read_result, run_job
+from zoo_scores import score_zoo
+
+from rand_agents import PEPGConfig, load_zoo, zoo_names
+from rand_agents import zoo as zoo_module
+from rand_agents.__main__ import main
+from rand_agents.transformer import TransformerConfig
+from rand_agents.zoo import zoo_card
+
+TINY = EvaluationSize(8, 4, 6, votes=(5, 30), search_rounds=0)
+SIZES: dict[str, dict[str, Any]] = {
+    "recall": {"num_pairs": 2, "value_bits": 2},
+    "coloring": {"num_vertices": 5},
+    "grid": {"size": 2, "horizon": 4},
+}
+
+
+def experiment(name: str) -> Experiment:
+    return next(found for found in PAPER if found.name == name)
+
+
+def tiny_recipe(task: str, recipe: Recipe) -> Recipe:
+    trainer = recipe.trainer
+    changes: dict[str, Any] = {"m": 2, "batch_size": 4}
+    if isinstance(trainer, PEPGConfig):
+        search = dataclasses.replace(trainer.search, population=4)
+        changes = {"m": 2, "search": search}
+    return dataclasses.replace(
+        recipe,
+        task=SIZES[task],
+        trainer=dataclasses.replace(trainer, **changes),
+        updates=2,
+        evaluation=TINY,
+    )
+
+
+def tiny(found: Experiment) -> Experiment:
+    """The first and the last point of an experiment, with little training and evaluation."""
+    points = tuple(
+        dataclasses.replace(
+            point,
+            label=f"{point.label}-{found.name}",
+            recipe=tiny_recipe(found.task, point.recipe),
+            models=point.models if found.axis is None else point.models[-2:],
+            runs=2 if found.name == "recall-headline" else 1,
+        )
+        for point in found.points[:1] + found.points[1:][-1:]
+    )
+    return dataclasses.replace(found, points=points)
+
+
+def finish(planned: list[Job], out: Path) -> None:
+    for job in planned:
+        run_job(job, out, lambda _: None)
+
+
+TINY_PAPER = tuple(map(tiny, PAPER))
+
+
+@pytest.fixture(scope="module")
+def outputs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any, str]:
+    """Folder, results and printed tables of all the paper's experiments at tiny sizes."""
+    out = tmp_path_factory.mktemp("paper")
+    finish(jobs(TINY_PAPER, 0), out)
+    console = Console(record=True, width=140, file=(out / "printed.txt").open("w"))
+    write_outputs(TINY_PAPER, out, console, preset="paper", rng_seed=0, seconds=1.0)
+    return out, json.loads((out / "results.json").read_text()), console.export_text()
+
+
+def test_every_experiment_has_results_and_figures(outputs: tuple[Path, Any, str]) -> None:
+    out, results, printed = outputs
+    assert set(results["tasks"]) == {"RandRecall-v0", "RandColoring-v0", "RandGrid-v0"}
+    assert set(results["sweeps"]) == {e.name for e in PAPER if e.axis is not None}
+    for sweep in results["sweeps"].values():
+        assert [point["x"] for point in sweep["points"]] == sorted(p["x"] for p in sweep["points"])
+    drawn = {path.stem for path in (out / "figures").glob("*.png")}
+    assert drawn >= {"recall_sizes", "recall_q", "recall_m", "recall_histograms_q"}
+    assert drawn >= {"coloring_q", "coloring_histograms_q", "grid_m", "grid_sizes", "training"}
+    for path in (out / "figures").glob("*.png"):
+        assert path.stat().st_size < 100_000
+        with Image.open(path) as image:
+            assert min(image.size) > 150
+    assert "adv-seeded" in printed
+
+
+def test_results_have_what_the_figures_show(outputs: tuple[Path, Any, str]) -> None:
+    out, results, _ = outputs
+    seeded = results["tasks"]["RandRecall-v0"]["models"]["adv-seeded"]
+    assert seeded["training_runs"] == 2
+    assert len(seeded["average"]["runs"]) == 2
+    assert seeded["majority"]["votes"] == 30
+    assert [vote["votes"] for vote in seeded["majority"]["fewer"]] == [5]
+    assert set(seeded["loss"]) == {"average", "p95"}
+    assert len(seeded["histogram"]["share"]) == 20
+    assert sum(seeded["histogram"]["share"]) == pytest.approx(1.0, abs=1e-4)
+    cells = results["tasks"]["RandGrid-v0"]["models"]["adv-seeded"]["cells"]
+    assert [len(row) for row in cells["first_visit"]] == [2, 2]
+    text = (out / "results.json").read_text()
+    assert len(text) < 200_000
+    assert max(map(len, text.splitlines())) < 3000
+
+
+def test_scoring_otherwise_does_not_train_again(tmp_path: Path) -> None:
+    point = TINY_PAPER[0].points[0]
+    job = jobs(TINY_PAPER[:1], 0, ("adv-seeded",), max_runs=1)[0]
+    finish([job], tmp_path)
+    before = agent_path(tmp_path, job).stat().st_mtime_ns
+    more = dataclasses.replace(point.recipe, evaluation=dataclasses.replace(TINY, num_seeds=5))
+    again = dataclasses.replace(job, recipe=more)
+    assert again.training_fingerprint == job.training_fingerprint
+    assert read_result(tmp_path, again) is None
+    finish([again], tmp_path)
+    found = read_result(tmp_path, again)
+    assert found is not None
+    assert found["report"]["num_seeds"] == 5
+    assert agent_path(tmp_path, job).stat().st_mtime_ns == before
+    longer = dataclasses.replace(job, recipe=dataclasses.replace(more, updates=3))
+    assert longer.training_fingerprint != job.training_fingerprint
+
+
+def test_runs_that_experiments_share_are_done_once() -> None:
+    headline = jobs((experiment("recall-headline"),), 0)
+    assert len(headline) == 20
+    sizes = jobs((experiment("recall-sizes"),), 0)
+    shared = {job.name for job in headline} & {job.name for job in sizes}
+    assert shared == {f"recall20-{model}-0" for model in {job.model for job in headline}}
+    assert len(jobs(PAPER, 0)) == len({job.name for job in jobs(PAPER, 0)})
+    other = Point("recall20", dataclasses.replace(RECALL, updates=7))
+    with pytest.raises(ValueError, match="points of one label must be trained alike"):
+        jobs((experiment("recall-headline"), Experiment("other", "recall", (other,))), 0)
+
+
+def test_declared_points_are_the_papers() -> None:
+    def axis(name: str) -> list[float | None]:
+        return [point.x for point in experiment(name).points]
+
+    assert axis("recall-sizes") == [10, 12, 14, 16, 18, 20]
+    assert axis("recall-q") == [1, 4, 16, 32, 100, 512]
+    assert axis("recall-m") == [1, 5, 20, 30, 50]
+    assert axis("coloring-q") == [1, 2, 3, 5, 10]
+    for point in experiment("recall-q").points:
+        assert point.recipe.task["num_pairs"] == 15
+        if point.x != 1:
+            assert point.recipe.adversarial.q == point.x
+            assert (point.recipe.adversarial.q_start or 1.0) <= point.x
+    assert [point.recipe.trainer.m for point in experiment("recall-m").points] == [1, 5, 20, 30, 50]
+    for job in jobs(PAPER, 0, max_runs=1):
+        assert isinstance(job.agent().model.config, TransformerConfig)
+
+
+def test_experiments_are_selected_by_name_and_game() -> None:
+    assert [e.name for e in select("paper", ("coloring",))] == ["coloring-headline", "coloring-q"]
+    assert [e.name for e in select("paper", ("recall", "grid"), ("grid-m",))] == ["grid-m"]
+    assert [e.name for e in select("quick", ("grid",))] == ["grid"]
+    with pytest.raises(ValueError, match=r"preset paper has the experiments .*grid-m, not recall"):
+        select("paper", ("recall",), ("recall",))
+    with pytest.raises(ValueError, match="none of grid-m is an experiment on recall"):
+        select("paper", ("recall",), ("grid-m",))
+    assert {e.task for e in PRESETS["smoke"]} == {"recall", "coloring", "grid"}
+
+
+def test_zoo_is_made_of_first_headline_runs_and_retraining_gives_the_same_weights(
+    tmp_path: Path,
+    outputs: tuple[Path, Any, str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(zoo_module, "FOLDER", tmp_path / "zoo")
+    out, results, _ = outputs
+    assert len(publish(TINY_PAPER, out, 0)) == 12
+    name = next(name for name in zoo_names() if re.match(r"recall.*adv-seeded", name))
+    card = zoo_card(name)
+    first = results["tasks"]["RandRecall-v0"]["models"]["adv-seeded"]["average"]["runs"][0]
+    assert card["scores"]["average"]["estimate"] == pytest.approx(first, abs=1e-5)
+    assert card["rng_seed"] == 0
+    assert "--models adv-seeded --runs 1" in card["command"]
+    assert card["check"].startswith(f"python -m rand_agents zoo --compare {name} results/again")
+    assert load_zoo(name).num_timesteps == card["updates"] == 2
+    job = jobs(TINY_PAPER, 0, (card["model"],), max_runs=1)[0]
+    finish([job], tmp_path / "again")
+    again = agent_path(tmp_path / "again", job)
+    assert main(["zoo", "--compare", name, str(again)]) == 0
+    assert "to the last bit" in capsys.readouterr().out
+
+
+def test_an_empty_zoo_has_no_scores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(zoo_module, "FOLDER", tmp_path)
+    assert score_zoo(("recall", "coloring"), 2, Console()) == {}
+
+
+def test_readable_json_is_json_with_short_lines() -> None:
+    value = {"a": {"estimate": 1.0, "ci95": [0.5, 1.5]}, "b": ["x" * 60, "y" * 60], "c": None}
+    text = readable_json(value)
+    assert json.loads(text) == value
+    assert text.splitlines()[1] == ' "a": {"estimate": 1.0, "ci95": [0.5, 1.5]},'
