@@ -80,7 +80,7 @@ def headlines_beside_the_paper(env_id: str, task: Json, folder: Path) -> Picture
             axis.plot(percent * found["estimate"], place, "o", color=color, markersize=6)
     labels = [f"{n.model}, {n.kind}, {FIGURE_NAMES[n.figure]}" for n, _ in rows]
     axis.set_yticks(range(len(rows)), labels, fontsize=8)
-    axis.invert_yaxis()
+    axis.set_ylim(len(rows) - 0.4, -0.6)
     axis.set_xlabel("success, %" if percent == 100.0 else "steps over both episodes")
     axis.set_title(f"{env_id}: {_runs_of(task)}", fontsize=10)
     short = task["label"]
@@ -106,6 +106,8 @@ def _line(axis: Any, sweep: Json, models: tuple[str, ...], kind: str, figure: st
 
 
 def _papers(axis: Any, values: dict[Any, float], color: str, marker: str) -> None:
+    if not values:
+        return
     x, y = list(values), list(values.values())
     axis.plot(x, y, marker, color=color, clip_on=False, **PAPER_STYLE)
 
@@ -131,16 +133,18 @@ def _success_by_size(sweep: Json, folder: Path) -> Picture:
                     entries.append((f"{model}, {kind}", COLORS[model], KIND_STYLES[kind]))
         axes[row][0].set_ylabel("success, %")
         for axis, name in zip(axes[row], FIGURE_NAMES.values(), strict=True):
-            what = "mean (q = 1)" if family == "erm" else "q-norm"
-            axis.set_title(f"trained on the {what}: {name}", fontsize=9)
+            what = "the mean" if family == "erm" else "the q-norm"
+            axis.set_title(f"{what}: {name}", fontsize=9)
             axis.set_ylim(-3, 103)
     for axis in axes[1]:
         axis.set_xlabel("pairs N")
+        axis.set_xticks([point["x"] for point in sweep["points"]])
     _legend(figure, entries, loc="outside right center")
     return save(
         figure,
         folder / "recall_sizes.png",
-        f"RandRecall-v0: success against the number of pairs; {_sweep_runs(sweep)}. {NOTE}",
+        f"RandRecall-v0: success against the number of pairs, trained on the mean "
+        f"(q = 1) and on the q-norm; {_sweep_runs(sweep)}. {NOTE}",
     )
 
 
