@@ -10,7 +10,7 @@ from evotorch.algorithms import PGPE
 from evotorch.distributions import SymmetricSeparableGaussian
 
 from rand_agents import SearchConfig
-from rand_agents.pepg import Search
+from rand_agents.pepg import Search, centered_ranks
 
 DIMENSION, POPULATION, GENERATIONS = 12, 40, 100
 
@@ -35,6 +35,14 @@ def reference(function: Any, start: np.ndarray, config: SearchConfig) -> PGPE:
         optimizer=config.optimizer,
         center_init=torch.from_numpy(start.copy()),
     )
+
+
+def gradients_of(algorithm: PGPE) -> tuple[torch.Tensor, torch.Tensor]:
+    candidates = algorithm.population
+    found = algorithm._distribution.compute_gradients(
+        candidates.values, candidates.evals[:, 0], objective_sense="min", ranking_method="centered"
+    )
+    return found["mu"], found["sigma"]
 
 
 @pytest.mark.parametrize("std_rate", [0.1, 3.0], ids=["free std", "std at its limits"])
@@ -65,6 +73,9 @@ def test_a_hundred_generations_equal_evotorchs(
         np.testing.assert_allclose(search.std, theirs.status["stdev"], rtol=0, atol=1e-5)
         noise, before = draw * search.std, search.std
         cost = function(torch.from_numpy(search.candidates(noise))).numpy().astype(np.float64)
+        # Both optimisers hide the centre gradient's length, so it is compared as well.
+        own = search.gradients(noise, centered_ranks(-cost))
+        np.testing.assert_allclose(own, np.stack(gradients_of(theirs)), rtol=0, atol=1e-5)
         search.tell(noise, -cost, config.learning_rate)
         hits += int(np.isclose(abs(search.std / before - 1), config.max_std_change).sum())
     assert function(torch.from_numpy(search.center)) < function(torch.from_numpy(start)) / 2
