@@ -1,0 +1,258 @@
+"""One step of a cached transformer for LANES roll-outs at once, compiled for the CPU.
+
+The same function as `SeedTransformer.step`. Activations stand with the roll-outs side by side,
+(features, LANES), so that every weight is loaded once for all of them; attention, whose contexts
+differ, is computed for one roll-out after the other, side by side over the slots of its cache.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from rand_agents.architecture import TransformerConfig
+from rand_agents.lanes import (
+    LANES,
+    OUTPUTS,
+    SHORT,
+    add_short_product,
+    compiled,
+    exponential,
+    gelu,
+    multiply,
+    normalise,
+    padded,
+)
+from rand_agents.transformer import Weights
+
+
+class Shape(NamedTuple):
+    """What compiled code must know of an architecture; `value_room` is value_size, padded."""
+
+    num_blocks: int
+    heads: int
+    key_size: int
+    value_size: int
+    value_room: int
+    width: int
+    hidden: int
+    output_dim: int
+    capacity: int
+    softmax: bool
+    layer_norm: bool
+
+
+class Memory(NamedTuple):
+    """Caches of R roll-outs, and room for the numbers of one step; flat but for the first axis.
+
+    keys: (R, blocks * heads * key_size * capacity); values: (R, blocks * capacity * heads *
+    value_room). The others have LANES numbers a feature, or belong to one head.
+    """
+
+    keys: Any
+    values: Any
+    x: Any
+    normed: Any
+    joint: Any
+    mixed: Any
+    hidden: Any
+    output: Any
+    sums: Any
+    query: Any
+    shares: Any
+    answer: Any
+
+
+def shape_of(config: TransformerConfig, tokens: int) -> Shape:
+    """The shape of a policy whose contexts hold at most `tokens` tokens."""
+    c = config
+    return Shape(
+        c.num_blocks,
+        c.num_heads,
+        c.key_size,
+        c.value_size,
+        padded(c.value_size, SHORT),
+        c.width,
+        c.mlp_factor * c.width,
+        c.output_dim,
+        padded(tokens, SHORT),
+        c.attention == "softmax",
+        c.layer_norm,
+    )
+
+
+def pack(config: TransformerConfig, weights: Weights) -> Tensor:
+    """All weights but the embeddings, in the order in which `step` reads them: (P, size)."""
+    c = config
+    parts: list[Tensor] = []
+
+    def norm(name: str) -> None:
+        if c.layer_norm:
+            parts.extend([weights[f"norm_{name}"], weights[f"norm_{name}_bias"]])
+
+    for block in range(c.num_blocks):
+        norm(f"attention_{block}")
+        scale = c.key_size**-0.5 if c.scale else 1.0
+        queries = weights[f"query_{block}"] * scale
+        joint = [queries, weights[f"key_{block}"], weights[f"value_{block}"]]
+        parts.append(_packed(torch.cat(joint, -1)))
+        parts.append(_packed(weights[f"project_{block}"]))
+        if c.mlp_factor:
+            norm(f"mlp_{block}")
+            for name in ("in", "out"):
+                parts.append(weights[f"mlp_{name}_bias_{block}"])
+                parts.append(_packed(weights[f"mlp_{name}_{block}"]))
+    norm("out")
+    parts.extend([weights["read_out_bias"], _packed(weights["read_out"])])
+    return torch.cat([part.flatten(1) for part in parts], -1)
+
+
+def _packed(matrices: Tensor) -> Tensor:
+    """(P, in, out) as (P, padded(out) / OUTPUTS, in, OUTPUTS), zeros where there is nothing."""
+    lead, depth, outputs = matrices.shape
+    room = F.pad(matrices, (0, padded(outputs) - outputs))
+    return room.reshape(lead, depth, -1, OUTPUTS).transpose(1, 2)
+
+
+def memory(shape: Shape, rows: int, dtype: Any) -> Memory:
+    """Room for `rows` roll-outs; the operating system provides what is really used."""
+    s = shape
+    mixed = s.heads * s.value_size
+    joint = 2 * s.heads * s.key_size + mixed
+    per_lane = (s.width, s.width, joint, mixed, s.hidden, s.output_dim)
+    return Memory(
+        np.empty((rows, s.num_blocks * s.heads * s.key_size * s.capacity), dtype),
+        np.empty((rows, s.num_blocks * s.capacity * s.heads * s.value_room), dtype),
+        *(np.zeros(padded(features) * LANES, dtype) for features in per_lane),
+        np.zeros((2, max(LANES, SHORT)), dtype),
+        np.zeros(s.heads * s.key_size, dtype),
+        np.zeros(s.capacity, dtype),
+        np.zeros(s.value_room, dtype),
+    )
+
+
+@compiled
+def step(shape: Shape, memory: Memory, weights: Any, rows: Any, seen: Any) -> None:
+    """Append a token to the caches of rows (k,), k <= LANES, and answer at it.
+
+    Reads memory.x, the tokens with their positions; the answers go to memory.output. seen[row]
+    is how many tokens each row of the caches held before.
+    """
+    s, at = shape, 0
+    mixed = s.heads * s.value_size
+    joint = 2 * s.heads * s.key_size + mixed
+    for block in range(s.num_blocks):
+        normed = memory.x
+        if s.layer_norm:
+            normed = memory.normed
+            at = normalise(weights, at, memory.x, normed, s.width, memory.sums)
+        memory.joint[:] = 0
+        at = multiply(weights, at, normed, memory.joint, s.width, joint)
+        for lane in range(len(rows)):
+            _attend(s, memory, block, lane, rows[lane], seen[rows[lane]])
+        at = multiply(weights, at, memory.mixed, memory.x, mixed, s.width)
+        if s.hidden:
+            normed = memory.x
+            if s.layer_norm:
+                normed = memory.normed
+                at = normalise(weights, at, memory.x, normed, s.width, memory.sums)
+            memory.hidden[:] = 0
+            at = _add_bias(weights, at, memory.hidden, s.hidden)
+            at = multiply(weights, at, normed, memory.hidden, s.width, s.hidden)
+            gelu(memory.hidden, s.hidden)
+            at = _add_bias(weights, at, memory.x, s.width)
+            at = multiply(weights, at, memory.hidden, memory.x, s.hidden, s.width)
+    normed = memory.x
+    if s.layer_norm:
+        normed = memory.normed
+        at = normalise(weights, at, memory.x, normed, s.width, memory.sums)
+    memory.output[:] = 0
+    at = _add_bias(weights, at, memory.output, s.output_dim)
+    multiply(weights, at, normed, memory.output, s.width, s.output_dim)
+
+
+@compiled
+def copy_context(shape: Shape, memory: Memory, source: int, target: int, seen: int) -> None:
+    """Give row `target` the context of row `source`, which holds `seen` tokens."""
+    lists = shape.num_blocks * shape.heads * shape.key_size
+    for i in range(0, lists * shape.capacity, shape.capacity):
+        memory.keys[target, i : i + seen] = memory.keys[source, i : i + seen]
+    slot = shape.heads * shape.value_room
+    for block in range(shape.num_blocks):
+        begin = block * shape.capacity * slot
+        end = begin + seen * slot
+        memory.values[target, begin:end] = memory.values[source, begin:end]
+
+
+@compiled
+def _add_bias(weights: Any, at: int, y: Any, width: int) -> int:
+    for i in range(width):
+        for lane in range(LANES):
+            y[i * LANES + lane] += weights[at + i]
+    return at + width
+
+
+@compiled
+def _attend(shape: Shape, memory: Memory, block: int, lane: int, row: int, slot: int) -> None:
+    """Store the key and value of one lane in its cache and attend to all slots up to theirs."""
+    s = shape
+    keys, values, joint = memory.keys[row], memory.values[row], memory.joint
+    key_at = block * s.heads * s.key_size * s.capacity
+    value_at = block * s.capacity * s.heads * s.value_room
+    total = s.heads * s.key_size
+    for i in range(total):
+        memory.query[i] = joint[i * LANES + lane]
+        keys[key_at + i * s.capacity + slot] = joint[(total + i) * LANES + lane]
+    stride = s.heads * s.value_room
+    for head in range(s.heads):
+        source = 2 * total + head * s.value_size
+        place = value_at + slot * stride + head * s.value_room
+        for i in range(s.value_size):
+            values[place + i] = joint[(source + i) * LANES + lane]
+        for i in range(s.value_size, s.value_room):
+            values[place + i] = 0
+    room = (slot + SHORT) // SHORT * SHORT
+    for head in range(s.heads):
+        memory.shares[:room] = 0
+        first = key_at + head * s.key_size * s.capacity
+        for c in range(0, room, SHORT):
+            add_short_product(
+                memory.query, head * s.key_size, keys, first + c, s.capacity, memory.shares, c,
+                s.key_size,
+            )  # fmt: skip
+        factor = keys.dtype.type(1)
+        if s.softmax:
+            factor = _exponentials(memory.shares, slot + 1, room, memory.sums)
+        memory.answer[:] = 0
+        for c in range(0, s.value_room, SHORT):
+            first = value_at + head * s.value_room + c
+            add_short_product(
+                memory.shares, 0, values, first, stride, memory.answer, c, slot + 1
+            )
+        for i in range(s.value_size):
+            memory.mixed[(head * s.value_size + i) * LANES + lane] = memory.answer[i] * factor
+
+
+@compiled
+def _exponentials(scores: Any, length: int, room: int, sums: Any) -> Any:
+    """Exponentials of scores less their maximum, in place; returns one over their sum."""
+    for i in range(length, room):
+        scores[i] = -1e30
+    for i in range(SHORT):
+        sums[0, i], sums[1, i] = scores[i], 0
+    for c in range(SHORT, room, SHORT):
+        for i in range(SHORT):
+            sums[0, i] = max(sums[0, i], scores[c + i])
+    top = sums[0, 0]
+    for i in range(1, SHORT):
+        top = max(top, sums[0, i])
+    for c in range(0, room, SHORT):
+        for i in range(SHORT):
+            scores[c + i] = exponential(scores[c + i] - top)
+            sums[1, i] += scores[c + i]
+    total = sums[1, 0]
+    for i in range(1, SHORT):
+        total += sums[1, i]
+    return scores.dtype.type(1) / total
