@@ -13,17 +13,26 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from rand_agents.architecture import TransformerConfig
-from rand_agents.lanes import (
-    LANES,
+from rand_agents.lane_functions import (
     OUTPUTS,
-    SHORT,
-    add_short_product,
-    compiled,
+    add,
     exponential,
+    fill,
     gelu,
     multiply,
     normalise,
     padded,
+)
+from rand_agents.lanes import (
+    LANES,
+    SHORT,
+    compiled,
+    larger,
+    largest,
+    load_short,
+    spread_short,
+    store,
+    total,
 )
 from rand_agents.transformer import Weights
 
@@ -59,8 +68,6 @@ class Memory(NamedTuple):
     mixed: Any
     hidden: Any
     output: Any
-    sums: Any
-    query: Any
     shares: Any
     answer: Any
 
@@ -123,11 +130,9 @@ def memory(shape: Shape, rows: int, dtype: Any) -> Memory:
     joint = 2 * s.heads * s.key_size + mixed
     per_lane = (s.width, s.width, joint, mixed, s.hidden, s.output_dim)
     return Memory(
-        np.empty((rows, s.num_blocks * s.heads * s.key_size * s.capacity), dtype),
-        np.empty((rows, s.num_blocks * s.capacity * s.heads * s.value_room), dtype),
+        np.zeros((rows, s.num_blocks * s.heads * s.key_size * s.capacity), dtype),
+        np.zeros((rows, s.num_blocks * s.capacity * s.heads * s.value_room), dtype),
         *(np.zeros(padded(features) * LANES, dtype) for features in per_lane),
-        np.zeros((2, max(LANES, SHORT)), dtype),
-        np.zeros(s.heads * s.key_size, dtype),
         np.zeros(s.capacity, dtype),
         np.zeros(s.value_room, dtype),
     )
@@ -147,7 +152,7 @@ def step(shape: Shape, memory: Memory, weights: Any, rows: Any, seen: Any) -> No
         normed = memory.x
         if s.layer_norm:
             normed = memory.normed
-            at = normalise(weights, at, memory.x, normed, s.width, memory.sums)
+            at = normalise(weights, at, memory.x, normed, s.width)
         memory.joint[:] = 0
         at = multiply(weights, at, normed, memory.joint, s.width, joint)
         for lane in range(len(rows)):
@@ -157,19 +162,17 @@ def step(shape: Shape, memory: Memory, weights: Any, rows: Any, seen: Any) -> No
             normed = memory.x
             if s.layer_norm:
                 normed = memory.normed
-                at = normalise(weights, at, memory.x, normed, s.width, memory.sums)
-            memory.hidden[:] = 0
-            at = _add_bias(weights, at, memory.hidden, s.hidden)
+                at = normalise(weights, at, memory.x, normed, s.width)
+            at = fill(weights, at, memory.hidden, s.hidden)
             at = multiply(weights, at, normed, memory.hidden, s.width, s.hidden)
             gelu(memory.hidden, s.hidden)
-            at = _add_bias(weights, at, memory.x, s.width)
+            at = add(weights, at, memory.x, s.width)
             at = multiply(weights, at, memory.hidden, memory.x, s.hidden, s.width)
     normed = memory.x
     if s.layer_norm:
         normed = memory.normed
-        at = normalise(weights, at, memory.x, normed, s.width, memory.sums)
-    memory.output[:] = 0
-    at = _add_bias(weights, at, memory.output, s.output_dim)
+        at = normalise(weights, at, memory.x, normed, s.width)
+    at = fill(weights, at, memory.output, s.output_dim)
     multiply(weights, at, normed, memory.output, s.width, s.output_dim)
 
 
@@ -187,72 +190,68 @@ def copy_context(shape: Shape, memory: Memory, source: int, target: int, seen: i
 
 
 @compiled
-def _add_bias(weights: Any, at: int, y: Any, width: int) -> int:
-    for i in range(width):
-        for lane in range(LANES):
-            y[i * LANES + lane] += weights[at + i]
-    return at + width
-
-
-@compiled
 def _attend(shape: Shape, memory: Memory, block: int, lane: int, row: int, slot: int) -> None:
     """Store the key and value of one lane in its cache and attend to all slots up to theirs."""
-    s = shape
-    keys, values, joint = memory.keys[row], memory.values[row], memory.joint
+    s, joint = shape, memory.joint
+    keys, values = memory.keys[row], memory.values[row]
     key_at = block * s.heads * s.key_size * s.capacity
     value_at = block * s.capacity * s.heads * s.value_room
-    total = s.heads * s.key_size
-    for i in range(total):
-        memory.query[i] = joint[i * LANES + lane]
-        keys[key_at + i * s.capacity + slot] = joint[(total + i) * LANES + lane]
+    _remember(s, joint, lane, slot, keys, key_at, values, value_at)
+    room = (slot + SHORT) // SHORT * SHORT
     stride = s.heads * s.value_room
     for head in range(s.heads):
-        source = 2 * total + head * s.value_size
-        place = value_at + slot * stride + head * s.value_room
-        for i in range(s.value_size):
-            values[place + i] = joint[(source + i) * LANES + lane]
-        for i in range(s.value_size, s.value_room):
-            values[place + i] = 0
-    room = (slot + SHORT) // SHORT * SHORT
-    for head in range(s.heads):
-        memory.shares[:room] = 0
-        first = key_at + head * s.key_size * s.capacity
-        for c in range(0, room, SHORT):
-            add_short_product(
-                memory.query, head * s.key_size, keys, first + c, s.capacity, memory.shares, c,
-                s.key_size,
-            )  # fmt: skip
+        query_at = head * s.key_size * LANES + lane
+        for first in range(0, room, SHORT):
+            place = key_at + head * s.key_size * s.capacity + first
+            score = spread_short(joint, query_at) * load_short(keys, place)
+            for i in range(1, s.key_size):
+                query = spread_short(joint, query_at + i * LANES)
+                score = score + query * load_short(keys, place + i * s.capacity)
+            store(score, memory.shares, first)
         factor = keys.dtype.type(1)
         if s.softmax:
-            factor = _exponentials(memory.shares, slot + 1, room, memory.sums)
-        memory.answer[:] = 0
-        for c in range(0, s.value_room, SHORT):
-            first = value_at + head * s.value_room + c
-            add_short_product(
-                memory.shares, 0, values, first, stride, memory.answer, c, slot + 1
-            )
+            factor = _exponentials(memory.shares, slot + 1, room)
+        for first in range(0, s.value_room, SHORT):
+            place = value_at + head * s.value_room + first
+            answer = spread_short(memory.shares, 0) * load_short(values, place)
+            for i in range(1, slot + 1):
+                share = spread_short(memory.shares, i)
+                answer = answer + share * load_short(values, place + i * stride)
+            store(answer * factor, memory.answer, first)
         for i in range(s.value_size):
-            memory.mixed[(head * s.value_size + i) * LANES + lane] = memory.answer[i] * factor
+            memory.mixed[(head * s.value_size + i) * LANES + lane] = memory.answer[i]
 
 
 @compiled
-def _exponentials(scores: Any, length: int, room: int, sums: Any) -> Any:
+def _remember(
+    shape: Shape, joint: Any, lane: int, slot: int, keys: Any, key_at: int, values: Any,
+    value_at: int,
+) -> None:  # fmt: skip
+    """Copy the key and value of one lane to a slot of its cache."""
+    s = shape
+    count = s.heads * s.key_size
+    for i in range(count):
+        keys[key_at + i * s.capacity + slot] = joint[(count + i) * LANES + lane]
+    for head in range(s.heads):
+        source = 2 * count + head * s.value_size
+        place = value_at + (slot * s.heads + head) * s.value_room
+        for i in range(s.value_size):
+            values[place + i] = joint[(source + i) * LANES + lane]
+
+
+@compiled
+def _exponentials(scores: Any, length: int, room: int) -> Any:
     """Exponentials of scores less their maximum, in place; returns one over their sum."""
     for i in range(length, room):
         scores[i] = -1e30
-    for i in range(SHORT):
-        sums[0, i], sums[1, i] = scores[i], 0
-    for c in range(SHORT, room, SHORT):
-        for i in range(SHORT):
-            sums[0, i] = max(sums[0, i], scores[c + i])
-    top = sums[0, 0]
-    for i in range(1, SHORT):
-        top = max(top, sums[0, i])
-    for c in range(0, room, SHORT):
-        for i in range(SHORT):
-            scores[c + i] = exponential(scores[c + i] - top)
-            sums[1, i] += scores[c + i]
-    total = sums[1, 0]
-    for i in range(1, SHORT):
-        total += sums[1, i]
-    return scores.dtype.type(1) / total
+    peaks = load_short(scores, 0)
+    for first in range(SHORT, room, SHORT):
+        peaks = larger(peaks, load_short(scores, first))
+    top = largest(peaks)
+    shares = exponential(load_short(scores, 0) - top)
+    store(shares, scores, 0)
+    for first in range(SHORT, room, SHORT):
+        share = exponential(load_short(scores, first) - top)
+        shares = shares + share
+        store(share, scores, first)
+    return scores.dtype.type(1) / total(shares)
