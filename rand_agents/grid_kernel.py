@@ -5,14 +5,18 @@ one list, from which LANES at a time take a step: the searches, and the branches
 treasure which their search has found. A branch starts with a copy of its search's context.
 """
 
-from collections.abc import Callable
+import functools
+import hashlib
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, NamedTuple
 
+import numba
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from rand_agents import lane_functions, lane_transformer, lanes
 from rand_agents.lane_transformer import Memory, Shape, copy_context, memory, step
 from rand_agents.lanes import LANES, compiled
 
@@ -47,7 +51,7 @@ class Policies(NamedTuple):
 
 
 class _Rows(NamedTuple):
-    """Roll-outs of a job, one entry each, `unfound` (searches, cells); and the numbers of free ones."""
+    """Roll-outs of a job, one entry each; unfound is (searches, cells), free lists free rows."""
 
     group: Any
     seed: Any
@@ -80,19 +84,11 @@ def play(
     tokens = np.zeros(len(jobs), np.int64)
     threads = min(torch.get_num_threads(), len(jobs))
     count = 1 if threads == 1 else threads * PARTS
-    parts = zip(np.array_split(jobs, count), np.array_split(tokens, count), strict=True)
-    _each(lambda part: _run(shape, rules, policies, steps, *part), list(parts), threads)
-    return steps, tokens.reshape(candidates, -1).sum(-1)
-
-
-def _each(call: Callable[[Any], None], parts: list[Any], threads: int) -> None:
-    if threads == 1:
-        for part in parts:
-            call(part)
-        return
+    run = functools.partial(_run, shape, rules, policies, steps)
     with ThreadPoolExecutor(threads) as pool:
-        for _ in pool.map(call, parts):
-            pass
+        # The list passes on what a thread may raise.
+        list(pool.map(run, np.array_split(jobs, count), np.array_split(tokens, count)))
+    return steps, tokens.reshape(candidates, -1).sum(-1)
 
 
 def _run(
@@ -101,25 +97,10 @@ def _run(
     """Play some jobs with memory of their own."""
     size = min(SEARCHES, len(rules.wanted) * policies.seeds.shape[1])
     room = size * (1 + int(rules.wanted.sum(-1).max()) * (rules.episodes > 1))
-    rows = _Rows(
-        *(np.zeros(room, np.int64) for _ in range(9)),
-        np.zeros((size, rules.wanted.shape[1]), np.bool_),
-        np.zeros(room, np.int64),
-    )
+    numbers = {name: np.zeros(room, np.int64) for name in _Rows._fields if name != "unfound"}
+    rows = _Rows(**numbers, unfound=np.zeros((size, rules.wanted.shape[1]), np.bool_))
     own = memory(shape, room, policies.weights.dtype)
     _play_jobs(shape, rules, policies, steps, own, rows, jobs, tokens)
-
-
-@compiled
-def _play_jobs(
-    shape: Shape, rules: Rules, policies: Policies, steps: Any, memory: Memory, rows: _Rows,
-    jobs: Any, tokens: Any,
-) -> None:  # fmt: skip
-    for job in range(len(jobs)):
-        candidate, begin, end = jobs[job]
-        tokens[job] = _play_job(
-            shape, rules, policies, steps[candidate], memory, rows, candidate, begin, end
-        )
 
 
 @compiled
@@ -214,9 +195,7 @@ def _move(rules: Rules, rows: _Rows, steps: Any, row: int) -> bool:
 
 
 @compiled
-def _branch(
-    shape: Shape, rules: Rules, memory: Memory, rows: _Rows, search: int, row: int
-) -> None:
+def _branch(shape: Shape, rules: Rules, memory: Memory, rows: _Rows, search: int, row: int) -> None:
     """Begin the episode after a search found a treasure where it stands, in a row of its own."""
     rows.group[row], rows.seed[row] = rows.group[search], rows.seed[search]
     rows.treasure[row], rows.found[row] = rows.position[search], 1
@@ -237,3 +216,33 @@ def _goes_on(rules: Rules, rows: _Rows, row: int, finds: bool) -> bool:
         rows.remaining[row] -= 1
         rows.clock[row], rows.position[row] = 0, rules.start
     return bool(rows.remaining[row] > 0)
+
+
+def _sources() -> int:
+    """A number that changes whenever one of the files that are compiled here does."""
+    parts = (
+        Path(name)
+        for name in (lanes.__file__, lane_functions.__file__, lane_transformer.__file__, __file__)
+    )
+    return int(hashlib.sha256(b"".join(part.read_bytes() for part in parts)).hexdigest()[:15], 16)
+
+
+def _compiled_jobs(sources: int) -> Any:
+    # Numba's cache notices a change of this file and of what a closure holds, but not of compiled
+    # functions in other files; so `sources` is held, and no other function is cached.
+    @numba.njit(cache=True, nogil=True, error_model="numpy")
+    def play_jobs(
+        shape: Shape, rules: Rules, policies: Policies, steps: Any, memory: Memory, rows: _Rows,
+        jobs: Any, tokens: Any,
+    ) -> None:  # fmt: skip
+        _ = sources
+        for job in range(len(jobs)):
+            candidate, begin, end = jobs[job]
+            tokens[job] = _play_job(
+                shape, rules, policies, steps[candidate], memory, rows, candidate, begin, end
+            )
+
+    return play_jobs
+
+
+_play_jobs = _compiled_jobs(_sources())

@@ -128,13 +128,20 @@ def memory(shape: Shape, rows: int, dtype: Any) -> Memory:
     s = shape
     mixed = s.heads * s.value_size
     joint = 2 * s.heads * s.key_size + mixed
-    per_lane = (s.width, s.width, joint, mixed, s.hidden, s.output_dim)
+    features = {
+        "x": s.width,
+        "normed": s.width,
+        "joint": joint,
+        "mixed": mixed,
+        "hidden": s.hidden,
+        "output": s.output_dim,
+    }
     return Memory(
-        np.zeros((rows, s.num_blocks * s.heads * s.key_size * s.capacity), dtype),
-        np.zeros((rows, s.num_blocks * s.capacity * s.heads * s.value_room), dtype),
-        *(np.zeros(padded(features) * LANES, dtype) for features in per_lane),
-        np.zeros(s.capacity, dtype),
-        np.zeros(s.value_room, dtype),
+        keys=np.zeros((rows, s.num_blocks * s.heads * s.key_size * s.capacity), dtype),
+        values=np.zeros((rows, s.num_blocks * s.capacity * s.heads * s.value_room), dtype),
+        shares=np.zeros(s.capacity, dtype),
+        answer=np.zeros(s.value_room, dtype),
+        **{name: np.zeros(padded(count) * LANES, dtype) for name, count in features.items()},
     )
 
 

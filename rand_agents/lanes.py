@@ -7,25 +7,31 @@ depends on what it shares a batch with.
 """
 
 import operator
+from collections.abc import Callable
 from typing import Any
 
 import llvmlite.ir as ir
 import numba
 from numba.core import cgutils, types
 from numba.core.datamodel import models
-from numba.extending import intrinsic, overload, register_model
+from numba.extending import overload, register_model
 
 LANES = 16
 """Lanes of a row."""
 SHORT = 8
 """Lanes of a short row, for what is small: one attention head of one roll-out."""
 
+# The result is called with other arguments than the decorated function has.
+intrinsic: Callable[[Any], Any] = numba.extending.intrinsic
+_unliteral: Callable[[Any], Any] = types.unliteral
+_declare: Callable[..., Any] = cgutils.get_or_insert_function
+
 # Products may be fused with sums, nothing else: results do not depend on a compiler's choices.
 _FLAGS = ("contract",)
-compiled = numba.njit(cache=True, nogil=True, error_model="numpy")
+compiled = numba.njit(nogil=True, error_model="numpy")
 
 
-class Row(types.Type):  # type: ignore[misc]
+class Row(types.Type):
     """`lanes` numbers of one type."""
 
     def __init__(self, dtype: Any, lanes: int) -> None:
@@ -35,10 +41,10 @@ class Row(types.Type):  # type: ignore[misc]
 
 
 @register_model(Row)
-class _RowModel(models.PrimitiveModel):  # type: ignore[misc]
+class _RowModel(models.PrimitiveModel):
     def __init__(self, manager: Any, kind: Any) -> None:
         element = manager.lookup(kind.dtype).get_value_type()
-        super().__init__(manager, kind, ir.VectorType(element, kind.lanes))
+        super().__init__(manager, kind, ir.VectorType(element, kind.lanes))  # type: ignore[no-untyped-call]
 
 
 def _place(context: Any, builder: Any, kind: Any, array: Any, at: Any) -> tuple[Any, int]:
@@ -116,20 +122,16 @@ def _binary(generate_rows: Any) -> Any:
             for kind, value in zip(signature.args, values, strict=True):
                 if not isinstance(kind, Row):
                     number = context.cast(builder, value, kind, row.dtype)
-                    value = _spread(builder, context.get_value_type(row), number)  # noqa: PLW2901
+                    value = _spread(builder, context.get_value_type(row), number)
                 rows.append(value)
             return generate_rows(builder, *rows)
 
-        return row(types.unliteral(a), types.unliteral(b)), generate
+        return row(_unliteral(a), _unliteral(b)), generate
 
     return apply
 
 
-def _selected(comparison: str) -> Any:
-    return lambda builder, a, b: builder.select(builder.fcmp_ordered(comparison, a, b), a, b)
-
-
-larger, smaller = _binary(_selected(">")), _binary(_selected("<"))
+larger = _binary(lambda builder, a, b: builder.select(builder.fcmp_ordered(">", a, b), a, b))
 
 
 def _operator(operation: Any, instruction: str) -> None:
@@ -155,7 +157,7 @@ def _llvm(builder: Any, name: str, result: Any, arguments: list[Any], **flags: A
     bits = 32 if isinstance(vector.element, ir.FloatType) else 64
     kind = ir.FunctionType(result, [argument.type for argument in arguments])
     full_name = f"llvm.{name}.v{vector.count}f{bits}"
-    function = cgutils.get_or_insert_function(builder.module, kind, full_name)
+    function = _declare(builder.module, kind, full_name)
     return builder.call(function, arguments, **flags)
 
 

@@ -116,7 +116,9 @@ class GridRollout:
         wanted = np.zeros(moves.shape[:2], np.bool_)
         wanted[self.group.numpy(), self.treasure.numpy()] = True
         rules = Rules(self.task.horizon, self.task.num_episodes, self.start, moves, wanted)
-        seeds = self.model.embed_seed_token(self.weights, self.seeds.expand(self.candidates, -1, -1))
+        seeds = self.model.embed_seed_token(
+            self.weights, self.seeds.expand(self.candidates, -1, -1)
+        )
         positions = seeds.new_zeros(self.candidates, self.capacity, config.width)
         if config.max_length:
             positions = self.weights["positions"]
