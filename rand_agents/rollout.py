@@ -14,6 +14,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from rand_agents.grid_kernel import Policies, Rules, play
+from rand_agents.lane_transformer import pack, shape_of
 from rand_agents.seeds import SeedSpec
 from rand_agents.tokens import Game, draw_category
 from rand_agents.transformer import Cache, SeedTransformer, TransformerConfig, Weights
@@ -99,8 +101,35 @@ class GridRollout:
         self.candidate = torch.arange(self.candidates, device=device).unsqueeze(-1)
         self.token_evaluations = 0
 
+    @property
+    def is_compiled(self) -> bool:
+        """Whether `steps` runs as compiled code: on the CPU, unless actions are sampled."""
+        return self.seeds.is_cpu and self.sample_rng is None
+
     def steps(self) -> Tensor:
         """Steps used over all episodes, (P, n, m)."""
+        return self.compiled_steps() if self.is_compiled else self.torch_steps()
+
+    def compiled_steps(self) -> Tensor:
+        """`steps` by compiled code on the CPU, by argmax."""
+        config, moves = self.model.config, self.moves.numpy()
+        wanted = np.zeros(moves.shape[:2], np.bool_)
+        wanted[self.group.numpy(), self.treasure.numpy()] = True
+        rules = Rules(self.task.horizon, self.task.num_episodes, self.start, moves, wanted)
+        seeds = self.model.embed_seed_token(
+            self.weights, self.seeds.expand(self.candidates, -1, -1)
+        )
+        positions = seeds.new_zeros(self.candidates, self.capacity, config.width)
+        if config.max_length:
+            positions = self.weights["positions"]
+        tensors = (pack(config, self.weights), self.embedded, seeds, positions)
+        policies = Policies(*(tensor.detach().contiguous().numpy() for tensor in tensors))
+        steps, tokens = play(shape_of(config, self.capacity), rules, policies)
+        self.token_evaluations += int(tokens.sum())
+        return torch.from_numpy(steps)[:, self.group, self.treasure].to(self.seeds.dtype)
+
+    def torch_steps(self) -> Tensor:
+        """`steps` on any device, all candidates and layouts side by side."""
         total = torch.zeros(self.candidates, self.n * self.m, device=self.seeds.device)
         unfound = torch.ones_like(total, dtype=torch.bool)
         search = self._begin()

@@ -16,7 +16,6 @@ from torch import Tensor, nn
 
 from rand_agents.architecture import InitialWeights, TransformerConfig
 from rand_agents.cache import Cache
-from rand_agents.kernels import attend_cached
 from rand_agents.memory import answer_questions, covers
 
 __all__ = ["Cache", "SeedTransformer", "TransformerConfig", "Weights", "affine"]
@@ -325,10 +324,6 @@ class SeedTransformer(nn.Module):
     def _attend_cache(
         self, queries: Tensor, keys: Tensor, values: Tensor, valid: Tensor, end: int
     ) -> Tensor:
-        if queries.is_cpu and not queries.requires_grad:
-            softmax = self.config.attention == "softmax"
-            queries = queries * self._scores_scale()
-            return attend_cached(queries, keys, values, valid, end, softmax)
         hidden = ~valid[..., None, None, :end]
         keys, values = (kept[..., :end].transpose(-1, -2) for kept in (keys, values))
         return self._mix(queries, keys, values, hidden)
