@@ -126,7 +126,7 @@ class GridRollout:
         policies = Policies(*(tensor.detach().contiguous().numpy() for tensor in tensors))
         steps, tokens = play(shape_of(config, self.capacity), rules, policies)
         self.token_evaluations += int(tokens.sum())
-        return torch.from_numpy(steps)[:, self.group, self.treasure].to(self.seeds.dtype)
+        return torch.from_numpy(steps)[:, self.group, self.treasure].float()
 
     def torch_steps(self) -> Tensor:
         """`steps` on any device, all candidates and layouts side by side."""
