@@ -40,7 +40,10 @@ def reference(function: Any, start: np.ndarray, config: SearchConfig) -> PGPE:
 def gradients_of(algorithm: PGPE) -> tuple[torch.Tensor, torch.Tensor]:
     candidates = algorithm.population
     found = algorithm._distribution.compute_gradients(
-        candidates.values, candidates.evals[:, 0], objective_sense="min", ranking_method="centered"
+        candidates.access_values(keep_evals=True),
+        candidates.access_evals()[:, 0],
+        objective_sense="min",
+        ranking_method="centered",
     )
     return found["mu"], found["sigma"]
 
