@@ -17,11 +17,18 @@ ADV = ("adv-fixed", "adv-seeded")
 
 RECALL = Recipe(
     task={"num_pairs": 20, "value_bits": 5},
-    # Seeds that matter from the first step keep the policy from settling on one subset.
+    # Seeds that matter from the first step keep the policy from settling on one subset; many
+    # questions after few sequences cost little, and 32 seeds fill the lanes of the kernel.
     policy={"seed_gain": 4.0},
-    trainer=QNormConfig(m=30, batch_size=512, learning_rate=3e-3, final_learning_rate=3e-4),
-    adversarial=ObjectiveConfig(q=100.0, q_start=16.0, q_rise=0.7),
-    updates=10_000,
+    trainer=QNormConfig(
+        m=32,
+        batch_size=1280,
+        learning_rate=5e-3,
+        final_learning_rate=3e-4,
+        stratified=True,
+    ),
+    adversarial=ObjectiveConfig(q=100.0, q_start=8.0, q_rise=0.7),
+    updates=9_600,
     evaluation=EvaluationSize(layouts=4000, votes=(5, 30), search_rounds=20),
 )
 RECALL_SWEEP = EvaluationSize(layouts=2000, num_fresh_seeds=500, votes=(5, 30), search_rounds=0)
