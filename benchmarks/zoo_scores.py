@@ -17,7 +17,7 @@ Json = dict[str, Any]
 # Small enough for all agents of recall and colouring to take about 20 seconds on two cores.
 SIZES = {
     "recall": EvaluationSize(500, 40, 500, (30,), search_rounds=1),
-    "coloring": EvaluationSize(num_seeds=30, num_fresh_seeds=500, votes=(30,)),
+    "coloring": EvaluationSize(num_seeds=30, num_fresh_seeds=200, votes=(30,)),
     "grid": EvaluationSize(num_seeds=100, num_fresh_seeds=500),
 }
 

@@ -110,14 +110,19 @@ def worst_interval(
         spread: Largest possible cost minus the smallest.
         alpha: Half goes to either end.
     """
-    half, m = alpha / 2, outcome.shape[1]
     if higher_is_better:
         successes = outcome.sum(1).astype(np.int64)
-        low = binomial_lower(successes, m, half).min()
-        return float(low), float(binomial_upper(successes[suspect : suspect + 1], m, half)[0])
-    margin = bernstein_margin(outcome, spread, half)
+        return _worst_success(successes, outcome.shape[1], suspect, alpha)
+    margin = bernstein_margin(outcome, spread, alpha / 2)
     means = outcome.mean(1)
     return float(max(means[suspect] - margin[suspect], 0.0)), float((means + margin).max())
+
+
+def _worst_success(
+    successes: NDArray[np.int64], m: int, suspect: int, alpha: float = ALPHA
+) -> tuple[float, float]:
+    low = binomial_lower(successes, m, alpha / 2).min()
+    return float(low), float(binomial_upper(successes[suspect : suspect + 1], m, alpha / 2)[0])
 
 
 def proposition_votes(delta: float, wrong_answers: int, failure: float) -> int | None:
@@ -137,6 +142,41 @@ def binomial_votes(right: float, failure: float, most: int = 100_001) -> int | N
     votes = np.arange(1, most + 1, 2)
     enough = stats.binom.cdf(votes // 2, votes, right) <= failure
     return int(votes[enough.argmax()]) if enough.any() else None
+
+
+@dataclass(frozen=True)
+class Tally:
+    """Successes of n layouts under m independent seeds that selected nothing.
+
+    Attributes:
+        successes: Seeds under which each layout succeeded, (n,).
+        commonest_wrong: Seeds that gave each layout's commonest wrong answer, (n,); None
+            without a vote.
+        seed_averages: Mean over the layouts under each seed, (m,).
+    """
+
+    successes: NDArray[np.int64]
+    commonest_wrong: NDArray[np.int64] | None
+    seed_averages: FloatArray
+
+    @classmethod
+    def of(cls, play: Play, wrong_answers: int) -> "Tally":
+        """Count the successes of a play in which there are so many wrong answers."""
+        m = play.outcome.shape[1]
+        successes = play.outcome.sum(1).astype(np.int64)
+        wrong = None
+        if play.answer is not None:
+            wrong = m - successes if wrong_answers == 1 else _commonest_wrong(play)
+        return cls(successes, wrong, play.outcome.mean(0))
+
+    def __add__(self, other: "Tally") -> "Tally":
+        """The same layouts under the seeds of both; there must be only one wrong answer."""
+        if self.commonest_wrong is None or other.commonest_wrong is None:
+            wrong = None
+        else:
+            wrong = self.commonest_wrong + other.commonest_wrong
+        averages = np.concatenate([self.seed_averages, other.seed_averages])
+        return Tally(self.successes + other.successes, wrong, averages)
 
 
 def certify(
@@ -160,30 +200,53 @@ def certify(
         wrong_answers: How many wrong answers there are.
         failure: Failure probability that the votes are for.
     """
-    outcome = play.outcome
+    if higher_is_better:
+        tally = Tally.of(play, wrong_answers)
+        return certify_success(
+            tally, suspect, exhaustive=exhaustive, wrong_answers=wrong_answers, failure=failure
+        )
+    return Certificate(
+        kind="exact" if exhaustive else "bound",
+        worst=worst_interval(play.outcome, suspect, False, spread),
+        majority_layouts=None,
+        num_layouts=len(play.outcome),
+        delta=None,
+        votes_by_proposition=None,
+        votes_by_binomial=None,
+        failure=failure,
+        best_seed_average=float(play.outcome.mean(0).min()),
+    )
+
+
+def certify_success(
+    tally: Tally,
+    suspect: int,
+    *,
+    exhaustive: bool,
+    wrong_answers: int,
+    failure: float = 0.01,
+) -> Certificate:
+    """`certify` for success, which needs no more than the counts."""
     delta = proposition = binomial = majority = None
-    if play.answer is not None and higher_is_better:
-        m = outcome.shape[1]
-        successes = outcome.sum(1).astype(np.int64)
+    successes, m = tally.successes, len(tally.seed_averages)
+    if tally.commonest_wrong is not None:
         right = binomial_lower(successes, m, ALPHA / 2)
-        commonest = m - successes if wrong_answers == 1 else _commonest_wrong(play)
-        wrong = binomial_upper(commonest, m, ALPHA / 2)
+        wrong = binomial_upper(tally.commonest_wrong, m, ALPHA / 2)
         p_values = stats.binom.sf(np.arange(m + 1) - 1, m, 0.5)[successes]
         majority = holm_rejections(p_values, ALPHA)
         delta = float((right - wrong).min())
         proposition = proposition_votes(delta, wrong_answers, failure)
         binomial = binomial_votes(float(right.min()), failure)
-    averages = outcome.mean(0)
     return Certificate(
         kind="exact" if exhaustive else "bound",
-        worst=worst_interval(outcome, suspect, higher_is_better, spread),
+        worst=_worst_success(successes, m, suspect),
         majority_layouts=majority,
-        num_layouts=len(outcome),
+        num_layouts=len(successes),
         delta=delta,
         votes_by_proposition=proposition,
         votes_by_binomial=binomial,
         failure=failure,
-        best_seed_average=float(averages.max() if higher_is_better else averages.min()),
+        best_seed_average=float(tally.seed_averages.max()),
     )
 
 

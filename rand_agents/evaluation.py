@@ -3,6 +3,8 @@
 Seeds inside, layouts outside: outcomes are averaged over seeds for each layout first.
 """
 
+import functools
+import operator
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +18,7 @@ from rand_agents.adversary import (
     search_worst,
     worst_of,
 )
-from rand_agents.certificates import Certificate, certify
+from rand_agents.certificates import Certificate, Tally, certify, certify_success
 from rand_agents.intervals import (
     Figure,
     FloatArray,
@@ -40,6 +42,7 @@ BINS = 20
 ELECTIONS = 200
 """How often the vote on the worst layout is repeated."""
 ELECTIONS_AT_ONCE = 20
+TALLIED_AT_ONCE = 50
 CERTIFIED_PLAYS = 200_000
 """Certificates use as many seeds as the worst layout's score does while plays are this few."""
 
@@ -177,19 +180,31 @@ def _certificate(
     seed_counts: tuple[int, int],
     streams: _Streams,
 ) -> Certificate:
-    """Bounds from fresh seeds, as many as are affordable of (few, many)."""
+    """Bounds from fresh seeds, as many as are affordable of (few, many).
+
+    Who plays all layouts of a game at once affords many: only successes are kept of them.
+    """
     task, exhaustive = rules_of(player.task), suspects.kind == "exact"
     tried = played if exhaustive else np.concatenate([suspects.layouts, played])
     few, many = seed_counts
-    count = many if len(tried) * many <= CERTIFIED_PLAYS else few
     scores = -means if task.higher_is_better else means
+    suspect = int(worst_of(scores, 1)[0]) if exhaustive else 0
+    wrong_answers = _wrong_answers(task)
+    if exhaustive and _plays_all(player) and task.unit == "success" and wrong_answers == 1:
+        seeds = player.draw_seeds(streams.certificate, many)
+        parts = np.array_split(seeds, -(-many // TALLIED_AT_ONCE))
+        tallies = (Tally.of(_play(player, tried, True, part), 1) for part in parts)
+        return certify_success(
+            functools.reduce(operator.add, tallies), suspect, exhaustive=True, wrong_answers=1
+        )
+    count = many if len(tried) * many <= CERTIFIED_PLAYS else few
     return certify(
         _play(player, tried, exhaustive, player.draw_seeds(streams.certificate, count)),
-        int(worst_of(scores, 1)[0]) if exhaustive else 0,
+        suspect,
         exhaustive=exhaustive,
         higher_is_better=task.higher_is_better,
         spread=float(task.max_steps),
-        wrong_answers=_wrong_answers(task),
+        wrong_answers=wrong_answers,
     )
 
 

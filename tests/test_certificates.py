@@ -8,11 +8,13 @@ from scipy import stats
 
 from rand_agents import QNorm, evaluate
 from rand_agents.certificates import (
+    Tally,
     bernstein_margin,
     binomial_lower,
     binomial_upper,
     binomial_votes,
     certify,
+    certify_success,
     holm_rejections,
     proposition_votes,
     worst_interval,
@@ -136,6 +138,20 @@ def test_delta_and_best_seed_by_hand() -> None:
     assert found.majority_layouts == 2
     assert found.best_seed_average == 1.0
     assert found.kind == "exact"
+
+
+def test_counts_of_two_sets_of_seeds_certify_like_all_at_once() -> None:
+    rng = np.random.default_rng(0)
+    outcome = (rng.random((30, 200)) < 0.9).astype(float)
+    whole = Play(outcome, outcome.astype(np.int64), outcome[..., None].astype(np.float32))
+    halves = [
+        Play(part, part.astype(np.int64), part[..., None].astype(np.float32))
+        for part in (outcome[:, :50], outcome[:, 50:])
+    ]
+    together = Tally.of(halves[0], 1) + Tally.of(halves[1], 1)
+    at_once = certify(whole, 3, exhaustive=True, higher_is_better=True, spread=1, wrong_answers=1)
+    assert certify_success(together, 3, exhaustive=True, wrong_answers=1) == at_once
+    assert 0.7 < at_once.worst[0] < at_once.worst[1] < 1.0
 
 
 def test_report_carries_certificate_and_gap() -> None:
