@@ -1,6 +1,6 @@
 """Measure speed, each figure as a ratio to a reference of the same run.
 
-    python benchmarks/speed.py [--section environments|coloring]
+    python benchmarks/speed.py [--section environments|coloring|rollouts]
 
 A section is a function that measures and returns a table.
 """
@@ -19,6 +19,7 @@ import torch
 from gymnasium.vector import SyncVectorEnv, VectorEnv
 from rich.console import Console
 from rich.table import Table
+from speed_rollouts import rollouts
 
 from rand_agents import QNorm
 from rand_envs import ColoringTask
@@ -103,7 +104,11 @@ def coloring(num_seeds: int = 100, direct_cycles: int = 1000, direct_seeds: int 
     return table
 
 
-SECTIONS: dict[str, Callable[[], Table]] = {"environments": environments, "coloring": coloring}
+SECTIONS: dict[str, Callable[[], Table]] = {
+    "environments": environments,
+    "coloring": coloring,
+    "rollouts": rollouts,
+}
 
 
 def main() -> None:
