@@ -1,6 +1,6 @@
 """Measure speed, each figure as a ratio to a reference of the same run.
 
-    python benchmarks/speed.py [--section environments|coloring|training]
+    python benchmarks/speed.py [--section environments|coloring|training|rollouts]
 
 A section is a function that measures and returns a table.
 """
@@ -19,6 +19,7 @@ import torch
 from gymnasium.vector import SyncVectorEnv, VectorEnv
 from rich.console import Console
 from rich.table import Table
+from speed_rollouts import rollouts
 from speed_training import training
 
 from rand_agents import QNorm
@@ -108,6 +109,7 @@ SECTIONS: dict[str, Callable[[], Table]] = {
     "environments": environments,
     "coloring": coloring,
     "training": training,
+    "rollouts": rollouts,
 }
 
 
