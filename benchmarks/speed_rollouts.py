@@ -45,7 +45,7 @@ class Generation:
     @property
     def coverage(self) -> float:
         """Share of cells visited in the first episode, mean over candidates and seeds."""
-        visited = [self.part(slice(i, i + 50)).rollout().first_visits() for i in range(0, 300, 50)]
+        visited = [self.part(slice(i, i + 50)).rollout().first_visits() for i in range(0, self.candidates, 50)]
         horizon = self.agent.task.horizon
         return (torch.cat(visited) <= horizon).float().mean().item()
 
@@ -104,7 +104,7 @@ def _add_rows(
         return tokens, steps
 
     times = {way: seconds(lambda way=way: measured(way), repeats) for way in ("compiled", "torch")}
-    spent, (tokens, steps) = seconds(plainly, 1)
+    spent, (tokens, steps) = seconds(plainly, repeats)
     scale = generation.candidates / few.candidates
     times["plain"] = (spent * scale, (round(tokens * scale), steps))
     for way, (taken, (tokens, steps)) in times.items():
