@@ -45,7 +45,8 @@ class Generation:
     @property
     def coverage(self) -> float:
         """Share of cells visited in the first episode, mean over candidates and seeds."""
-        visited = [self.part(slice(i, i + 50)).rollout().first_visits() for i in range(0, self.candidates, 50)]
+        parts = [self.part(slice(i, i + 50)) for i in range(0, self.candidates, 50)]
+        visited = [part.rollout().first_visits() for part in parts]
         horizon = self.agent.task.horizon
         return (torch.cat(visited) <= horizon).float().mean().item()
 
