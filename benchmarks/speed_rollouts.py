@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from experiments import QUICK, Job
+from experiments import QUICK
+from job import Job
 from plain_rollout import plain_steps
 from rich.table import Table
 from torch import Tensor
@@ -45,10 +46,8 @@ class Generation:
     @property
     def coverage(self) -> float:
         """Share of cells visited in the first episode, mean over candidates and seeds."""
-        visited = [
-            self.part(slice(i, i + 50)).rollout().first_visits()
-            for i in range(0, self.candidates, 50)
-        ]
+        parts = [self.part(slice(i, i + 50)) for i in range(0, self.candidates, 50)]
+        visited = [part.rollout().first_visits() for part in parts]
         horizon = self.agent.task.horizon
         return (torch.cat(visited) <= horizon).float().mean().item()
 
@@ -135,7 +134,9 @@ def rollouts() -> Table:
     )
     with torch.no_grad():
         paper = half_trained()
-        quick = random_candidates(Job("grid", "adv-seeded", 0, 0, QUICK["grid"]).agent(), 100, 0.3)
+        quick = random_candidates(
+            Job("grid", "grid", "adv-seeded", 0, 0, QUICK["grid"]).agent(), 100, 0.3
+        )
         table.title = (
             f"{torch.get_num_threads()} threads; paper: 300 candidates, 24 treasures, m = {M}, "
             f"random policies that visit {100 * paper.coverage:.0f} % of the cells in the first "

@@ -4,6 +4,9 @@ The world is deterministic and the policy acts by argmax, so until the treasure 
 layouts with the same walls share one trajectory for each (candidate, seed). One searching
 roll-out therefore gives the finding time of every treasure; the episodes after it branch from
 its cached context. Treasures that it never finds share the next search as well.
+
+On the CPU this plan runs as compiled code, see `grid_kernel`; the batched torch code here serves
+other devices and sampled actions, and is tested equal.
 """
 
 from dataclasses import dataclass
@@ -104,7 +107,8 @@ class GridRollout:
     @property
     def is_compiled(self) -> bool:
         """Whether `steps` runs as compiled code: on the CPU, unless actions are sampled."""
-        return self.seeds.is_cpu and self.sample_rng is None
+        plain = self.embedded.dtype in (torch.float32, torch.float64)
+        return plain and self.embedded.is_cpu and self.sample_rng is None
 
     def steps(self) -> Tensor:
         """Steps used over all episodes, (P, n, m)."""
