@@ -6,9 +6,7 @@ treasure which their search has found. A branch starts with a copy of its search
 """
 
 import functools
-import hashlib
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numba
@@ -18,7 +16,7 @@ from numpy.typing import NDArray
 
 from rand_agents import lane_functions, lane_transformer, lanes
 from rand_agents.lane_transformer import Memory, Shape, copy_context, memory, step
-from rand_agents.lanes import LANES, compiled
+from rand_agents.lanes import LANES, compiled, sources_of
 
 SEARCHES = LANES
 """The most searches of a job."""
@@ -218,18 +216,8 @@ def _goes_on(rules: Rules, rows: _Rows, row: int, finds: bool) -> bool:
     return bool(rows.remaining[row] > 0)
 
 
-def _sources() -> int:
-    """A number that changes whenever one of the files that are compiled here does."""
-    parts = (
-        Path(name)
-        for name in (lanes.__file__, lane_functions.__file__, lane_transformer.__file__, __file__)
-    )
-    return int(hashlib.sha256(b"".join(part.read_bytes() for part in parts)).hexdigest()[:15], 16)
-
-
 def _compiled_jobs(sources: int) -> Any:
-    # Numba's cache notices a change of this file and of what a closure holds, but not of compiled
-    # functions in other files; so `sources` is held, and no other function is cached.
+    # `sources` is held for numba's cache, see `lanes.sources_of`.
     @numba.njit(cache=True, nogil=True, error_model="numpy")
     def play_jobs(
         shape: Shape, rules: Rules, policies: Policies, steps: Any, memory: Memory, rows: _Rows,
@@ -245,4 +233,6 @@ def _compiled_jobs(sources: int) -> Any:
     return play_jobs
 
 
-_play_jobs = _compiled_jobs(_sources())
+_play_jobs = _compiled_jobs(
+    sources_of(lanes.__file__, lane_functions.__file__, lane_transformer.__file__, __file__)
+)

@@ -6,8 +6,10 @@ Every lane is computed in the same order whatever stands in the others, so a res
 depends on what it shares a batch with.
 """
 
+import hashlib
 import operator
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import llvmlite.ir as ir
@@ -29,6 +31,18 @@ _declare: Callable[..., Any] = cgutils.get_or_insert_function
 # Products may be fused with sums, nothing else: results do not depend on a compiler's choices.
 _FLAGS = ("contract",)
 compiled = numba.njit(nogil=True, error_model="numpy")
+
+
+def sources_of(*files: str) -> int:
+    """A number that changes whenever one of some source files does.
+
+    Numba's cache notices a change of a cached function's own file and of what its closure holds,
+    but not of compiled functions in other files. And a closure that holds compiled functions is
+    compiled anew by every process. So entry points are cached, hold this number, and find the
+    functions that they call in their module.
+    """
+    sources = b"".join(Path(name).read_bytes() for name in files)
+    return int(hashlib.sha256(sources).hexdigest()[:15], 16)
 
 
 class Row(types.Type):

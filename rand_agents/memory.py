@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rand_agents.architecture import TransformerConfig
-from rand_agents.memory_kernel import LANES, Questions, kernels
+from rand_agents.lanes import LANES
+from rand_agents.memory_kernel import Questions, Sizes, Tables, backward, forward, scratch
 
 GRADIENT_TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-13}
 """Share of the gradient of the outputs that may be left out.
@@ -61,8 +62,8 @@ def answer_questions(
     rows = _mapped(config, w, hidden, torch.cat([w[name] for name in shown], -1))
     asked = _mapped(config, w, hidden[last_rows], torch.cat([w["query_1"], w["read_out"]], -1))
     first = w["project_0"] @ torch.cat([w["key_1"], w["value_1"], w["query_1"], w["read_out"]], -1)
-    sizes = (config.key_size, config.value_size, config.output_dim)
-    parts = torch.split(first, [sizes[0], sizes[1], sizes[0], sizes[2]], -1)
+    sizes = Sizes.of(config.key_size, config.value_size, config.output_dim)
+    parts = torch.split(first, [sizes.key, sizes.value, sizes.key, sizes.output], -1)
     folds = torch.cat([p.reshape(-1) for p in (*parts, w["project_1"] @ w["read_out"])])
     questions = _group(index.numpy(), asked_row.numpy())
     out: Tensor = _TwoMemories.apply(  # type: ignore[no-untyped-call]
@@ -159,30 +160,28 @@ class _TwoMemories(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any,
-        table: Tensor,
-        asked: Tensor,
-        folds: Tensor,
-        questions: Questions,
-        sizes: tuple[int, int, int],
+        ctx: Any, table: Tensor, asked: Tensor, folds: Tensor, questions: Questions, sizes: Sizes
     ) -> Tensor:
-        groups = len(table)
-        out = table.new_empty(groups, len(questions.place), sizes[2], LANES)
-        inputs = (_flat(table), _flat(asked), _flat(folds))
-        kernels(*sizes).forward(*inputs, questions, groups, _flat(out))
+        out = table.new_empty(len(table), len(questions.place), sizes.output, LANES)
         ctx.save_for_backward(table, asked, folds)
         ctx.questions, ctx.sizes = questions, sizes
+        ctx.rows = (table.shape[1], asked.shape[1], len(questions.place))
+        room = scratch(sizes, questions.shown.shape[1] + 1, _flat(out).dtype)
+        tables = Tables(_flat(table), _flat(asked), _flat(folds))
+        forward(sizes, tables, questions, ctx.rows, room, _flat(out))
         return out
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> Any:
-        inputs = ctx.saved_tensors
-        slopes = [torch.zeros_like(tensor) for tensor in inputs]
-        kernels(*ctx.sizes).backward(
-            *map(_flat, inputs),
-            _that_matter(ctx.questions, grad),
-            len(grad),
-            _flat(grad),
-            *map(_flat, slopes),
-        )
-        return (*slopes, None, None)
+        table, asked, folds = ctx.saved_tensors
+        slopes = [
+            torch.zeros_like(table),
+            torch.zeros_like(asked),
+            folds.new_zeros(len(folds), LANES),
+        ]
+        questions = _that_matter(ctx.questions, grad)
+        flat = _flat(grad)
+        room = scratch(ctx.sizes, questions.shown.shape[1] + 1, flat.dtype)
+        tables = Tables(_flat(table), _flat(asked), _flat(folds))
+        backward(ctx.sizes, tables, questions, ctx.rows, room, flat, Tables(*map(_flat, slopes)))
+        return slopes[0], slopes[1], slopes[2].sum(-1), None, None

@@ -1,30 +1,49 @@
-"""Compiled loops for the CPU: two blocks of linear attention as two small memories, with gradients.
+"""Two blocks of linear attention as two small memories, with gradients, compiled for the CPU.
 
 Causal linear attention is a memory: every token adds key (outer) value to a K x V state, and what
 a query attends to is query @ state. So a sequence costs N state updates instead of N x N scores,
-and all questions asked after one sequence share its states. Seeds are the lanes of the innermost
-loop, side by side in memory, so that it runs as vector instructions without any gather.
+and all questions asked after one sequence share its states. Seeds are the lanes of a row
+(`rand_agents.lanes`), in groups of LANES.
 
-Everything lies in flat arrays, and seeds in groups of LANES, because the compiler vectorises
-nothing else: entry c of table row r under lane l of group g is
-``table[((g * rows + r) * columns + c) * LANES + l]``. Rows of the table hold [key 1, value 1,
-query 1, key 2, value 2] of a token without what block 1 attended to; rows of the asked table hold
-[query 2, output]. `folds` holds the matrices by which the rest comes in: what block 1 attended to
-enters key 2, value 2, query 2 and the output, and what block 2 attended to enters the output.
+Arrays are flat: entry c of table row r in group g starts at ((g * rows + r) * columns + c) * LANES.
+Rows of the table hold [key 1, value 1, query 1, key 2, value 2] of a token without what block 1
+attended to; rows of the asked table hold [query 2, output]. `folds` holds the matrices by which
+the rest comes in: what block 1 attended to enters key 2, value 2, query 2 and the output, and what
+block 2 attended to enters the output.
 """
 
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numba
 import numpy as np
 
-LANES = 16
-"""Seeds computed together."""
+from rand_agents import lanes
+from rand_agents.lanes import LANES, compiled, load, sources_of, spread, store
 
-_compiled = numba.njit(
-    cache=True, error_model="numpy", fastmath={"reassoc", "contract", "arcp", "nsz"}
-)
+
+class Sizes(NamedTuple):
+    """Sizes of keys, values and outputs, and where the parts of rows and folds begin."""
+
+    key: int
+    value: int
+    output: int
+    columns: int
+    value_1: int
+    query_1: int
+    key_2: int
+    value_2: int
+    fold_value: int
+    fold_query: int
+    fold_out_1: int
+    fold_out_2: int
+    folds: int
+
+    @classmethod
+    def of(cls, key: int, value: int, output: int) -> "Sizes":
+        """All of them from the three that are free."""
+        K, V, D = key, value, output
+        ends = np.cumsum([V * K, V * V, V * K, V * D, V * D]).tolist()
+        return cls(K, V, D, 3 * K + 2 * V, K, K + V, 2 * K + V, 3 * K + V, *ends)
 
 
 class Questions(NamedTuple):
@@ -45,267 +64,295 @@ class Questions(NamedTuple):
     place: Any
 
 
-class Kernels(NamedTuple):
-    """Compiled loops for one set of sizes; see `kernels`."""
+class Tables(NamedTuple):
+    """The table, the asked table and the folds, or their gradients; folds' have LANES entries."""
 
-    forward: Any
-    backward: Any
+    table: Any
+    asked: Any
+    folds: Any
 
 
-@lru_cache
-def kernels(key_size: int, value_size: int, output_dim: int) -> Kernels:
-    """Loops with the sizes as constants, so that the compiler unrolls all but the lanes."""
-    K, V, D, L = key_size, value_size, output_dim, LANES
-    STATE, COLUMNS, ASKED = K * V * L, 3 * K + 2 * V, K + D
-    VALUE_1, QUERY_1, KEY_2, VALUE_2 = K, K + V, 2 * K + V, 3 * K + V
-    F_VALUE, F_QUERY = V * K, V * K + V * V
-    F_OUT_1, F_OUT_2 = F_QUERY + V * K, F_QUERY + V * K + V * D
-    FOLDS = F_OUT_2 + V * D
+class Scratch(NamedTuple):
+    """Room for one sequence, its token of a question last: what its tokens left behind.
 
-    @_compiled
-    def show(table, at, folds, slot, attended, pairs, state_1, state_2):  # type: ignore[no-untyped-def]
-        """Add a token to both memories."""
-        o, p = slot * V * L, slot * (K + V) * L
-        for lane in range(L):
-            for v in range(V):
-                value = table[at + (VALUE_1 + v) * L + lane]
-                total = value - value
-                for k in range(K):
-                    entry = (k * V + v) * L + lane
-                    state = state_1[entry] + table[at + k * L + lane] * value
-                    state_1[entry] = state
-                    total += table[at + (QUERY_1 + k) * L + lane] * state
-                attended[o + v * L + lane] = total
-        for lane in range(L):
-            for k in range(K):
-                total = table[at + (KEY_2 + k) * L + lane]
-                for u in range(V):
-                    total += attended[o + u * L + lane] * folds[u * K + k]
-                pairs[p + k * L + lane] = total
-            for v in range(V):
-                total = table[at + (VALUE_2 + v) * L + lane]
-                for u in range(V):
-                    total += attended[o + u * L + lane] * folds[F_VALUE + u * V + v]
-                pairs[p + (K + v) * L + lane] = total
-        for lane in range(L):
-            for k in range(K):
-                key = pairs[p + k * L + lane]
-                for v in range(V):
-                    state_2[(k * V + v) * L + lane] += key * pairs[p + (K + v) * L + lane]
+    `attended` is (N + 1, V), `pairs` (N + 1, K + V), `states` (N + 1, K, V); the rest are the
+    states now and after a question, and a question's query 2 and what it attends to, and
+    gradients.
+    """
 
-    @_compiled
-    def ask(asked, at, folds, attended, o, state_2, query, mixed):  # type: ignore[no-untyped-def]
-        """Query 2 of a question, and what block 2 attends to with it."""
-        for lane in range(L):
-            for k in range(K):
-                total = asked[at + k * L + lane]
-                for u in range(V):
-                    total += attended[o + u * L + lane] * folds[F_QUERY + u * K + k]
-                query[k * L + lane] = total
-            for v in range(V):
-                total = query[lane] * state_2[v * L + lane]
-                for k in range(1, K):
-                    total += query[k * L + lane] * state_2[(k * V + v) * L + lane]
-                mixed[v * L + lane] = total
+    attended: Any
+    pairs: Any
+    states: Any
+    state_1: Any
+    state_2: Any
+    after_1: Any
+    after_2: Any
+    query: Any
+    mixed: Any
+    d_attended: Any
+    d_pairs: Any
+    d_state_1: Any
+    d_state_2: Any
+    own_1: Any
+    own_2: Any
 
-    @_compiled
-    def forward(table, asked, folds, questions, groups, out):  # type: ignore[no-untyped-def]
+
+def scratch(sizes: Sizes, tokens: int, dtype: Any) -> Scratch:
+    """Room for sequences of `tokens` tokens, the question's included."""
+    pair, state = sizes.key + sizes.value, sizes.key * sizes.value
+    counts = [tokens * sizes.value, tokens * pair, tokens * state, *4 * [state], sizes.key]
+    counts += [sizes.value, sizes.value, pair, *4 * [state]]
+    return Scratch(*(np.zeros(count * LANES, dtype) for count in counts))
+
+
+@compiled
+def _dot(a: Any, at: int, step: int, b: Any, there: int, jump: int, count: int) -> Any:
+    """Sum of products of `count` rows of a, `step` rows apart, and of b, `jump` rows apart."""
+    total = load(a, at) * load(b, there)
+    for i in range(1, count):
+        total = total + load(a, at + i * step * LANES) * load(b, there + i * jump * LANES)
+    return total
+
+
+@compiled
+def _through(start: Any, x: Any, at: int, folds: Any, first: int, step: int, count: int) -> Any:
+    """Add to `start` the rows of x from `at`, each times a number of the folds."""
+    total = start
+    for i in range(count):
+        total = total + load(x, at + i * LANES) * spread(folds, first + i * step)
+    return total
+
+
+@compiled
+def _add(row: Any, x: Any, at: int) -> None:
+    store(load(x, at) + row, x, at)
+
+
+@compiled
+def _show(
+    sizes: Sizes, tables: Tables, at: int, slot: int, room: Scratch, state_1: Any, state_2: Any
+) -> None:
+    """Add the token whose table row starts at `at` to both memories."""
+    K, V, table = sizes.key, sizes.value, tables.table
+    o, p = slot * V * LANES, slot * (K + V) * LANES
+    for v in range(V):
+        value = load(table, at + (sizes.value_1 + v) * LANES)
+        total = value - value
+        for k in range(K):
+            entry = (k * V + v) * LANES
+            state = load(state_1, entry) + load(table, at + k * LANES) * value
+            store(state, state_1, entry)
+            total = total + load(table, at + (sizes.query_1 + k) * LANES) * state
+        store(total, room.attended, o + v * LANES)
+    for k in range(K):
+        start = load(table, at + (sizes.key_2 + k) * LANES)
+        key = _through(start, room.attended, o, tables.folds, k, K, V)
+        store(key, room.pairs, p + k * LANES)
+    for v in range(V):
+        start = load(table, at + (sizes.value_2 + v) * LANES)
+        value = _through(start, room.attended, o, tables.folds, sizes.fold_value + v, V, V)
+        store(value, room.pairs, p + (K + v) * LANES)
+        for k in range(K):
+            _add(load(room.pairs, p + k * LANES) * value, state_2, (k * V + v) * LANES)
+
+
+@compiled
+def _ask(sizes: Sizes, tables: Tables, at: int, o: int, room: Scratch) -> None:
+    """Query 2 of a question, and what block 2 attends to with it."""
+    K, V = sizes.key, sizes.value
+    for k in range(K):
+        start = load(tables.asked, at + k * LANES)
+        first = sizes.fold_query + k
+        store(_through(start, room.attended, o, tables.folds, first, K, V), room.query, k * LANES)
+    for v in range(V):
+        mixed = _dot(room.query, 0, 1, room.after_2, v * LANES, V, K)
+        store(mixed, room.mixed, v * LANES)
+
+
+@compiled
+def _question(
+    sizes: Sizes, tables: Tables, questions: Questions, group: int, j: int, rows: Any, room: Scratch
+) -> Any:
+    """Show and ask question j after the sequence; where its rows and its attended start.
+
+    `rows` are the numbers of rows of the table, the asked table and the outputs.
+    """
+    room.after_1[:] = room.state_1
+    room.after_2[:] = room.state_2
+    slot = questions.shown.shape[1]
+    token = (group * rows[0] + questions.token[j]) * sizes.columns * LANES
+    asked = (group * rows[1] + questions.asked[j]) * (sizes.key + sizes.output) * LANES
+    place = (group * rows[2] + questions.place[j]) * sizes.output * LANES
+    o = slot * sizes.value * LANES
+    _show(sizes, tables, token, slot, room, room.after_1, room.after_2)
+    _ask(sizes, tables, asked, o, room)
+    return token, asked, place, o
+
+
+@compiled
+def _answer(
+    sizes: Sizes, tables: Tables, asked: int, o: int, room: Scratch, out: Any, place: int
+) -> None:
+    """Write a question's outputs."""
+    V, D, folds = sizes.value, sizes.output, tables.folds
+    for d in range(D):
+        total = load(tables.asked, asked + (sizes.key + d) * LANES)
+        total = _through(total, room.attended, o, folds, sizes.fold_out_1 + d, D, V)
+        total = _through(total, room.mixed, 0, folds, sizes.fold_out_2 + d, D, V)
+        store(total, out, place + d * LANES)
+
+
+@compiled
+def _ask_back(
+    sizes: Sizes, tables: Tables, slopes: Tables, asked: int, o: int, room: Scratch, grad: Any,
+    place: int,
+) -> None:  # fmt: skip
+    """Gradients of a question; those of its token's attended and of state 2 are set, not added."""
+    K, V, D, folds = sizes.key, sizes.value, sizes.output, tables.folds
+    zero = load(room.mixed, 0) - load(room.mixed, 0)
+    for v in range(V):
+        seen, mixed = load(room.attended, o + v * LANES), load(room.mixed, v * LANES)
+        first, second = sizes.fold_out_1 + v * D, sizes.fold_out_2 + v * D
+        store(_through(zero, grad, place, folds, first, 1, D), room.d_attended, v * LANES)
+        slope = _through(zero, grad, place, folds, second, 1, D)
+        for d in range(D):
+            back = load(grad, place + d * LANES)
+            _add(seen * back, slopes.folds, (first + d) * LANES)
+            _add(mixed * back, slopes.folds, (second + d) * LANES)
+        store(slope, room.mixed, v * LANES)
+        for k in range(K):
+            store(load(room.query, k * LANES) * slope, room.own_2, (k * V + v) * LANES)
+    for d in range(D):
+        _add(load(grad, place + d * LANES), slopes.asked, asked + (K + d) * LANES)
+    for k in range(K):
+        slope = _dot(room.after_2, k * V * LANES, 1, room.mixed, 0, 1, V)
+        _add(slope, slopes.asked, asked + k * LANES)
+        for u in range(V):
+            entry = sizes.fold_query + u * K + k
+            _add(load(room.attended, o + u * LANES) * slope, slopes.folds, entry * LANES)
+            _add(slope * spread(folds, entry), room.d_attended, u * LANES)
+
+
+@compiled
+def _pair_back(
+    sizes: Sizes, tables: Tables, slopes: Tables, at: int, slot: int, room: Scratch, d_state_2: Any
+) -> None:
+    """Gradients of a token's key 2 and value 2, and what they add to that of its attended."""
+    K, V = sizes.key, sizes.value
+    o, p = slot * V * LANES, slot * (K + V) * LANES
+    for k in range(K):
+        slope = _dot(d_state_2, k * V * LANES, 1, room.pairs, p + K * LANES, 1, V)
+        _add(slope, slopes.table, at + (sizes.key_2 + k) * LANES)
+        store(slope, room.d_pairs, k * LANES)
+    for v in range(V):
+        slope = _dot(d_state_2, v * LANES, V, room.pairs, p, 1, K)
+        _add(slope, slopes.table, at + (sizes.value_2 + v) * LANES)
+        store(slope, room.d_pairs, (K + v) * LANES)
+    for u in range(V):
+        seen, total = load(room.attended, o + u * LANES), load(room.d_attended, u * LANES)
+        total = _through(total, room.d_pairs, 0, tables.folds, u * K, 1, K)
+        first = sizes.fold_value + u * V
+        total = _through(total, room.d_pairs, K * LANES, tables.folds, first, 1, V)
+        store(total, room.d_attended, u * LANES)
+        for k in range(K):
+            _add(seen * load(room.d_pairs, k * LANES), slopes.folds, (u * K + k) * LANES)
+        for v in range(V):
+            slope = seen * load(room.d_pairs, (K + v) * LANES)
+            _add(slope, slopes.folds, (first + v) * LANES)
+
+
+@compiled
+def _token_back(
+    sizes: Sizes, tables: Tables, slopes: Tables, at: int, states: Any, here: int, room: Scratch,
+    d_state_1: Any,
+) -> None:  # fmt: skip
+    """Gradients of a token's key, value and query 1, from that of what it attended to.
+
+    `states` holds state 1 with the token from `here`; its gradient gains what the query adds.
+    """
+    K, V, table = sizes.key, sizes.value, tables.table
+    for k in range(K):
+        query = load(table, at + (sizes.query_1 + k) * LANES)
+        slope = _dot(states, here + k * V * LANES, 1, room.d_attended, 0, 1, V)
+        _add(slope, slopes.table, at + (sizes.query_1 + k) * LANES)
+        for v in range(V):
+            _add(query * load(room.d_attended, v * LANES), d_state_1, (k * V + v) * LANES)
+        slope = _dot(d_state_1, k * V * LANES, 1, table, at + sizes.value_1 * LANES, 1, V)
+        _add(slope, slopes.table, at + k * LANES)
+    for v in range(V):
+        slope = _dot(d_state_1, v * LANES, V, table, at, 1, K)
+        _add(slope, slopes.table, at + (sizes.value_1 + v) * LANES)
+
+
+@compiled
+def _question_back(
+    sizes: Sizes, tables: Tables, slopes: Tables, questions: Questions, group: int, j: int,
+    rows: Any, room: Scratch, grad: Any,
+) -> None:  # fmt: skip
+    """Gradients of a question and its token; adds those of the states it was asked in."""
+    token, asked, place, o = _question(sizes, tables, questions, group, j, rows, room)
+    _ask_back(sizes, tables, slopes, asked, o, room, grad, place)
+    room.own_1[:] = 0
+    _pair_back(sizes, tables, slopes, token, questions.shown.shape[1], room, room.own_2)
+    _token_back(sizes, tables, slopes, token, room.after_1, 0, room, room.own_1)
+    for entry in range(0, len(room.own_1), LANES):
+        _add(load(room.own_1, entry), room.d_state_1, entry)
+        _add(load(room.own_2, entry), room.d_state_2, entry)
+
+
+@compiled
+def _sequence(
+    sizes: Sizes, tables: Tables, questions: Questions, group: int, a: int, rows: int, room: Scratch
+) -> None:
+    """Show the tokens of sequence a, and keep state 1 after each."""
+    room.state_1[:] = 0
+    room.state_2[:] = 0
+    size = len(room.state_1)
+    for i in range(questions.shown.shape[1]):
+        at = (group * rows + questions.shown[a, i]) * sizes.columns * LANES
+        _show(sizes, tables, at, i, room, room.state_1, room.state_2)
+        room.states[i * size : (i + 1) * size] = room.state_1
+
+
+def _entry_points(sources: int) -> tuple[Any, Any]:
+    # `sources` is held for numba's cache, see `lanes.sources_of`.
+    @numba.njit(cache=True, nogil=True, error_model="numpy")
+    def forward(
+        sizes: Sizes, tables: Tables, questions: Questions, rows: Any, room: Scratch, out: Any
+    ) -> None:
         """Write the outputs, flat (groups, Q, D, LANES), of all questions under all seeds."""
-        N = questions.shown.shape[1]
-        size, asked_size = len(table) // groups, len(asked) // groups
-        out_size = len(out) // groups
-        attended = np.empty((N + 1) * V * L, table.dtype)
-        pairs = np.empty((N + 1) * (K + V) * L, table.dtype)
-        state_1, state_2 = np.empty(STATE, table.dtype), np.empty(STATE, table.dtype)
-        after_1, after_2 = np.empty(STATE, table.dtype), np.empty(STATE, table.dtype)
-        query, mixed = np.empty(K * L, table.dtype), np.empty(V * L, table.dtype)
-        for group in range(groups):
+        _ = sources
+        for group in range(len(out) // (rows[2] * sizes.output * LANES)):
             for a in range(len(questions.shown)):
-                state_1[:] = 0
-                state_2[:] = 0
-                for i in range(N):
-                    at = group * size + questions.shown[a, i] * COLUMNS * L
-                    show(table, at, folds, i, attended, pairs, state_1, state_2)
+                _sequence(sizes, tables, questions, group, a, rows[0], room)
                 for j in range(questions.first[a], questions.first[a + 1]):
-                    after_1[:] = state_1
-                    after_2[:] = state_2
-                    at = group * size + questions.token[j] * COLUMNS * L
-                    show(table, at, folds, N, attended, pairs, after_1, after_2)
-                    at = group * asked_size + questions.asked[j] * ASKED * L
-                    o = N * V * L
-                    ask(asked, at, folds, attended, o, after_2, query, mixed)
-                    place = group * out_size + questions.place[j] * D * L
-                    for lane in range(L):
-                        for d in range(D):
-                            total = asked[at + (K + d) * L + lane]
-                            for v in range(V):
-                                total += attended[o + v * L + lane] * folds[F_OUT_1 + v * D + d]
-                                total += mixed[v * L + lane] * folds[F_OUT_2 + v * D + d]
-                            out[place + d * L + lane] = total
+                    _, asked, place, o = _question(sizes, tables, questions, group, j, rows, room)
+                    _answer(sizes, tables, asked, o, room, out, place)
 
-    @_compiled
-    def ask_back(  # type: ignore[no-untyped-def]
-        at, folds, attended, o, state_2, query, mixed, grad, place, d_asked, d_folds, d_o, d_2
-    ):
-        """Gradients of a question; d_o and d_2 are set to those of attended and state 2."""
-        for lane in range(L):
-            for v in range(V):
-                total = mixed[v * L + lane] - mixed[v * L + lane]
-                for d in range(D):
-                    total += grad[place + d * L + lane] * folds[F_OUT_1 + v * D + d]
-                d_o[v * L + lane] = total
-        for lane in range(L):
-            for d in range(D):
-                slope = grad[place + d * L + lane]
-                d_asked[at + (K + d) * L + lane] += slope
-                for v in range(V):
-                    d_folds[(F_OUT_1 + v * D + d) * L + lane] += attended[o + v * L + lane] * slope
-                    d_folds[(F_OUT_2 + v * D + d) * L + lane] += mixed[v * L + lane] * slope
-        for lane in range(L):
-            for v in range(V):
-                total = mixed[v * L + lane] - mixed[v * L + lane]
-                for d in range(D):
-                    total += grad[place + d * L + lane] * folds[F_OUT_2 + v * D + d]
-                for k in range(K):
-                    d_2[(k * V + v) * L + lane] = query[k * L + lane] * total
-                mixed[v * L + lane] = total
-        for lane in range(L):
-            for k in range(K):
-                total = state_2[k * V * L + lane] * mixed[lane]
-                for v in range(1, V):
-                    total += state_2[(k * V + v) * L + lane] * mixed[v * L + lane]
-                d_asked[at + k * L + lane] += total
-                for u in range(V):
-                    entry = F_QUERY + u * K + k
-                    d_folds[entry * L + lane] += attended[o + u * L + lane] * total
-                    d_o[u * L + lane] += folds[entry] * total
-
-    @_compiled
-    def show_back(  # type: ignore[no-untyped-def]
-        table,
-        at,
-        folds,
-        states,
-        new,
-        slot,
-        attended,
-        pairs,
-        d_table,
-        d_folds,
-        d_o,
-        d_p,
-        d_1,
-        d_2,
-    ):
-        """Gradients of a token from those of state 2 after it and of what it attended to.
-
-        d_1, the gradient of state 1 after the token, gains what the token's query adds to it.
-        """
-        o, p = slot * V * L, slot * (K + V) * L
-        for lane in range(L):
-            for k in range(K):
-                total = d_2[k * V * L + lane] * pairs[p + K * L + lane]
-                for v in range(1, V):
-                    total += d_2[(k * V + v) * L + lane] * pairs[p + (K + v) * L + lane]
-                d_table[at + (KEY_2 + k) * L + lane] += total
-                d_p[k * L + lane] = total
-            for v in range(V):
-                total = d_2[v * L + lane] * pairs[p + lane]
-                for k in range(1, K):
-                    total += d_2[(k * V + v) * L + lane] * pairs[p + k * L + lane]
-                d_table[at + (VALUE_2 + v) * L + lane] += total
-                d_p[(K + v) * L + lane] = total
-        for lane in range(L):
-            for u in range(V):
-                total = d_o[u * L + lane]
-                for k in range(K):
-                    total += d_p[k * L + lane] * folds[u * K + k]
-                for v in range(V):
-                    total += d_p[(K + v) * L + lane] * folds[F_VALUE + u * V + v]
-                d_o[u * L + lane] = total
-        for lane in range(L):
-            for u in range(V):
-                seen = attended[o + u * L + lane]
-                for k in range(K):
-                    d_folds[(u * K + k) * L + lane] += seen * d_p[k * L + lane]
-                for v in range(V):
-                    entry = F_VALUE + u * V + v
-                    d_folds[entry * L + lane] += seen * d_p[(K + v) * L + lane]
-        for lane in range(L):
-            for k in range(K):
-                query = table[at + (QUERY_1 + k) * L + lane]
-                d_key = d_query = query - query
-                for v in range(V):
-                    entry = (k * V + v) * L + lane
-                    d_query += states[new + entry] * d_o[v * L + lane]
-                    slope = d_1[entry] + query * d_o[v * L + lane]
-                    d_1[entry] = slope
-                    d_key += slope * table[at + (VALUE_1 + v) * L + lane]
-                d_table[at + k * L + lane] += d_key
-                d_table[at + (QUERY_1 + k) * L + lane] += d_query
-        for lane in range(L):
-            for v in range(V):
-                total = d_1[v * L + lane] * table[at + lane]
-                for k in range(1, K):
-                    total += d_1[(k * V + v) * L + lane] * table[at + k * L + lane]
-                d_table[at + (VALUE_1 + v) * L + lane] += total
-
-    @_compiled
-    def backward(table, asked, folds, questions, groups, grad, d_table, d_asked, d_folds):  # type: ignore[no-untyped-def]
-        """Add the gradients of tables and folds, given those of the outputs."""
-        N = questions.shown.shape[1]
-        size, asked_size = len(table) // groups, len(asked) // groups
-        out_size = len(grad) // groups
-        attended = np.empty((N + 1) * V * L, table.dtype)
-        pairs = np.empty((N + 1) * (K + V) * L, table.dtype)
-        state_1, state_2 = np.empty(STATE, table.dtype), np.empty(STATE, table.dtype)
-        after_1, after_2 = np.empty(STATE, table.dtype), np.empty(STATE, table.dtype)
-        query, mixed = np.empty(K * L, table.dtype), np.empty(V * L, table.dtype)
-        d_o, d_p = np.empty(V * L, table.dtype), np.empty((K + V) * L, table.dtype)
-        states = np.empty((N + 1) * STATE, table.dtype)
-        d_1, d_2 = np.empty(STATE, table.dtype), np.empty(STATE, table.dtype)
-        own_1, own_2 = np.empty(STATE, table.dtype), np.empty(STATE, table.dtype)
-        slopes = np.zeros(FOLDS * L, table.dtype)
-        for group in range(groups):
+    @numba.njit(cache=True, nogil=True, error_model="numpy")
+    def backward(
+        sizes: Sizes, tables: Tables, questions: Questions, rows: Any, room: Scratch, grad: Any,
+        slopes: Tables,
+    ) -> None:  # fmt: skip
+        """Add to slopes the gradients of the tables, given those of the outputs."""
+        _ = sources
+        size = len(room.state_1)
+        for group in range(len(grad) // (rows[2] * sizes.output * LANES)):
             for a in range(len(questions.shown)):
-                state_1[:] = 0
-                state_2[:] = 0
-                d_1[:] = 0
-                d_2[:] = 0
-                for i in range(N):
-                    at = group * size + questions.shown[a, i] * COLUMNS * L
-                    show(table, at, folds, i, attended, pairs, state_1, state_2)
-                    for entry in range(STATE):
-                        states[i * STATE + entry] = state_1[entry]
+                _sequence(sizes, tables, questions, group, a, rows[0], room)
+                room.d_state_1[:] = 0
+                room.d_state_2[:] = 0
                 for j in range(questions.first[a], questions.first[a + 1]):
-                    after_1[:] = state_1
-                    after_2[:] = state_2
-                    at = group * size + questions.token[j] * COLUMNS * L
-                    show(table, at, folds, N, attended, pairs, after_1, after_2)
-                    row, o = group * asked_size + questions.asked[j] * ASKED * L, N * V * L
-                    ask(asked, row, folds, attended, o, after_2, query, mixed)
-                    place = group * out_size + questions.place[j] * D * L
-                    ask_back(
-                        row, folds, attended, o, after_2, query, mixed, grad, place,
-                        d_asked, slopes, d_o, own_2,
-                    )  # fmt: skip
-                    own_1[:] = 0
-                    show_back(
-                        table, at, folds, after_1, 0, N, attended, pairs,
-                        d_table, slopes, d_o, d_p, own_1, own_2,
-                    )  # fmt: skip
-                    for entry in range(STATE):
-                        d_1[entry] += own_1[entry]
-                        d_2[entry] += own_2[entry]
-                for i in range(N - 1, -1, -1):
-                    at = group * size + questions.shown[a, i] * COLUMNS * L
-                    d_o[:] = 0
-                    show_back(
-                        table, at, folds, states, i * STATE, i, attended, pairs,
-                        d_table, slopes, d_o, d_p, d_1, d_2,
-                    )  # fmt: skip
-        for entry in range(FOLDS):
-            for lane in range(L):
-                d_folds[entry] += slopes[entry * L + lane]
+                    _question_back(sizes, tables, slopes, questions, group, j, rows, room, grad)
+                for i in range(questions.shown.shape[1] - 1, -1, -1):
+                    at = (group * rows[0] + questions.shown[a, i]) * sizes.columns * LANES
+                    room.d_attended[:] = 0
+                    _pair_back(sizes, tables, slopes, at, i, room, room.d_state_2)
+                    _token_back(
+                        sizes, tables, slopes, at, room.states, i * size, room, room.d_state_1
+                    )
 
-    return Kernels(forward, backward)
+    return forward, backward
+
+
+forward, backward = _entry_points(sources_of(lanes.__file__, __file__))

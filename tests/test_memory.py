@@ -1,5 +1,6 @@
 """The compiled path of recall: the plain path's numbers and gradients, only faster."""
 
+import dataclasses
 import itertools
 
 import numpy as np
@@ -9,7 +10,7 @@ import torch
 from rand_agents import QNorm, QNormConfig
 from rand_agents.games import game_for
 from rand_agents.losses import bit_cross_entropy
-from rand_agents.memory import GRADIENT_TOLERANCE, answer_questions, covers
+from rand_agents.memory import GRADIENT_TOLERANCE, covers
 from rand_agents.objectives import ObjectiveConfig, q_norm
 from rand_agents.qnorm import QNormStep
 from rand_agents.transformer import SeedTransformer, TransformerConfig
@@ -93,13 +94,17 @@ def test_questions_after_the_same_values_share_one_sequence():
     torch.testing.assert_close(together, alone, rtol=1e-12, atol=1e-12)
 
 
-def test_other_architectures_are_not_covered():
-    config = TransformerConfig(7, 2, 4, num_heads=2)
-    assert not covers(config, SeedTransformer(config).named_weights())
-    model = SeedTransformer(TransformerConfig(7, 2, 4))
+def test_other_architectures_are_not_covered_and_answer_all_the_same():
+    game, model = recall(4, 2, 3, 3, "gelu", torch.float64)
     population = {name: w.unsqueeze(0) for name, w in model.named_weights().items()}
+    assert covers(model.config, model.named_weights())
     assert not covers(model.config, population)
-    assert callable(answer_questions)
+    layouts = game.task.layout_space.sample(np.random.default_rng(4), 9)
+    seeds = torch.rand(3, 4, dtype=torch.float64)
+    one = game.costs(model, layouts, seeds, population)[0]
+    torch.testing.assert_close(one, game.costs(model, layouts, seeds), rtol=1e-9, atol=1e-9)
+    two_heads = SeedTransformer(dataclasses.replace(model.config, num_heads=2))
+    assert not covers(two_heads.config, two_heads.named_weights())
 
 
 def test_stratified_layouts_ask_for_every_key_after_the_same_values():
@@ -115,13 +120,12 @@ def test_stratified_layouts_ask_for_every_key_after_the_same_values():
     assert len(space.sample_stratified(np.random.default_rng(0), 6)) == 6
 
 
-@pytest.mark.parametrize("env", [RecallTask(4, 2)])
-def test_seeds_in_parts_give_the_same_step(env):
+def test_seeds_in_parts_give_the_same_step():
     def trained(seeds_at_once):
         config = QNormConfig(
             objective=ObjectiveConfig(q=9.0), m=12, batch_size=32, seeds_at_once=seeds_at_once
         )
-        agent = QNorm("SeedTransformer", env, config, rng_seed=5).learn(3)
+        agent = QNorm("SeedTransformer", RecallTask(4, 2), config, rng_seed=5).learn(3)
         return agent.model.named_weights()
 
     whole, parts = trained(12), trained(5)
