@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from rand_agents.architecture import TransformerConfig
 from rand_agents.ring_kernel import Sizes, kernels
 from rand_agents.transformer import SeedTransformer, Weights, affine
 
@@ -51,24 +52,24 @@ def cycle_logits(
     """
     w = model.named_weights() if weights is None else weights
     num_vertices = cycles.shape[1]
-    parts = [part.to(cycles.device) for part in _window_parts(num_vertices)]
-    number = parts[0][cycles, cycles.roll(1, -1), cycles.roll(-1, -1)]
-    tables = _window_tables(model, w, num_vertices, parts[1:], seeds)
+    numbers, pairs = (part.to(cycles.device) for part in _windows(num_vertices))
+    number = numbers[cycles, cycles.roll(1, -1), cycles.roll(-1, -1)]
+    tables = _window_tables(model, w, num_vertices, pairs, seeds)
     lead = tables.shape[:-2]
     c = model.config
     sizes = Sizes(c.num_heads, c.key_size, c.output_dim)
     flat = tables.reshape(-1, *tables.shape[-2:])
-    logits = _compiled_round(flat, number, sizes) if flat.is_cpu else _round(flat, number, sizes)
+    logits: Tensor = (_Round.apply if flat.is_cpu else _round)(flat, number, sizes)
     return logits.reshape(*logits.shape[:2], *lead, -1)
 
 
 @lru_cache(maxsize=8)
-def _window_parts(num_vertices: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """The number of every window, and the parts of each: all W windows.
+def _windows(num_vertices: int) -> tuple[Tensor, Tensor]:
+    """Every unordered window of a vertex and two others beside it, W of them.
 
     Returns:
-        The window's number by its middle and its two sides, shape (N, N, N); and of every window
-        the middle and the two ordered pairs (middle, side) as N middle + side, shape (W,).
+        The window's number by its middle and its two sides, shape (N, N, N); and its two ordered
+        pairs (middle, side) as N middle + side, shape (2, W).
     """
     N = num_vertices
     middle, left, right = np.indices((N, N, N)).reshape(3, -1)
@@ -76,13 +77,12 @@ def _window_parts(num_vertices: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     middle, left, right = middle[legal], left[legal], right[legal]
     number = np.zeros((N, N, N), np.int64)
     number[middle, left, right] = number[middle, right, left] = np.arange(len(middle))
-    parts = (number, middle, N * middle + left, N * middle + right)
-    first, second, third, fourth = (torch.from_numpy(part) for part in parts)
-    return first, second, third, fourth
+    pairs = np.stack([N * middle + left, N * middle + right])
+    return torch.from_numpy(number), torch.from_numpy(pairs)
 
 
 def _window_tables(
-    model: SeedTransformer, w: Weights, num_vertices: int, parts: list[Tensor], seeds: Tensor
+    model: SeedTransformer, w: Weights, num_vertices: int, pairs: Tensor, seeds: Tensor
 ) -> Tensor:
     """Rows [queries, keys, folded values, logits] of every window, (*lead, m, W, columns).
 
@@ -92,62 +92,51 @@ def _window_tables(
     c = model.config
     tokens = torch.eye(num_vertices, dtype=seeds.dtype, device=seeds.device)
     x = model.embed(w, tokens, seeds)
-    pairs = _pairs(model, w, x)
-    middle, left, right = parts
-    x = (
-        x.index_select(-2, middle)
-        + pairs.index_select(-2, left)
-        + pairs.index_select(-2, right)
-    )
-    folded = _per_head(w["project_1"], c.num_heads) @ w["read_out"].unsqueeze(-3)
-    values = _per_head(w["value_1"].transpose(-1, -2), c.num_heads).transpose(-1, -2) @ folded
-    values = values.transpose(-2, -3).flatten(-2)
-    scale = c.key_size**-0.5 if c.scale else 1.0
-    maps = torch.cat([scale * w["query_1"], w["key_1"], values, w["read_out"]], -1)
-    bias = w["read_out_bias"]
-    return affine(x, maps, torch.nn.functional.pad(bias, (maps.shape[-1] - bias.shape[-1], 0)))
-
-
-def _per_head(weight: Tensor, heads: int) -> Tensor:
-    """Rows of a weight, (*lead, heads * size, k), by head: (*lead, heads, size, k)."""
-    return weight.reshape(*weight.shape[:-2], heads, -1, weight.shape[-1])
-
-
-def _pairs(model: SeedTransformer, w: Weights, x: Tensor) -> Tensor:
-    """What round 1 adds to a vertex for a neighbour, (*lead, m, N * N, width)."""
-    c = model.config
     queries, keys, values = (
-        affine(x, w[f"{name}_0"]).unflatten(-1, (c.num_heads, -1)).unbind(-2)
-        for name in ("query", "key", "value")
+        _by_head(part, c.num_heads)
+        for part in torch.split(affine(x, _maps(c, w, 0)), _widths(c, x.shape[-1]), -1)
     )
-    projections = _per_head(w["project_0"], c.num_heads).unbind(-3)
-    scale = c.key_size**-0.5 if c.scale else 1.0
-    pairs = sum(
-        (scale * query @ key.transpose(-1, -2)).unsqueeze(-1)
-        * affine(value, projection).unsqueeze(-3)
-        for query, key, value, projection in zip(queries, keys, values, projections, strict=True)
-    )
-    return pairs.flatten(-3, -2)  # type: ignore[union-attr]
+    scores = queries @ keys.transpose(-1, -2)
+    # What a neighbour adds to a vertex, and half of what the vertex is without neighbours.
+    parts = (scores.unsqueeze(-1) * values.unsqueeze(-3)).sum(-4) + 0.5 * x.unsqueeze(-2)
+    chosen = parts.flatten(-3, -2).index_select(-2, pairs.reshape(-1))
+    x = chosen.reshape(*chosen.shape[:-2], *pairs.shape, -1).sum(-3)
+    maps = torch.cat([_maps(c, w, 1, w["read_out"]), w["read_out"]], -1)
+    unmapped = maps.shape[-1] - c.output_dim
+    return affine(x, maps, torch.nn.functional.pad(w["read_out_bias"], (unmapped, 0)))
+
+
+def _by_head(x: Tensor, heads: int) -> Tensor:
+    """(..., T, heads * size) to (..., heads, T, size)."""
+    return x.reshape(*x.shape[:-1], heads, -1).transpose(-2, -3)
+
+
+def _widths(c: TransformerConfig, width: int) -> list[int]:
+    """Columns of the queries, keys and values that `_maps` gives."""
+    return [c.num_heads * c.key_size, c.num_heads * c.key_size, c.num_heads * width]
+
+
+def _maps(c: TransformerConfig, w: Weights, block: int, after: Tensor | None = None) -> Tensor:
+    """Queries, keys, and values with their projection folded in, and `after` too if given."""
+    projection = w[f"project_{block}"] if after is None else w[f"project_{block}"] @ after
+    rows = projection.reshape(*projection.shape[:-2], c.num_heads, -1, projection.shape[-1])
+    folded = _by_head(w[f"value_{block}"], c.num_heads) @ rows
+    queries = w[f"query_{block}"] * (c.key_size**-0.5 if c.scale else 1.0)
+    return torch.cat([queries, w[f"key_{block}"], folded.transpose(-2, -3).flatten(-2)], -1)
 
 
 def _round(tables: Tensor, number: Tensor, sizes: Sizes) -> Tensor:
     """Round 2 in torch: logits (N, C, R, n) from tables (R, W, columns), numbers (n, N)."""
     n, num_vertices = number.shape
-    rows = tables.index_select(1, number.reshape(-1)).unflatten(1, (n, num_vertices))
-    keys = sizes.heads * sizes.key_size
-    parts = [keys, keys, sizes.heads * sizes.colors, sizes.colors]
-    queries, keys_, values, logits = rows.split(parts, -1)
+    rows = tables.index_select(1, number.reshape(-1)).reshape(len(tables), n, num_vertices, -1)
+    width, folded = sizes.heads * sizes.key_size, sizes.heads * sizes.colors
+    parts = torch.split(rows, [width, width, folded, sizes.colors], -1)
+    queries, keys, values = (part.reshape(*part.shape[:-1], sizes.heads, -1) for part in parts[:3])
+    logits = parts[3]
     for shift in (1, -1):
-        products = (queries * keys_.roll(shift, 2)).unflatten(-1, (sizes.heads, -1))
-        moved = values.roll(shift, 2).unflatten(-1, (sizes.heads, -1))
-        logits = logits + (products.sum(-1, keepdim=True) * moved).sum(-2)
+        scores = (queries * keys.roll(shift, 2)).sum(-1, keepdim=True)
+        logits = logits + (scores * values.roll(shift, 2)).sum(-2)
     return logits.permute(2, 3, 0, 1)
-
-
-def _compiled_round(tables: Tensor, number: Tensor, sizes: Sizes) -> Tensor:
-    """`_round` on the CPU."""
-    out: Tensor = _Round.apply(tables, number, sizes)  # type: ignore[no-untyped-call]
-    return out
 
 
 class _Round(torch.autograd.Function):
