@@ -1,8 +1,8 @@
-"""The q-norm training step of recall in plain PyTorch, as a reader of the paper would write it.
+"""The q-norm training step in plain PyTorch, as a reader of the paper would write it.
 
 The reference that `speed_training.py` measures against. Every (layout, seed) is a sequence of its
-own: m x batch x (N + 1) tokens go through embedding, two blocks of masked linear attention and
-read-out. It takes the weights of a `SeedTransformer`, so that both compute the same loss.
+own: all its tokens go through embedding, two blocks of masked linear attention and read-out. The
+models take the weights of a `SeedTransformer`, so that both compute the same losses.
 """
 
 import torch
@@ -10,8 +10,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 
-class PlainRecall(torch.nn.Module):
-    """Embedding with a GELU layer, two blocks of causal linear attention, read-out."""
+class Plain(torch.nn.Module):
+    """Two blocks of linear attention, all scores computed and some hidden."""
 
     def __init__(self, weights: dict[str, Tensor]) -> None:
         super().__init__()
@@ -19,17 +19,42 @@ class PlainRecall(torch.nn.Module):
             {name: torch.nn.Parameter(w.detach().clone()) for name, w in weights.items()}
         )
 
-    def forward(self, tokens: Tensor) -> Tensor:
-        """Logits at the last token, (..., d), of tokens [value, key, seed], (..., T, width)."""
+    def embed(self, tokens: Tensor) -> Tensor:
+        """A linear map of tokens that end with the seed, (..., T, width)."""
+        embedding = torch.cat([self.weights["embed_token"], self.weights["embed_seed"]])
+        return tokens @ embedding + self.weights["embed_bias"]
+
+    def attend(self, x: Tensor, visible: Tensor) -> Tensor:
+        """Both blocks on x, (..., T, width); the scores are multiplied by `visible`, (T, T)."""
         w = self.weights
-        embedding = torch.cat([w["embed_token"], w["embed_seed"]])
-        x = F.gelu(tokens @ embedding + w["embed_bias"])
-        x = x @ w["embed_out"] + w["embed_out_bias"]
         for block in range(2):
             queries, keys, values = (x @ w[f"{name}_{block}"] for name in ("query", "key", "value"))
-            scores = torch.tril(queries @ keys.transpose(-1, -2))
+            scores = queries @ keys.transpose(-1, -2) * visible
             x = x + scores @ values @ w[f"project_{block}"]
-        return x[..., -1, :] @ w["read_out"] + w["read_out_bias"]
+        return x
+
+    def read_out(self, x: Tensor) -> Tensor:
+        return x @ self.weights["read_out"] + self.weights["read_out_bias"]
+
+
+class PlainRecall(Plain):
+    """Embedding with a GELU layer, causal attention, logits at the last token."""
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Logits, (..., d), of tokens [value, key, seed], (..., T, width)."""
+        x = F.gelu(self.embed(tokens)) @ self.weights["embed_out"] + self.weights["embed_out_bias"]
+        causal = torch.ones(x.shape[-2], x.shape[-2], device=x.device).tril()
+        return self.read_out(self.attend(x, causal)[..., -1, :])
+
+
+class PlainColoring(Plain):
+    """Linear embedding, attention to both neighbours on the cycle, logits at every token."""
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Logits, (..., N, colours), of tokens [vertex, own seed] in cycle order."""
+        ring = torch.eye(tokens.shape[-2], device=tokens.device)
+        neighbours = ring.roll(1, 0) + ring.roll(-1, 0)
+        return self.read_out(self.attend(self.embed(tokens), neighbours))
 
 
 def recall_losses(model: PlainRecall, values: Tensor, query: Tensor, seeds: Tensor) -> Tensor:
@@ -46,16 +71,18 @@ def recall_losses(model: PlainRecall, values: Tensor, query: Tensor, seeds: Tens
     return F.binary_cross_entropy_with_logits(logits, target, reduction="none").mean(-1)
 
 
-def recall_step(
-    model: PlainRecall,
-    optimizer: torch.optim.Optimizer,
-    values: Tensor,
-    query: Tensor,
-    seeds: Tensor,
-    q: float,
-) -> None:
-    """One step down the q-norm over layouts of the mean over seeds."""
-    means = recall_losses(model, values, query, seeds).mean(-1)
+def coloring_losses(model: PlainColoring, cycles: Tensor, seeds: Tensor) -> Tensor:
+    """Expected conflicts, (n, m), of cycles in order, (n, N), and seeds (m, N)."""
+    vertices = F.one_hot(cycles, cycles.shape[1]).to(seeds).unsqueeze(1)
+    own = seeds[:, cycles].transpose(0, 1).unsqueeze(-1)
+    tokens = torch.cat([vertices.expand(-1, len(seeds), -1, -1), own], -1)
+    probabilities = model(tokens).softmax(-1)
+    return (probabilities * probabilities.roll(1, -2)).sum((-1, -2))
+
+
+def descend(losses: Tensor, model: Plain, optimizer: torch.optim.Optimizer, q: float) -> None:
+    """One step down the q-norm over layouts of the mean over seeds, of losses (n, m)."""
+    means = losses.mean(-1)
     objective = ((q * means.log()).logsumexp(0) / q).exp() * len(means) ** (-1 / q)
     optimizer.zero_grad()
     objective.backward()

@@ -1,4 +1,4 @@
-"""Section "training" of speed.py: a q-norm step of recall against plain PyTorch."""
+"""Section "training" of speed.py: a q-norm step of each game against plain PyTorch."""
 
 import statistics
 import time
@@ -6,30 +6,32 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import torch
-from plain import PlainRecall, recall_step
+from plain import PlainColoring, PlainRecall, coloring_losses, descend, recall_losses
 from rich.table import Table
 
-from rand_agents import QNorm, QNormConfig
-from rand_envs import RecallTask
+from rand_agents import ObjectiveConfig, QNorm, QNormConfig
+from rand_envs import ColoringTask, RecallTask
+
+Steps = dict[str, Callable[[], object]]
+"""Training steps by name, the reference first."""
 
 
-def _milliseconds(step: Callable[[], object], warm_up: int, repeats: int) -> float:
+def milliseconds(step: Callable[[], object], repeats: int) -> float:
+    """Median time of a step after one that does not count."""
     times = []
-    for repeat in range(warm_up + repeats):
+    for _ in range(repeats + 1):
         begin = time.perf_counter()
         step()
-        if repeat >= warm_up:
-            times.append(1000 * (time.perf_counter() - begin))
-    return statistics.median(times)
+        times.append(1000 * (time.perf_counter() - begin))
+    return statistics.median(times[1:])
 
 
-def training(
-    num_pairs: int = 20, value_bits: int = 5, plain_repeats: int = 3, repeats: int = 20
-) -> Table:
-    """Whole updates at the paper's size: m = 30 seeds, 512 layouts, q = 100, 4.9k parameters."""
+def recall_steps(num_pairs: int = 20, value_bits: int = 5) -> Steps:
+    """The paper's size: m = 30 seeds, 512 layouts, q = 100, 4.9k parameters."""
     config = QNormConfig()
     task = RecallTask(num_pairs, value_bits)
     agent = QNorm("SeedTransformer", task, config)
+    stratified = QNorm("SeedTransformer", task, replace(config, stratified=True))
     plain = PlainRecall(agent.model.named_weights())
     optimizer = torch.optim.Adam(plain.parameters(), config.learning_rate, (0.9, 0.95), 1e-5)
     bits = torch.distributions.Bernoulli(0.5)
@@ -38,17 +40,50 @@ def training(
         values = bits.sample((config.batch_size, num_pairs, value_bits))
         query = torch.randint(num_pairs, (config.batch_size,))
         seeds = bits.sample((config.m, agent.seeds.dim))
-        recall_step(plain, optimizer, values, query, seeds, config.objective.q)
+        losses = recall_losses(plain, values, query, seeds)
+        descend(losses, plain, optimizer, config.objective.q)
 
-    reference = _milliseconds(plain_step, 1, plain_repeats)
-    stratified = QNorm("SeedTransformer", task, replace(config, stratified=True))
-    table = Table("step", "ms (median)", "ratio")
-    table.title = (
-        f"recall, {num_pairs} pairs of {value_bits} bits, m = {config.m}, {config.batch_size} "
-        f"layouts, {torch.get_num_threads()} threads, drawing and optimiser included"
+    return {
+        "plain PyTorch": plain_step,
+        "QNorm": lambda: agent.learn(1),
+        "QNorm, stratified layouts": lambda: stratified.learn(1),
+    }
+
+
+def coloring_steps(num_vertices: int = 10) -> Steps:
+    """The paper's size: m = 10 seeds, 256 cycles, q = 10, AdamW, 2.3k parameters."""
+    config = QNormConfig(ObjectiveConfig(q=10.0), m=10, batch_size=256, weight_decay=0.1)
+    agent = QNorm("SeedTransformer", ColoringTask(num_vertices), config)
+    plain = PlainColoring(agent.model.named_weights())
+    optimizer = torch.optim.AdamW(
+        plain.parameters(), config.learning_rate, (0.9, 0.95), 1e-5, config.weight_decay
     )
-    table.add_row("plain PyTorch", f"{reference:.0f}", "1.0 x")
-    for name, ours in (("QNorm", agent), ("QNorm, stratified layouts", stratified)):
-        taken = _milliseconds(lambda: ours.learn(1), 3, repeats)  # noqa: B023
-        table.add_row(name, f"{taken:.1f}", f"{reference / taken:.1f} x")
+
+    def plain_step() -> None:
+        cycles = torch.rand(config.batch_size, num_vertices).argsort(-1)
+        losses = coloring_losses(plain, cycles, torch.rand(config.m, num_vertices))
+        descend(losses, plain, optimizer, config.objective.q)
+
+    return {"plain PyTorch": plain_step, "QNorm": lambda: agent.learn(1)}
+
+
+def training() -> Table:
+    """Whole updates at the paper's sizes, with one thread and with the machine's."""
+    table = Table("game", "threads", "step", "ms (median)", "ratio")
+    table.title = (
+        "a training step, drawing and optimiser included: recall, 20 pairs of 5 bits, m = 30, "
+        "512 layouts; colouring, 10 vertices, m = 10, 256 cycles"
+    )
+    games = {"recall": (recall_steps, 3, 20), "coloring": (coloring_steps, 30, 100)}
+    available = torch.get_num_threads()
+    for name, (make, plain_repeats, repeats) in games.items():
+        for threads in sorted({1, available}):
+            torch.set_num_threads(threads)
+            (reference, plain_step), *ours = make().items()
+            slow = milliseconds(plain_step, plain_repeats)
+            table.add_row(name, str(threads), reference, f"{slow:.1f}", "1.0 x")
+            for step_name, step in ours:
+                taken = milliseconds(step, repeats)
+                table.add_row("", "", step_name, f"{taken:.1f}", f"{slow / taken:.1f} x")
+    torch.set_num_threads(available)
     return table

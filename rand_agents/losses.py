@@ -25,9 +25,10 @@ def conflict_bound(probabilities: Tensor) -> Tensor:
     and so an upper bound on the probability of an improper colouring (union bound).
 
     Args:
-        probabilities: Of each colour at each vertex, vertices in cycle order, (..., N, colours).
+        probabilities: Of each colour at each vertex, vertices in cycle order, (N, colours, ...).
+            These axes come first because loops along short last ones are slow.
 
     Returns:
         Shape (...).
     """
-    return (probabilities * probabilities.roll(1, -2)).sum((-1, -2))
+    return (probabilities * probabilities.roll(1, 0)).sum((0, 1))

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from rand_agents import ring
 from rand_agents.losses import bit_cross_entropy, conflict_bound
 from rand_agents.seeds import SeedSpec
 from rand_agents.transformer import SeedTransformer, TransformerConfig, Weights
@@ -272,22 +273,23 @@ class ColoringGame(Game):
                 f"seed_dim {self.task.num_vertices}, got {config.seed_dim}"
             )
 
-    def encode(self, layouts: Array, device: torch.device) -> Tensor:
-        """One-hot vertex ids in cycle order, (n, N, N)."""
-        cycle = torch.from_numpy(layouts["cycle"].astype(np.int64)).to(device)
-        return torch.nn.functional.one_hot(cycle, self.task.num_vertices).float()
-
     def _logits(
         self, model: SeedTransformer, layouts: Array, seeds: Tensor, weights: Weights | None
     ) -> Tensor:
-        tokens = self.encode(layouts, seeds.device).to(seeds)
-        return model(tokens.unsqueeze(1), seeds, weights)  # type: ignore[no-any-return]
+        """At every place of the cycles, (N, colours, *lead, m, n)."""
+        cycles = torch.from_numpy(layouts["cycle"].astype(np.int64)).to(seeds.device)
+        if ring.covers(model, cycles):
+            return ring.cycle_logits(model, cycles, seeds, weights)
+        tokens = torch.nn.functional.one_hot(cycles, self.task.num_vertices).to(seeds)
+        logits: Tensor = model(tokens.unsqueeze(1), seeds, weights)
+        return logits.movedim((-2, -1), (0, 1)).transpose(-1, -2)
 
     def costs(
         self, model: SeedTransformer, layouts: Array, seeds: Tensor, weights: Weights | None = None
     ) -> Tensor:
         """The bound on the probability of an improper colouring, (*lead, n, m)."""
-        return conflict_bound(self._logits(model, layouts, seeds, weights).softmax(-1))
+        logits = self._logits(model, layouts, seeds, weights)
+        return conflict_bound(logits.softmax(1)).transpose(-1, -2)
 
     def play(
         self,
@@ -301,12 +303,12 @@ class ColoringGame(Game):
         Many colourings of one cycle are proper, so whole colourings are not voted on.
         """
         logits = self._logits(model, layouts, seeds, None)
-        colors = draw_category(logits, sample_rng)
+        colors = draw_category(logits.permute(3, 2, 0, 1), sample_rng)
         proper = (colors != colors.roll(1, -1)).all(-1)
         return Play(
             proper.double().cpu().numpy(),
             proper.long().cpu().numpy(),
-            logits.softmax(-1).flatten(-2).float().cpu().numpy(),
+            logits.softmax(1).permute(3, 2, 0, 1).flatten(-2).float().cpu().numpy(),
         )
 
     def can_play_all(self, model: SeedTransformer) -> bool:

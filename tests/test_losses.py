@@ -45,13 +45,13 @@ def test_c5_has_thirty_proper_colorings() -> None:
 
 
 def test_conflict_bound_of_certain_colors_counts_conflicts() -> None:
-    certain = torch.nn.functional.one_hot(torch.from_numpy(COLORINGS), 3).double()
+    certain = torch.nn.functional.one_hot(torch.from_numpy(COLORINGS).T, 3).mT.double()
     conflicts = (np.roll(COLORINGS, 1, axis=1) == COLORINGS).sum(1)
     np.testing.assert_array_equal(conflict_bound(certain).numpy(), conflicts)
 
 
 def test_conflict_bound_of_uniform_colors() -> None:
-    uniform = torch.full((2, 7, 10, 3), 1 / 3)
+    uniform = torch.full((10, 3, 2, 7), 1 / 3)
     torch.testing.assert_close(conflict_bound(uniform), torch.full((2, 7), 10 / 3))
 
 

@@ -7,13 +7,13 @@ import numpy as np
 import torch
 
 from rand_agents import QNorm
-from rand_envs import RecallTask
+from rand_envs import ColoringTask, RecallTask
 
 sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
-from plain import PlainRecall, recall_losses
+from plain import PlainColoring, PlainRecall, coloring_losses, recall_losses
 
 
-def test_the_plain_step_has_the_same_losses():
+def test_the_plain_step_of_recall_has_the_same_losses():
     agent = QNorm("SeedTransformer", RecallTask(6, 3), rng_seed=2)
     layouts = agent.task.layout_space.sample(np.random.default_rng(0), 20)
     seeds = torch.from_numpy(agent.draw_seeds(np.random.default_rng(1), 4))
@@ -23,4 +23,15 @@ def test_the_plain_step_has_the_same_losses():
     )
     ours = agent.game.costs(agent.model, layouts, seeds)
     assert plain.shape == (20, 4)
+    torch.testing.assert_close(plain, ours, rtol=1e-5, atol=1e-6)
+
+
+def test_the_plain_step_of_coloring_has_the_same_losses():
+    agent = QNorm("SeedTransformer", ColoringTask(6), rng_seed=2)
+    layouts = agent.task.layout_space.sample(np.random.default_rng(0), 40)
+    seeds = torch.from_numpy(agent.draw_seeds(np.random.default_rng(1), 4))
+    cycles = torch.from_numpy(layouts["cycle"].copy())
+    plain = coloring_losses(PlainColoring(agent.model.named_weights()), cycles, seeds)
+    ours = agent.game.costs(agent.model, layouts, seeds)
+    assert plain.shape == (40, 4)
     torch.testing.assert_close(plain, ours, rtol=1e-5, atol=1e-6)
