@@ -36,11 +36,9 @@ RECALL_SWEEP = EvaluationSize(layouts=2000, num_fresh_seeds=500, votes=(5, 30), 
 COLORING = Recipe(
     task={"num_vertices": 10},
     policy={},
-    trainer=QNormConfig(
-        m=10, batch_size=256, learning_rate=3e-3, final_learning_rate=3e-4, weight_decay=0.1
-    ),
+    trainer=QNormConfig(m=10, batch_size=256, learning_rate=3e-3, final_learning_rate=1e-4),
     adversarial=ObjectiveConfig(q=10.0),
-    updates=10_000,
+    updates=20_000,
     # All 181,440 cycles are played, whatever the number of layouts.
     evaluation=EvaluationSize(votes=(5, 30)),
 )

@@ -29,9 +29,8 @@ def windows_of(num_vertices: int) -> int:
 def covers(model: SeedTransformer, cycles: Tensor) -> bool:
     """Whether `cycle_logits` computes this architecture, and saves work on cycles (n, N)."""
     c = model.config
-    plain = not (c.layer_norm or c.mlp_factor or c.max_length or c.seed_placement == "first")
-    two_rounds = c.mask == "neighbours" and c.attention == "linear" and c.num_blocks == 2
-    return plain and two_rounds and windows_of(cycles.shape[1]) <= cycles.numel()
+    two_rounds = c.mask == "neighbours" and c.num_blocks == 2
+    return model.is_plain and two_rounds and windows_of(cycles.shape[1]) <= cycles.numel()
 
 
 def cycle_logits(

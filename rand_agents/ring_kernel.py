@@ -38,7 +38,7 @@ def kernels(sizes: Sizes) -> Kernels:
     KEYS, VALUES, LOGITS = H * K, 2 * H * K, 2 * H * K + H * C
 
     @_compiled
-    def forward(tables, windows, scores, out):  # type: ignore[no-untyped-def]
+    def forward(tables: Any, windows: Any, scores: Any, out: Any) -> None:
         """Round 2 at every place of cycles.
 
         Args:
@@ -68,7 +68,7 @@ def kernels(sizes: Sizes) -> Kernels:
                             out[p, c, r, i] += first * before[at] + second * after[at]
 
     @_compiled
-    def backward(tables, windows, scores, grad, slopes):  # type: ignore[no-untyped-def]
+    def backward(tables: Any, windows: Any, scores: Any, grad: Any, slopes: Any) -> None:
         """Add to slopes, shaped like tables, the gradient of tables, given that of out."""
         n, num_vertices = windows.shape
         for r in range(len(tables)):

@@ -85,11 +85,16 @@ class SeedTransformer(nn.Module):
         return self.read_out(w, x).squeeze(-2)
 
     @property
-    def is_foldable(self) -> bool:
-        """Whether `answer_from_table` covers this architecture: nothing but linear attention."""
+    def is_plain(self) -> bool:
+        """Whether there is nothing but linear attention between embedding and read-out."""
         c = self.config
-        plain = not (c.layer_norm or c.mlp_factor or c.max_length or c.seed_placement == "first")
-        return plain and c.attention == "linear" and c.mask == "causal" and not c.scale
+        other = c.layer_norm or c.mlp_factor or c.max_length or c.seed_placement == "first"
+        return c.attention == "linear" and not other
+
+    @property
+    def is_foldable(self) -> bool:
+        """Whether `answer_from_table` covers this architecture."""
+        return self.is_plain and self.config.mask == "causal" and not self.config.scale
 
     def answer_from_table(
         self, table: Tensor, index: Tensor, seeds: Tensor, weights: Weights | None = None
