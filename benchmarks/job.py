@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from rand_agents import PEPG, ObjectiveConfig, PEPGConfig, QNorm, QNormConfig
+from rand_agents import PEPG, ObjectiveConfig, PEPGConfig, QNorm, QNormConfig, Report, evaluate
 from rand_agents.algorithm import Agent
 from rand_agents.games import game_for, task_of
 
@@ -25,6 +25,10 @@ class EvaluationSize:
     num_fresh_seeds: int = 2000
     votes: tuple[int, ...] = (31,)
     search_rounds: int = 10
+
+    def evaluate(self, agent: Agent[Any], rng_seed: int) -> Report:
+        """Play the agent this much."""
+        return evaluate(agent, **vars(self), rng_seed=rng_seed)
 
 
 @dataclass(frozen=True)

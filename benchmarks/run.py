@@ -36,7 +36,7 @@ class Arguments:
     """Train and evaluate the four models on the three games.
 
     Attributes:
-        preset: "smoke" (a minute, shows only that everything runs), "quick" (seven minutes), or
+        preset: "smoke" (a minute, shows only that everything runs), "quick" (six minutes), or
             "paper" (the paper's sizes: hours).
         tasks: Which games.
         models: Which of the four.

@@ -12,7 +12,6 @@ import torch
 from job import Job
 from summary import machine
 
-from rand_agents import evaluate
 from rand_agents.algorithm import Agent
 from rand_agents.algorithms import load_agent
 from rand_agents.files import write_atomically
@@ -177,16 +176,7 @@ def grid_cells(agent: Agent[Any], rng_seed: int) -> Json | None:
 def run_job(job: Job, out: Path, report: Progress) -> Json:
     """Train and evaluate one job and write its result; returns the result."""
     agent, training = train(job, out, report)
-    size = job.recipe.evaluation
-    found = evaluate(
-        agent,
-        layouts=size.layouts,
-        num_seeds=size.num_seeds,
-        num_fresh_seeds=size.num_fresh_seeds,
-        votes=size.votes,
-        search_rounds=size.search_rounds,
-        rng_seed=job.rng_seed + 500,
-    )
+    found = job.recipe.evaluation.evaluate(agent, job.rng_seed + 500)
     result = {
         "fingerprint": job.fingerprint,
         "rng_seed": job.rng_seed,

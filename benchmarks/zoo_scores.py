@@ -9,12 +9,12 @@ from pool import SPAWN
 from rich.console import Console
 from summary import ground_truth, summarise_model
 
-from rand_agents import evaluate, load_zoo, zoo_names
+from rand_agents import load_zoo, zoo_names
 from rand_agents.zoo import zoo_card
 
 Json = dict[str, Any]
 
-# Small enough for all agents of recall and colouring to take about 20 seconds on two cores.
+# Small: eight untrained agents of recall and colouring took 40 seconds of one core.
 SIZES = {
     "recall": EvaluationSize(500, 40, 500, (30,), search_rounds=1),
     "coloring": EvaluationSize(num_seeds=30, num_fresh_seeds=200, votes=(30,)),
@@ -25,17 +25,8 @@ SIZES = {
 def _score(name: str) -> Json:
     torch.set_num_threads(1)
     agent, card = load_zoo(name), zoo_card(name)
-    size = SIZES[_task_of(agent.task.env_id)]
-    report = evaluate(
-        agent,
-        layouts=size.layouts,
-        num_seeds=size.num_seeds,
-        num_fresh_seeds=size.num_fresh_seeds,
-        votes=size.votes,
-        search_rounds=size.search_rounds,
-        # Other draws than those that the agent was scored with when it came into the zoo.
-        rng_seed=card["rng_seed"] + 900,
-    )
+    # Other draws than those that the agent was scored with when it came into the zoo.
+    report = SIZES[_task_of(agent.task.env_id)].evaluate(agent, card["rng_seed"] + 900)
     return {key: card[key] for key in ("rng_seed", "train_seconds")} | {"report": report.to_json()}
 
 
