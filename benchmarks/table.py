@@ -93,7 +93,7 @@ def results_table(summary: Json) -> list[Table]:
         for name, model in task["models"].items():
             table.add_row(*row(name, model, task))
         if any(model["worst"]["kind"] == "bound" for model in task["models"].values()):
-            table.caption = "* the worst layout that a search found: there may be worse ones"
+            table.caption = "* the worst layout that was found: there may be worse ones"
             table.caption_justify = "left"
         tables.append(table)
     return tables

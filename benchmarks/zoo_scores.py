@@ -14,10 +14,11 @@ from rand_agents.zoo import zoo_card
 
 Json = dict[str, Any]
 
-# Small: eight untrained agents of recall and colouring took 40 seconds of one core.
+# Small: eight untrained agents of recall and colouring took 40 seconds of one core. The worst
+# layout of recall is the worst of those drawn, without a search from there.
 SIZES = {
-    "recall": EvaluationSize(500, 40, 500, (30,), search_rounds=1),
-    "coloring": EvaluationSize(num_seeds=30, num_fresh_seeds=200, votes=(30,)),
+    "recall": EvaluationSize(1000, 50, 500, (30,), search_rounds=0),
+    "coloring": EvaluationSize(num_seeds=20, num_fresh_seeds=50, votes=(30,)),
     "grid": EvaluationSize(num_seeds=100, num_fresh_seeds=500),
 }
 

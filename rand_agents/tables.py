@@ -46,15 +46,15 @@ def print_zoo(cards: dict[str, Json], console: Console) -> None:
         return
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("agent", no_wrap=True)
-    for column in ("average", "95th pct.", "worst layout", "votes", "their 95th pct.", "training"):
-        table.add_column(column, justify="right")
+    for column in ("average", "95th pct.", "worst", "95th pct. of a vote", "training"):
+        table.add_column(column, justify="right", no_wrap=True)
     for name, card in cards.items():
         scores = card["scores"]
         unit = scores["unit"]
         shown = [number(scores[key]["estimate"], unit) for key in ("average", "p95", "worst")]
         vote = (scores["majority"] or [None])[-1]
-        voted = (str(vote["votes"]), number(vote["p95"]["estimate"], unit)) if vote else ("-", "-")
-        table.add_row(name, *shown, *voted, f"{card['train_seconds'] / 60:.1f} min")
+        voted = f"{number(vote['p95']['estimate'], unit)} ({vote['votes']})" if vote else "-"
+        table.add_row(name, *shown, voted, f"{card['train_seconds'] / 60:.1f} min")
     console.print(table)
     console.print("Scores of the run each is from; python -m rand_agents evaluate NAME plays anew.")
 
