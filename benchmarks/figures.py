@@ -8,7 +8,7 @@ from job import MODELS, Job
 from paper_figures import draw_sweeps, headlines_beside_the_paper
 from pictures import COLORS, Json, Picture, draw_histogram, panels, save
 from PIL import Image
-from worker import PROBED_LAYOUTS, agent_path
+from worker import agent_path
 
 from rand_agents.algorithms import load_agent
 from rand_agents.watch import draw_frames, play_out
@@ -69,10 +69,8 @@ def _training(tasks: Json, folder: Path) -> Picture:
     for axis, (env_id, task) in zip(axes[0], tasks.items(), strict=True):
         percent = 100.0 if task["unit"] == "success" else 1.0
         for name, model in task["models"].items():
-            update, average, p95, worst = np.array(model["history"]).T
-            # The worst of a few drawn layouts would say little of a game that has many.
-            bad = worst if model["num_layouts"] <= PROBED_LAYOUTS else p95
-            axis.plot(update, percent * bad, color=COLORS[name], label=name)
+            update, average, _, worst = np.array(model["history"]).T
+            axis.plot(update, percent * worst, color=COLORS[name], label=name)
             axis.plot(update, percent * average, ":", color=COLORS[name], linewidth=1)
         value = task["ground_truth"]["value"]
         if value is not None:
@@ -85,9 +83,9 @@ def _training(tasks: Json, folder: Path) -> Picture:
     return save(
         figure,
         folder / "training.png",
-        "During training, first run of each model, means over 64 fresh seeds. Dotted: average "
-        "over layouts; solid: the worst one where there are at most 64, which looks a little "
-        "worse than it is, and else the 95th percentile of 64 drawn; dashed: game value.",
+        "During training, first run of each model: worst layout (solid) and average (dotted) of "
+        "up to 64 layouts, means over 64 fresh seeds; dashed: game value. The worst of noisy "
+        "means looks a little worse than it is.",
     )
 
 
