@@ -13,7 +13,7 @@ _CHOICES = {
     "seed_placement": ("every", "first", "own"),
     "attention": ("linear", "softmax"),
     "mask": ("causal", "neighbours"),
-    "embedding": ("none", "linear", "gelu"),
+    "embedding": ("none", "linear", "gelu", "geglu"),
 }
 
 
@@ -34,8 +34,8 @@ class TransformerConfig:
         model_size: Width between blocks; ignored without input embedding.
         attention: "linear" (no softmax) or "softmax".
         mask: "causal", or "neighbours": tokens stand in a ring, each sees the two beside it.
-        embedding: "none" (tokens enter the blocks as they are), "linear", or "gelu"
-            (linear, GELU, linear).
+        embedding: "none" (tokens enter the blocks as they are), "linear", "gelu" (linear, GELU,
+            linear), or "geglu" (linear, GELU times another linear map, linear; Shazeer, 2020).
         layer_norm: LayerNorm before attention and MLP and before the read-out.
         mlp_factor: Hidden width of a block's MLP in multiples of the width; 0 for no MLP.
         max_length: Tokens a learned positional encoding covers; 0 for no encoding.
@@ -54,7 +54,7 @@ class TransformerConfig:
     model_size: int = 40
     attention: Literal["linear", "softmax"] = "linear"
     mask: Literal["causal", "neighbours"] = "causal"
-    embedding: Literal["none", "linear", "gelu"] = "gelu"
+    embedding: Literal["none", "linear", "gelu", "geglu"] = "gelu"
     layer_norm: bool = False
     mlp_factor: int = 0
     max_length: int = 0
@@ -77,6 +77,10 @@ class TransformerConfig:
                 f'seed_placement "own" needs seed_dim at most token_dim, {self.token_dim}, '
                 f"got {self.seed_dim}"
             )
+        if self.is_gated and self.seed_placement == "first":
+            raise ValueError(
+                'embedding "geglu" needs seeds in the tokens, not a token of their own'
+            )
         if not math.isfinite(self.seed_gain):
             raise ValueError(f"seed_gain must be a finite number, got {self.seed_gain}")
 
@@ -86,6 +90,11 @@ class TransformerConfig:
         if self.embedding != "none":
             return self.model_size
         return self.token_dim + self.token_seed_dim
+
+    @property
+    def is_gated(self) -> bool:
+        """Whether a second linear map of token and seed gates the embedding."""
+        return self.embedding == "geglu"
 
     @property
     def token_seed_dim(self) -> int:
@@ -124,7 +133,12 @@ class InitialWeights:
         if c.seed_placement == "first":
             weights["first_seed"] = self._matrix(c.seed_dim, c.width, c.seed_gain)
             weights["first_bias"] = torch.zeros(c.width)
-        if c.embedding == "gelu":
+        if c.is_gated:
+            whole = self._matrix(c.token_dim + c.token_seed_dim, c.width)
+            weights["gate_token"] = whole[: c.token_dim]
+            weights["gate_seed"] = c.seed_gain * whole[c.token_dim :]
+            weights["gate_bias"] = torch.ones(c.width)
+        if c.embedding in ("gelu", "geglu"):
             weights["embed_out"] = self._matrix(c.width, c.width)
             weights["embed_out_bias"] = torch.zeros(c.width)
         if c.max_length:

@@ -42,6 +42,10 @@ BINS = 20
 ELECTIONS = 200
 """How often the vote on the worst layout is repeated."""
 ELECTIONS_AT_ONCE = 20
+ELECTIONS_A_LAYOUT = 20
+"""How often each layout of a sample votes: its success is the share of elections that are right."""
+ELECTIONS_OF_ALL = 4
+"""The same where all layouts are played at once, which may be very many."""
 TALLIED_AT_ONCE = 50
 CERTIFIED_PLAYS = 200_000
 """Certificates use as many seeds as the worst layout's score does while plays are this few."""
@@ -278,17 +282,18 @@ def _votes(
     exhaustive: bool,
     votes: tuple[int, ...],
     streams: _Streams,
-    groups: int = 4,
 ) -> list[Vote] | None:
     if play.answer is None or not votes or player.task.unit != "success":
         return None
+    whole = exhaustive and _plays_all(player)
+    elections = ELECTIONS_OF_ALL if whole else ELECTIONS_A_LAYOUT
     result = []
     for count in votes:
         ballots = [
             majority_success(
                 _play(player, layouts, exhaustive, player.draw_seeds(streams.votes, count))
             )
-            for _ in range(groups)
+            for _ in range(elections)
         ]
         right = np.stack(ballots, 1)
         average = average_figure(right, exhaustive, "success")

@@ -148,6 +148,17 @@ def _binary(generate_rows: Any) -> Any:
 larger = _binary(lambda builder, a, b: builder.select(builder.fcmp_ordered(">", a, b), a, b))
 
 
+@intrinsic
+def by_sign(typing: Any, x: Any, positive: Any, other: Any) -> Any:
+    """The lanes of `positive` where those of x are above 0, else the lanes of `other`."""
+
+    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        zero = ir.Constant(values[0].type, [0.0] * x.lanes)
+        return builder.select(builder.fcmp_ordered(">", values[0], zero), values[1], values[2])
+
+    return x(x, positive, other), generate
+
+
 def _operator(operation: Any, instruction: str) -> None:
     apply = _binary(lambda builder, a, b: getattr(builder, instruction)(a, b, flags=_FLAGS))
 

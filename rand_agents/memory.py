@@ -6,15 +6,16 @@ each distinct token and seed, plus o_j times a small folded matrix. What is left
 (sequence, seed) is a few numbers a token; compiled loops do it, see `rand_agents.memory_kernel`.
 """
 
-import math
 from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
 from rand_agents.architecture import TransformerConfig
+from rand_agents.embedding_kernel import hidden_units
 from rand_agents.lanes import LANES
 from rand_agents.memory_kernel import Questions, Sizes, Tables, backward, forward, scratch
 
@@ -60,7 +61,7 @@ def answer_questions(
     hidden = _hidden(config, w, table, padded)
     shown = ("key_0", "value_0", "query_0", "key_1", "value_1")
     rows = _mapped(config, w, hidden, torch.cat([w[name] for name in shown], -1))
-    asked = _mapped(config, w, hidden[last_rows], torch.cat([w["query_1"], w["read_out"]], -1))
+    asked = _mapped(config, w, hidden[:, last_rows], torch.cat([w["query_1"], w["read_out"]], -1))
     first = w["project_0"] @ torch.cat([w["key_1"], w["value_1"], w["query_1"], w["read_out"]], -1)
     sizes = Sizes.of(config.key_size, config.value_size, config.output_dim)
     parts = torch.split(first, [sizes.key, sizes.value, sizes.key, sizes.output], -1)
@@ -74,28 +75,47 @@ def answer_questions(
 
 
 def _in_lanes(rows: Tensor) -> Tensor:
-    """From (R, columns, M) to (M / LANES, R, columns, LANES)."""
-    return rows.reshape(*rows.shape[:2], -1, LANES).permute(2, 0, 1, 3).contiguous()
+    """From (columns, R, M) to (M / LANES, R, columns, LANES)."""
+    return rows.reshape(*rows.shape[:2], -1, LANES).permute(2, 1, 0, 3).contiguous()
 
 
 def _hidden(c: TransformerConfig, w: dict[str, Tensor], tokens: Tensor, seeds: Tensor) -> Tensor:
-    """What tokens and seeds are before the last linear map of the embedding, (R, width, M)."""
+    """What tokens and seeds are before the last linear map of the embedding, (width, R, M)."""
     if c.embedding == "none":
-        shape = (len(tokens), -1, len(seeds))
-        return torch.cat([tokens[:, :, None].expand(shape), seeds.T.expand(shape)], 1)
-    token_part = tokens @ w["embed_token"] + w["embed_bias"]
-    hidden = token_part.unsqueeze(-1) + (seeds @ w["embed_seed"]).T
-    if c.embedding == "gelu":
-        hidden = _Gelu.apply(hidden)  # type: ignore[no-untyped-call]
-    return hidden
+        shape = (-1, len(tokens), len(seeds))
+        parts = (tokens.T.unsqueeze(-1).expand(shape), seeds.T.unsqueeze(1).expand(shape))
+        return torch.cat(parts)
+    token, seed = _units(tokens, seeds, w["embed_token"], w["embed_bias"], w["embed_seed"])
+    if c.embedding == "linear":
+        return token.unsqueeze(-1) + seed.unsqueeze(1)
+    gate_token, gate_seed = torch.ones_like(token), torch.zeros_like(seed)
+    if c.is_gated:
+        gate_token, gate_seed = _units(
+            tokens, seeds, w["gate_token"], w["gate_bias"], w["gate_seed"]
+        )
+    if token.dtype == torch.float32:
+        return hidden_units(token, seed, gate_token, gate_seed)
+    # The compiled units are right to single precision only.
+    gate = gate_token.unsqueeze(-1) + gate_seed.unsqueeze(1)
+    return gate * F.gelu(token.unsqueeze(-1) + seed.unsqueeze(1))
+
+
+def _units(
+    tokens: Tensor, seeds: Tensor, by_token: Tensor, bias: Tensor, by_seed: Tensor
+) -> tuple[Tensor, Tensor]:
+    """The parts of tokens and of seeds in a linear map, (width, R) and (width, M)."""
+    return (tokens @ by_token + bias).T, (seeds @ by_seed).T
 
 
 def _mapped(c: TransformerConfig, w: dict[str, Tensor], hidden: Tensor, weight: Tensor) -> Tensor:
-    """A linear map of the embedded tokens, (R, columns, M)."""
-    if c.embedding != "gelu":
-        return torch.bmm(weight.T.expand(len(hidden), -1, -1), hidden)
-    folded = (w["embed_out"] @ weight).T.expand(len(hidden), -1, -1)
-    return torch.baddbmm((w["embed_out_bias"] @ weight).unsqueeze(-1), folded, hidden)
+    """A linear map of the embedded tokens, (columns, R, M)."""
+    flat = hidden.flatten(1)
+    if c.embedding in ("gelu", "geglu"):
+        bias = (w["embed_out_bias"] @ weight).unsqueeze(-1)
+        mapped = torch.addmm(bias, (w["embed_out"] @ weight).T, flat)
+    else:
+        mapped = weight.T @ flat
+    return mapped.reshape(-1, *hidden.shape[1:])
 
 
 def _group(index: NDArray[np.int64], asked: NDArray[np.int64]) -> Questions:
@@ -136,23 +156,6 @@ def _that_matter(questions: Questions, grad: Tensor) -> Questions:
 def _flat(tensor: Tensor) -> NDArray[Any]:
     flat: NDArray[Any] = tensor.detach().contiguous().view(-1).numpy()
     return flat
-
-
-class _Gelu(torch.autograd.Function):
-    """GELU whose derivative is kept from the forward pass: torch's own backward is slower."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
-        below = torch.erf(x * math.sqrt(0.5)).mul_(0.5).add_(0.5)
-        if ctx.needs_input_grad[0]:
-            density = torch.exp(-0.5 * x * x).mul_(1 / math.sqrt(2 * math.pi))
-            ctx.save_for_backward(torch.addcmul(below, x, density))
-        return x * below
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> Any:
-        (derivative,) = ctx.saved_tensors
-        return grad * derivative
 
 
 class _TwoMemories(torch.autograd.Function):

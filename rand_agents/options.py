@@ -82,8 +82,8 @@ class PolicyOptions:
         value_size: Value size of a head.
         model_size: Width between blocks; ignored without input embedding.
         attention: "linear" (no softmax) or "softmax".
-        embedding: "none" (tokens enter the blocks as they are), "linear", or "gelu"
-            (linear, GELU, linear).
+        embedding: "none" (tokens enter the blocks as they are), "linear", "gelu" (linear, GELU,
+            linear), or "geglu" (linear, GELU times another linear map, linear).
         layer_norm: LayerNorm before attention and MLP and before the read-out.
         mlp_factor: Hidden width of a block's MLP in multiples of the width; 0 for no MLP.
         positions: A learned positional encoding, as long as the game can last.
@@ -98,7 +98,7 @@ class PolicyOptions:
     value_size: int
     model_size: int
     attention: Literal["linear", "softmax"]
-    embedding: Literal["none", "linear", "gelu"]
+    embedding: Literal["none", "linear", "gelu", "geglu"]
     layer_norm: bool
     mlp_factor: int
     positions: bool
@@ -134,7 +134,8 @@ class SeedOptions:
         dim: Length of the seed vector; None for the game's own (10, or one entry a vertex).
         distribution: "bits" (0 or 1), "uniform" on [0, 1) or standard "gaussian", per entry.
         draw: "independent", "antithetic" (every other seed mirrors the one before it), "sobol"
-            (a scrambled Sobol set), or "fixed" (always one vector r0, so no randomness).
+            (a scrambled Sobol set), "distinct" (bits without repetition: all of them where there
+            are as many seeds), or "fixed" (always one vector r0, so no randomness).
         r0_rng_seed: Integer seed that determines r0 of the "fixed" draw.
     """
 

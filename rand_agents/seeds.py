@@ -9,8 +9,11 @@ from scipy.stats import qmc
 
 from rand_envs.wrappers import SEED_DISTRIBUTIONS, seed_from_uniform
 
-Draw = Literal["fixed", "independent", "antithetic", "sobol"]
-DRAWS: tuple[Draw, ...] = ("fixed", "independent", "antithetic", "sobol")
+Draw = Literal["fixed", "independent", "antithetic", "sobol", "distinct"]
+DRAWS: tuple[Draw, ...] = ("fixed", "independent", "antithetic", "sobol", "distinct")
+
+MAX_DISTINCT_DIM = 20
+"""The most bits of seeds that are drawn without repetition, from a list of all."""
 
 Float32 = NDArray[np.float32]
 
@@ -23,7 +26,9 @@ class SeedSpec:
         dim: Length of the seed vector, at least 1.
         distribution: "bits" (0 or 1), "uniform" on [0, 1) or standard "gaussian", per entry.
         draw: "fixed" (always one r0), "independent", "antithetic" (every other seed mirrors
-            the one before it) or "sobol" (a scrambled Sobol set, freshly scrambled at each draw).
+            the one before it), "sobol" (a scrambled Sobol set, freshly scrambled at each draw), or
+            "distinct" (bit vectors without repetition; with m = 2**dim the mean over seeds is
+            exact).
         r0_rng_seed: Integer seed that determines r0 of the "fixed" draw.
     """
 
@@ -42,6 +47,11 @@ class SeedSpec:
             )
         if self.draw not in DRAWS:
             raise ValueError(f"the seed draw must be one of {DRAWS}, got {self.draw!r}")
+        if self.draw == "distinct" and (self.distribution != "bits" or self.dim > MAX_DISTINCT_DIM):
+            raise ValueError(
+                f'the seed draw "distinct" needs at most {MAX_DISTINCT_DIM} bits, '
+                f"got {self.dim} of the distribution {self.distribution!r}"
+            )
 
     @property
     def is_fixed(self) -> bool:
@@ -66,4 +76,11 @@ class SeedSpec:
             sobol = qmc.Sobol(self.dim, scramble=True, rng=rng)
             uniforms: NDArray[np.float64] = sobol.random_base2((m - 1).bit_length())[:m]
             return uniforms
+        if self.draw == "distinct":
+            # Every vector as often as every other, but for a remainder.
+            count = 1 << self.dim
+            whole = np.tile(np.arange(count), m // count)
+            codes = np.concatenate([whole, rng.permutation(count)[: m % count]])
+            bits = (codes[:, None] >> np.arange(self.dim)) & 1
+            return np.asarray(bits * 0.5 + 0.25, np.float64)
         return rng.random((m, self.dim))

@@ -164,8 +164,13 @@ class SeedTransformer(nn.Module):
             x = self._embed_out(w, x)
             x = torch.cat([first.expand(*shape, -1, -1), x.expand(*shape, -1, -1)], -2)
             return self._with_positions(w, x)
-        x = x + affine(self._carried_seed(tokens, seeds), w["embed_seed"])
-        return self._with_positions(w, self._embed_out(w, x))
+        carried = self._carried_seed(tokens, seeds)
+        x = x + affine(carried, w["embed_seed"])
+        if not c.is_gated:
+            return self._with_positions(w, self._embed_out(w, x))
+        gate = affine(tokens, w["gate_token"], w["gate_bias"]) + affine(carried, w["gate_seed"])
+        x = affine(F.gelu(x) * gate, w["embed_out"], w["embed_out_bias"])
+        return self._with_positions(w, x)
 
     def embed_seed_token(self, w: Weights, seeds: Tensor) -> Tensor:
         """The seed as a token, without its position: (*lead, *batch, width)."""

@@ -1,0 +1,95 @@
+"""Section "seeds" of speed.py: what more seeds a step cost in time and in memory.
+
+Memory is measured in a process of its own for each row, since a process never gives its peak back.
+"""
+
+import json
+import resource
+import subprocess
+import sys
+from dataclasses import dataclass
+
+import torch
+from rich.table import Table
+from speed_training import milliseconds
+
+from rand_agents import ObjectiveConfig, QNorm, QNormConfig
+from rand_envs import ColoringTask, RecallTask
+
+WHOLE = 10_000
+"""More seeds at once than any row has: the whole step in one part."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a training step costs: milliseconds, and memory in MiB."""
+
+    milliseconds: float
+    before: float
+    peak: float
+
+
+def _peak() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def measure(game: str, m: int, seeds_at_once: int, repeats: int) -> Cost:
+    """Cost of a step of the paper's size with m seeds, in this process."""
+    if game == "recall":
+        config = QNormConfig(m=m, seeds_at_once=seeds_at_once)
+        agent = QNorm("SeedTransformer", RecallTask(), config)
+    else:
+        objective = ObjectiveConfig(q=10.0)
+        config = QNormConfig(objective, m=m, batch_size=256, seeds_at_once=seeds_at_once)
+        agent = QNorm("SeedTransformer", ColoringTask(), config)
+    # One seed compiles and loads everything that a step needs, so that it does not count.
+    warm = QNorm("SeedTransformer", agent.task, QNormConfig(m=1, batch_size=config.batch_size))
+    warm.learn(1)
+    before = _peak()
+    taken = milliseconds(lambda: agent.learn(1), repeats)
+    return Cost(taken, before, _peak())
+
+
+def _measure_apart(game: str, m: int, seeds_at_once: int, repeats: int) -> Cost:
+    arguments = json.dumps([game, m, seeds_at_once, repeats])
+    command = [sys.executable, __file__, arguments]
+    found = subprocess.run(command, check=True, capture_output=True, text=True)
+    return Cost(*json.loads(found.stdout))
+
+
+def seeds() -> Table:
+    """Time and peak memory against m, the seeds at once or `seeds_at_once` at a time."""
+    default = QNormConfig().seeds_at_once
+    table = Table(
+        "game", "seeds", "at once", "ms (median)", "process peak", "of it the step's",
+        "peak against m = 30",
+    )  # fmt: skip
+    table.title = (
+        "a training step at the paper's sizes (recall: 512 layouts; colouring: 256) by the number "
+        "of seeds m, one thread, a process each; MiB"
+    )
+    for game in ("recall", "coloring"):
+        reference: Cost | None = None
+        for m, at_once in (
+            (1, default), (10, default), (30, default), (100, default), (300, default),
+            (300, WHOLE),
+        ):  # fmt: skip
+            cost = _measure_apart(game, m, at_once, 5)
+            reference = cost if m == 30 else reference
+            ratio = "-" if reference is None else f"{cost.peak / reference.peak:.2f} x"
+            table.add_row(
+                game,
+                str(m),
+                str(min(m, at_once)),
+                f"{cost.milliseconds:.1f}",
+                f"{cost.peak:.0f}",
+                f"{cost.peak - cost.before:.0f}",
+                ratio,
+            )
+    return table
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    cost = measure(*json.loads(sys.argv[1]))
+    print(json.dumps([cost.milliseconds, cost.before, cost.peak]))
