@@ -9,6 +9,7 @@ from typing import Any
 from rand_agents import PEPG, ObjectiveConfig, PEPGConfig, QNorm, QNormConfig, Report, evaluate
 from rand_agents.algorithm import Agent
 from rand_agents.games import game_for, task_of
+from rand_agents.seeds import Draw
 
 MODELS = ("erm-fixed", "adv-fixed", "erm-seeded", "adv-seeded")
 """Trained on the mean (erm) or the q-norm (adv), with one fixed seed or with random ones."""
@@ -42,6 +43,7 @@ class Recipe:
         adversarial: The objective of the adv models.
         updates: Updates of each run.
         seed_dim: Length of the seed vector; None for the game's default.
+        seed_draw: How the seeds of an update are drawn, but for the fixed models.
         evaluation: How much is played to score a run.
     """
 
@@ -51,6 +53,7 @@ class Recipe:
     adversarial: ObjectiveConfig
     updates: int
     seed_dim: int | None = None
+    seed_draw: Draw = "independent"
     evaluation: EvaluationSize = EvaluationSize()
 
 
@@ -135,11 +138,11 @@ class Job:
         recipe = self.recipe
         game = game_for(task_of(TASKS[self.task], recipe.task))
         seeds = game.default_seeds()
-        changes: dict[str, Any] = {"r0_rng_seed": self.rng_seed}
+        fixed = self.model.endswith("fixed")
+        changes: dict[str, Any] = {"draw": "fixed" if fixed else recipe.seed_draw}
+        changes["r0_rng_seed"] = self.rng_seed
         if recipe.seed_dim is not None:
             changes["dim"] = recipe.seed_dim
-        if self.model.endswith("fixed"):
-            changes["draw"] = "fixed"
         seeds = dataclasses.replace(seeds, **changes)
         policy = dataclasses.replace(game.default_policy(), seed_dim=seeds.dim, **recipe.policy)
         adversarial = self.model.startswith("adv")

@@ -11,27 +11,33 @@ from job import EvaluationSize, Experiment, Point, Recipe
 
 from rand_agents import ObjectiveConfig, PEPGConfig, QNormConfig
 from rand_agents.pepg import SearchConfig
+from rand_agents.seeds import Draw
 
 ERM = ("erm-fixed", "erm-seeded")
 ADV = ("adv-fixed", "adv-seeded")
 
 RECALL = Recipe(
     task={"num_pairs": 20, "value_bits": 5},
-    # Seeds that matter from the first step keep the policy from settling on one subset; many
-    # questions after few sequences cost little, and 32 seeds fill the lanes of the kernel.
-    policy={"seed_gain": 4.0},
+    # A gate lets the seed choose which keys are stored, and seeds that matter from the first
+    # step keep the policy from settling on one choice.
+    policy={"embedding": "geglu", "model_size": 80, "seed_gain": 4.0},
+    # Many questions after few sequences cost little.
     trainer=QNormConfig(
         m=32,
         batch_size=1280,
-        learning_rate=5e-3,
+        learning_rate=1e-2,
         final_learning_rate=3e-4,
         stratified=True,
     ),
-    adversarial=ObjectiveConfig(q=100.0, q_start=8.0, q_rise=0.7),
-    updates=9_600,
-    evaluation=EvaluationSize(layouts=4000, votes=(5, 30), search_rounds=20),
+    adversarial=ObjectiveConfig(q=24.0, q_start=6.0, q_rise=1.0),
+    updates=6000,
+    # All 32 vectors of five bits in every update: the mean over seeds is exact.
+    seed_dim=5,
+    seed_draw="distinct",
+    evaluation=EvaluationSize(layouts=4000, num_seeds=320, votes=(5, 30), search_rounds=20),
 )
 RECALL_SWEEP = EvaluationSize(layouts=2000, num_fresh_seeds=500, votes=(5, 30), search_rounds=0)
+SWEEP_UPDATES = 2000
 
 COLORING = Recipe(
     task={"num_vertices": 10},
@@ -71,48 +77,45 @@ GRID = Recipe(
 )
 
 
-def _changed(
-    base: Recipe,
-    task: dict[str, Any] | None = None,
-    q: float | None = None,
-    m: int | None = None,
-    evaluation: EvaluationSize | None = None,
-) -> Recipe:
-    """A recipe with another size, q or m; one in which nothing changes is scored as it is."""
+def _changed(base: Recipe, q: float | None = None, **changes: Any) -> Recipe:
+    """A recipe with some fields changed, or fields of its task or trainer, or its largest q."""
     objective = base.adversarial
     if q is not None:
         start = objective.q_start
         start = None if start is None else min(start, q)
         objective = dataclasses.replace(objective, q=q, q_start=start)
-    changed = dataclasses.replace(
-        base,
-        task=base.task | (task or {}),
-        trainer=base.trainer if m is None else dataclasses.replace(base.trainer, m=m),
-        adversarial=objective,
-    )
-    if changed == base or evaluation is None:
-        return changed
-    return dataclasses.replace(changed, evaluation=evaluation)
+    task = base.task | changes.pop("task", {})
+    trainer = dataclasses.replace(base.trainer, **changes.pop("trainer", {}))
+    return dataclasses.replace(base, task=task, trainer=trainer, adversarial=objective, **changes)
+
+
+def _recall_sweep(num_pairs: int, **changes: Any) -> Recipe:
+    """A third of the updates, and less to score it by."""
+    size = {"task": {"num_pairs": num_pairs}, "evaluation": RECALL_SWEEP}
+    return _changed(RECALL, updates=SWEEP_UPDATES, **size, **changes)
 
 
 def _recall_size(num_pairs: int) -> Point:
-    recipe = _changed(RECALL, {"num_pairs": num_pairs}, evaluation=RECALL_SWEEP)
-    return Point(f"recall{num_pairs}", recipe, x=num_pairs)
+    if num_pairs == RECALL.task["num_pairs"]:
+        return Point(f"recall{num_pairs}", RECALL, x=num_pairs)
+    return Point(f"recall{num_pairs}-short", _recall_sweep(num_pairs), x=num_pairs)
 
 
 def _recall_q(q: float) -> Point:
     """q = 1 is training on the mean, whatever the recipe's schedule of q."""
     if q == 1:
-        return dataclasses.replace(_recall_size(15), models=ERM, x=1)
-    recipe = _changed(RECALL, {"num_pairs": 15}, q=q, evaluation=RECALL_SWEEP)
-    label = "recall15" if q == RECALL.adversarial.q else f"recall15-q{q:g}"
-    return Point(label, recipe, ADV, x=q)
+        return Point("recall15-short", _recall_sweep(15), ERM, x=1)
+    return Point(f"recall15-q{q:g}", _recall_sweep(15, q=q), ADV, x=q)
 
 
-def _recall_m(m: int) -> Point:
-    recipe = _changed(RECALL, {"num_pairs": 15}, m=m, evaluation=RECALL_SWEEP)
-    label = "recall15" if m == RECALL.trainer.m else f"recall15-m{m}"
-    return Point(label, recipe, ("adv-seeded",), x=m)
+def _recall_m(m: int, draw: Draw = "distinct", kept: int = 1) -> Point:
+    """m seeds an update out of 32, drawn in some way and kept for some updates."""
+    trainer = {"m": m, "seeds_kept": kept}
+    recipe = _recall_sweep(15, trainer=trainer, seed_draw=draw)
+    if recipe == _recall_sweep(15):
+        return Point("recall15-short", recipe, ("adv-seeded",), x=m)
+    way = draw if kept == 1 else f"kept{kept}"
+    return Point(f"recall15-m{m}-{way}", recipe, ("adv-seeded",), x=m)
 
 
 def _coloring_q(q: float) -> Point:
@@ -123,13 +126,21 @@ def _coloring_q(q: float) -> Point:
 
 
 def _grid(size: int) -> Recipe:
-    return _changed(GRID, {"size": size})
+    return _changed(GRID, task={"size": size})
 
 
 def _grid_m(m: int) -> Point:
     label = "grid5" if m == GRID.trainer.m else f"grid5-m{m}"
-    return Point(label, _changed(GRID, m=m), ("adv-seeded",), x=m)
+    return Point(label, _changed(GRID, trainer={"m": m}), ("adv-seeded",), x=m)
 
+
+DRAWN: tuple[tuple[str, Draw, int], ...] = (
+    ("independent", "independent", 1),
+    ("antithetic", "antithetic", 1),
+    ("sobol", "sobol", 1),
+    ("reused", "distinct", 10),
+)
+"""Other ways to draw the seeds of an update, and for how many updates they are kept."""
 
 PAPER: tuple[Experiment, ...] = (
     Experiment("recall-headline", "recall", (Point("recall20", RECALL, runs=5),)),
@@ -137,7 +148,16 @@ PAPER: tuple[Experiment, ...] = (
         "recall-sizes", "recall", tuple(map(_recall_size, (10, 12, 14, 16, 18, 20))), "num_pairs"
     ),
     Experiment("recall-q", "recall", tuple(map(_recall_q, (1, 4, 16, 32, 100, 512))), "q"),
-    Experiment("recall-m", "recall", tuple(map(_recall_m, (1, 5, 20, 30, 50))), "m"),
+    Experiment("recall-m", "recall", tuple(map(_recall_m, (1, 2, 4, 8, 16, 32))), "m"),
+    *(
+        Experiment(
+            f"recall-m-{name}",
+            "recall",
+            tuple(_recall_m(m, draw, kept) for m in (4, 8, 16)),
+            "m",
+        )
+        for name, draw, kept in DRAWN
+    ),
     Experiment("coloring-headline", "coloring", (Point("coloring10", COLORING, runs=5),)),
     Experiment("coloring-q", "coloring", tuple(map(_coloring_q, (1, 2, 3, 5, 10))), "q"),
     Experiment("grid-headline", "grid", (Point("grid5", GRID, runs=3),)),

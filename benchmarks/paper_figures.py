@@ -48,7 +48,11 @@ def draw_sweeps(sweeps: Json, folder: Path) -> list[Picture]:
         "grid-sizes": (_grid_by_size,),
         "grid-m": (_grid_by_m,),
     }
-    return [draw(sweep, folder) for name, sweep in sweeps.items() for draw in drawers[name]]
+    pictures = [
+        draw(sweep, folder) for name, sweep in sweeps.items() for draw in drawers.get(name, ())
+    ]
+    by_draw = {name: sweeps[name] for name in sweeps if name.startswith("recall-m")}
+    return [*pictures, _success_by_draw(by_draw, folder)] if len(by_draw) > 1 else pictures
 
 
 def _runs_of(task: Json) -> str:
@@ -228,6 +232,33 @@ def _loss_by_m(sweep: Json, folder: Path) -> Picture:
         folder / "recall_m.png",
         f"RandRecall-v0, N = 15, largest q of the recipe: loss over layouts against the number of "
         f"seeds a step; {_sweep_runs(sweep)}. {NOTE}",
+    )
+
+
+def _success_by_draw(sweeps: Json, folder: Path) -> Picture:
+    """The 95th percentile and the worst case against m, a line for each way to draw the seeds."""
+    figure, axes = panels(1, 2, 4.0, 3.2, sharey=True)
+    for name, sweep in sweeps.items():
+        way = name.removeprefix("recall-m").removeprefix("-") or "distinct"
+        for axis, which in zip(axes[0], ("p95", "worst"), strict=True):
+            models = [point["models"]["adv-seeded"] for point in sweep["points"]]
+            y = [100 * model[which]["estimate"] for model in models]
+            axis.plot([point["x"] for point in sweep["points"]], y, "o-", label=way)
+    whole = sweeps.get("recall-m") or next(iter(sweeps.values()))
+    for axis, title in zip(
+        axes[0], ("95th percentile", "worst of the layouts played"), strict=True
+    ):
+        axis.set_title(title, fontsize=10)
+        axis.set_ylim(0, None)
+        _log_axis(axis, whole, "seeds an update, m")
+    axes[0][0].set_ylabel("success, %")
+    axes[0][0].legend(frameon=False, fontsize=8)
+    return save(
+        figure,
+        folder / "recall_draws.png",
+        f"RandRecall-v0, N = 15, adv-seeded, seeds of five bits: success against the number of "
+        f"seeds an update, by how they are drawn; {_sweep_runs(whole)}. distinct: no seed twice in "
+        "an update; reused: the same, kept for ten updates.",
     )
 
 

@@ -31,6 +31,7 @@ class QNormConfig:
         max_grad_norm: Global norm to which gradients are clipped.
         stratified: Draw the layouts of a step evenly where the game can (recall: every key is
             asked for after the same values); each layout alone is as uniform as without.
+        seeds_kept: Updates that use a set of seeds before the next set is drawn.
         seeds_at_once: With more seeds than this, m no longer costs memory: a first pass finds
             the weight of every loss in the objective, a second the gradient, this many seeds at
             a time. The gradient is the same.
@@ -48,7 +49,8 @@ class QNormConfig:
     weight_decay: float = 0.0
     max_grad_norm: float = 1.0
     stratified: bool = False
-    seeds_at_once: int = 64
+    seeds_kept: int = 1
+    seeds_at_once: int = 32
 
     def __post_init__(self) -> None:
         if isinstance(self.objective, dict):
@@ -57,8 +59,9 @@ class QNormConfig:
             raise ValueError(f"the number of seeds m must be at least 1, got {self.m}")
         if self.batch_size < 1:
             raise ValueError(f"batch_size must be at least 1, got {self.batch_size}")
-        if self.seeds_at_once < 1:
-            raise ValueError(f"seeds_at_once must be at least 1, got {self.seeds_at_once}")
+        for name in ("seeds_kept", "seeds_at_once"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
         for name in ("learning_rate", "max_grad_norm"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")
@@ -156,18 +159,22 @@ class QNorm(Agent[QNormConfig]):
         self._step = QNormStep(list(self.model.parameters()), self.config)
         # Identical seeds give identical losses, so a fixed seed needs only one.
         self._m = 1 if self.seeds.is_fixed else self.config.m
+        self._drawn: Tensor | None = None
+
+    def _draw(self) -> Tensor:
+        """The seeds of this update, (m, seed_dim)."""
+        if self._drawn is None or self.num_timesteps % self.config.seeds_kept == 0:
+            self._drawn = torch.from_numpy(self.seeds.sample(self._rngs["seeds"], self._m))
+        return self._drawn.to(self.device)
 
     def _update(self, progress: float) -> dict[str, float]:
         n = self.config.batch_size
         space = self.task.layout_space
         sample = space.sample_stratified if self.config.stratified else space.sample
         layouts = sample(self._rngs["layouts"], n)
-        drawn = self.seeds.sample(self._rngs["seeds"], self._m)
         parts = [
             partial(self.game.costs, self.model, layouts, seeds)
-            for seeds in torch.split(
-                torch.from_numpy(drawn).to(self.device), self.config.seeds_at_once
-            )
+            for seeds in torch.split(self._draw(), self.config.seeds_at_once)
         ]
         self.env_steps += n * self._m * self.task.max_steps
         if len(parts) == 1:
@@ -176,11 +183,15 @@ class QNorm(Agent[QNormConfig]):
 
     def _trainer_tensors(self) -> dict[str, Tensor]:
         state: dict[int, dict[str, Tensor]] = self._step.optimizer.state_dict()["state"]
-        return {f"{i}.{name}": t for i, slots in state.items() for name, t in slots.items()}
+        named = {f"{i}.{name}": t for i, slots in state.items() for name, t in slots.items()}
+        return named if self._drawn is None else named | {"seeds": self._drawn}
 
     def _load_trainer_tensors(self, tensors: dict[str, Tensor]) -> None:
         slots: dict[int, dict[str, Tensor]] = {}
+        self._drawn = tensors.get("seeds")
         for key, tensor in tensors.items():
+            if key == "seeds":
+                continue
             index, name = key.split(".", 1)
             slots.setdefault(int(index), {})[name] = tensor
         whole: dict[str, Any] = self._step.optimizer.state_dict()

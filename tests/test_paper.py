@@ -10,7 +10,7 @@ import pytest
 from experiments import PRESETS, select
 from job import EvaluationSize, Experiment, Job, Point, Recipe, jobs
 from make_zoo import publish
-from paper import PAPER, RECALL
+from paper import DRAWN, PAPER, RECALL
 from PIL import Image
 from rich.console import Console
 from run import write_outputs
@@ -34,6 +34,11 @@ SIZES: dict[str, dict[str, Any]] = {
 
 def experiment(name: str) -> Experiment:
     return next(found for found in PAPER if found.name == name)
+
+
+def way_points() -> list[Point]:
+    found = [e for e in PAPER if e.name.startswith("recall-m")]
+    return [point for one in found for point in one.points]
 
 
 def tiny_recipe(task: str, recipe: Recipe) -> Recipe:
@@ -153,14 +158,23 @@ def test_declared_points_are_the_papers() -> None:
 
     assert axis("recall-sizes") == [10, 12, 14, 16, 18, 20]
     assert axis("recall-q") == [1, 4, 16, 32, 100, 512]
-    assert axis("recall-m") == [1, 5, 20, 30, 50]
+    assert axis("recall-m") == [1, 2, 4, 8, 16, 32]
     assert axis("coloring-q") == [1, 2, 3, 5, 10]
     for point in experiment("recall-q").points:
         assert point.recipe.task["num_pairs"] == 15
         if point.x != 1:
             assert point.recipe.adversarial.q == point.x
             assert (point.recipe.adversarial.q_start or 1.0) <= point.x
-    assert [point.recipe.trainer.m for point in experiment("recall-m").points] == [1, 5, 20, 30, 50]
+    for name in ("recall-m", *(f"recall-m-{way}" for way, _, _ in DRAWN)):
+        for point in experiment(name).points:
+            assert point.recipe.trainer.m == point.x
+    assert {(p.recipe.seed_draw, p.recipe.trainer.seeds_kept) for p in way_points()} == {
+        ("independent", 1),
+        ("antithetic", 1),
+        ("sobol", 1),
+        ("distinct", 1),
+        ("distinct", 10),
+    }
     for job in jobs(PAPER, 0, max_runs=1):
         assert isinstance(job.agent().model.config, TransformerConfig)
 

@@ -1,6 +1,8 @@
 """QNorm: one step against autograd of the plain formula, and what each objective learns."""
 
+import itertools
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,6 +11,7 @@ import torch
 
 from rand_agents import ObjectiveConfig, QNorm, QNormConfig, SeedSpec
 from rand_agents.qnorm import QNormStep
+from rand_agents.tokens import RecallGame
 from rand_envs import GridTask, RecallTask
 
 TASK = RecallTask(2, 2)
@@ -132,6 +135,26 @@ def test_a_fixed_seed_costs_one_seed(
     assert agent.env_steps == 2 * 4 * count * 3
 
 
+def test_seeds_are_kept_for_some_updates_also_over_an_interruption(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = QNormConfig(m=3, batch_size=4, seeds_kept=3)
+    agent = QNorm("SeedTransformer", TASK, config)
+    used: list[torch.Tensor] = []
+    costs = RecallGame.costs
+
+    def watched(game: Any, model: Any, layouts: Any, seeds: torch.Tensor, *rest: Any) -> Any:
+        used.append(seeds)
+        return costs(game, model, layouts, seeds, *rest)
+
+    monkeypatch.setattr(RecallGame, "costs", watched)
+    agent.learn(7, callback=lambda *_: agent.num_timesteps < 5)
+    QNorm.load(agent.save(tmp_path / "agent")).resume()
+    assert len(used) == 7
+    same = [torch.equal(a, b) for a, b in itertools.pairwise(used)]
+    assert same == [True, True, False, True, True, False]
+
+
 def test_the_seeds_of_a_step_are_shared_by_its_layouts() -> None:
     agent = QNorm("SeedTransformer", TASK, QNormConfig(m=3, batch_size=4))
     layouts = np.repeat(TASK.layout_space.enumerate()[:1], 4)
@@ -156,6 +179,7 @@ def test_it_learns_a_tiny_recall() -> None:
     [
         ({"m": 0}, "number of seeds m must be at least 1, got 0"),
         ({"batch_size": 0}, "batch_size must be at least 1, got 0"),
+        ({"seeds_kept": 0}, "seeds_kept must be at least 1, got 0"),
         ({"learning_rate": 0.0}, "learning_rate must be above 0, got 0.0"),
         ({"max_grad_norm": math.nan}, "max_grad_norm must be above 0, got nan"),
         ({"warmup": 1.0}, "warmup must be at least 0 and below 1, got 1.0"),

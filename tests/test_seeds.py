@@ -33,7 +33,7 @@ def test_moments(distribution: Any, draw: Any) -> None:
 
 @given(
     st.sampled_from(SEED_DISTRIBUTIONS),
-    st.sampled_from(DRAWS),
+    st.sampled_from([draw for draw in DRAWS if draw != "distinct"]),
     st.integers(1, 12),
     st.integers(1, 40),
 )
@@ -61,7 +61,8 @@ def test_a_fixed_seed_is_always_the_same(distribution: Any) -> None:
 
 
 def test_only_a_fixed_draw_is_fixed() -> None:
-    assert [SeedSpec(2, draw=draw).is_fixed for draw in DRAWS] == [True, False, False, False]
+    fixed = [draw for draw in DRAWS if SeedSpec(2, "bits", draw).is_fixed]
+    assert fixed == ["fixed"]
 
 
 @pytest.mark.parametrize("m", [1, 2, 7, 8])
@@ -92,6 +93,29 @@ def test_sobol_bits_are_balanced_in_every_draw() -> None:
         np.testing.assert_array_equal(bits.mean(0), np.full(10, 0.5))
 
 
+@given(st.integers(1, 6), st.integers(1, 200), st.integers(0, 99))
+def test_distinct_bits_repeat_only_when_all_were_drawn(dim: int, m: int, rng_seed: int) -> None:
+    bits = SeedSpec(dim, "bits", "distinct").sample(np.random.default_rng(rng_seed), m)
+    assert bits.shape == (m, dim)
+    assert bits.dtype == np.float32
+    counts = np.bincount((bits @ 2.0 ** np.arange(dim)).astype(int), minlength=2**dim)
+    assert counts.sum() == m
+    assert counts.max() - counts.min() <= 1
+
+
+def test_what_is_left_of_distinct_bits_is_drawn_evenly() -> None:
+    rng, spec = np.random.default_rng(0), SeedSpec(2, "bits", "distinct")
+    drawn = np.concatenate([spec.sample(rng, 3) for _ in range(4000)])
+    counts = np.bincount((drawn @ (1, 2)).astype(int))
+    np.testing.assert_allclose(counts / 4000, 0.75, atol=5 * (0.75 * 0.25 / 4000) ** 0.5)
+
+
+@pytest.mark.parametrize(("dim", "distribution"), [(3, "uniform"), (21, "bits")])
+def test_only_few_bits_can_be_distinct(dim: int, distribution: Any) -> None:
+    with pytest.raises(ValueError, match='the seed draw "distinct" needs at most 20 bits, got'):
+        SeedSpec(dim, distribution, "distinct")
+
+
 @pytest.mark.parametrize("draw", ["independent", "antithetic", "sobol"])
 def test_draws_follow_the_generator(draw: Any) -> None:
     spec = SeedSpec(5, draw=draw)
@@ -107,7 +131,7 @@ def test_draws_follow_the_generator(draw: Any) -> None:
 @pytest.mark.parametrize("draw", DRAWS)
 def test_fewer_than_one_seed_is_an_error(m: int, draw: Any) -> None:
     with pytest.raises(ValueError, match="number of seeds m must be at least 1"):
-        SeedSpec(2, draw=draw).sample(np.random.default_rng(0), m)
+        SeedSpec(2, "bits", draw).sample(np.random.default_rng(0), m)
 
 
 @pytest.mark.parametrize("dim", [0, -3, 1.5, True, "2"])
