@@ -1,6 +1,6 @@
 """Measure speed, each figure as a ratio to a reference of the same run.
 
-    python benchmarks/speed.py [--section environments|coloring|training|rollouts]
+    python benchmarks/speed.py [--section environments|coloring|training|seeds|rollouts]
 
 A section is a function that measures and returns a table.
 """
@@ -20,6 +20,7 @@ from gymnasium.vector import SyncVectorEnv, VectorEnv
 from rich.console import Console
 from rich.table import Table
 from speed_rollouts import rollouts
+from speed_seeds import seeds
 from speed_training import training
 
 from rand_agents import QNorm
@@ -88,11 +89,11 @@ def coloring(num_seeds: int = 100, direct_cycles: int = 1000, direct_seeds: int 
     agent = QNorm("SeedTransformer", ColoringTask(10))
     cycles = agent.task.layout_space.enumerate()
     some = np.random.default_rng(0).choice(cycles, direct_cycles, replace=False)
-    seeds = agent.draw_seeds(np.random.default_rng(1), num_seeds)
-    agent.play_all(seeds[:1])  # lists the cycles and their windows, once for all
-    by_windows = timing(lambda _: agent.play_all(seeds), 1, 3, len(cycles) * num_seeds)
+    drawn = agent.draw_seeds(np.random.default_rng(1), num_seeds)
+    agent.play_all(drawn[:1])  # lists the cycles and their windows, once for all
+    by_windows = timing(lambda _: agent.play_all(drawn), 1, 3, len(cycles) * num_seeds)
     units = direct_cycles * direct_seeds
-    direct = timing(lambda _: agent.play(some, seeds[:direct_seeds]), 1, 3, units)
+    direct = timing(lambda _: agent.play(some, drawn[:direct_seeds]), 1, 3, units)
     whole = len(cycles) * num_seeds
     table = Table("evaluation", "cycles x seeds per second (range)", "all of them", "ratio")
     table.title = (
@@ -109,6 +110,7 @@ SECTIONS: dict[str, Callable[[], Table]] = {
     "environments": environments,
     "coloring": coloring,
     "training": training,
+    "seeds": seeds,
     "rollouts": rollouts,
 }
 

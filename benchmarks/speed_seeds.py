@@ -61,22 +61,18 @@ def seeds() -> Table:
     """Time and peak memory against m, the seeds at once or `seeds_at_once` at a time."""
     default = QNormConfig().seeds_at_once
     table = Table(
-        "game", "seeds", "at once", "ms (median)", "process peak", "of it the step's",
+        "game", "seeds m", "at once", "ms (median)", "process peak, MiB", "of it the step's, MiB",
         "peak against m = 30",
     )  # fmt: skip
     table.title = (
         "a training step at the paper's sizes (recall: 512 layouts; colouring: 256) by the number "
-        "of seeds m, one thread, a process each; MiB"
+        "of seeds, one thread, a process each"
     )
     for game in ("recall", "coloring"):
-        reference: Cost | None = None
-        for m, at_once in (
-            (1, default), (10, default), (30, default), (100, default), (300, default),
-            (300, WHOLE),
-        ):  # fmt: skip
-            cost = _measure_apart(game, m, at_once, 5)
-            reference = cost if m == 30 else reference
-            ratio = "-" if reference is None else f"{cost.peak / reference.peak:.2f} x"
+        rows = [(m, default) for m in (1, 10, 30, 100, 300)] + [(300, WHOLE)]
+        costs = [_measure_apart(game, m, at_once, 5) for m, at_once in rows]
+        reference = costs[rows.index((30, default))]
+        for (m, at_once), cost in zip(rows, costs, strict=True):
             table.add_row(
                 game,
                 str(m),
@@ -84,7 +80,7 @@ def seeds() -> Table:
                 f"{cost.milliseconds:.1f}",
                 f"{cost.peak:.0f}",
                 f"{cost.peak - cost.before:.0f}",
-                ratio,
+                f"{cost.peak / reference.peak:.2f} x",
             )
     return table
 
