@@ -29,12 +29,12 @@ RECALL = Recipe(
         final_learning_rate=3e-4,
         stratified=True,
     ),
-    adversarial=ObjectiveConfig(q=24.0, q_start=6.0, q_rise=1.0),
-    updates=6000,
+    adversarial=ObjectiveConfig(q=40.0, q_start=6.0, q_rise=1.0),
+    updates=8000,
     # All 32 vectors of five bits in every update: the mean over seeds is exact.
     seed_dim=5,
     seed_draw="distinct",
-    evaluation=EvaluationSize(layouts=4000, num_seeds=320, votes=(5, 30), search_rounds=20),
+    evaluation=EvaluationSize(layouts=4000, num_seeds=128, votes=(5, 30), search_rounds=10),
 )
 RECALL_SWEEP = EvaluationSize(layouts=2000, num_fresh_seeds=500, votes=(5, 30), search_rounds=0)
 SWEEP_UPDATES = 2000
@@ -90,7 +90,7 @@ def _changed(base: Recipe, q: float | None = None, **changes: Any) -> Recipe:
 
 
 def _recall_sweep(num_pairs: int, **changes: Any) -> Recipe:
-    """A third of the updates, and less to score it by."""
+    """A quarter of the updates, and less to score it by."""
     size = {"task": {"num_pairs": num_pairs}, "evaluation": RECALL_SWEEP}
     return _changed(RECALL, updates=SWEEP_UPDATES, **size, **changes)
 
