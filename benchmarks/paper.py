@@ -118,6 +118,34 @@ def _recall_m(m: int, draw: Draw = "distinct", kept: int = 1) -> Point:
     return Point(f"recall15-m{m}-{way}", recipe, ("adv-seeded",), x=m)
 
 
+def _recall_recipe() -> tuple[Point, ...]:
+    """The recipe, the recipe with one thing as the paper or its replication has it, and theirs."""
+    base = _recall_sweep(20)
+    replication = {"seed_gain": 4.0}
+    theirs = ObjectiveConfig(q=100.0)
+    changed = {
+        "short": base,
+        "few-seeds": _changed(base, trainer={"m": 16}, seed_dim=4),
+        "ten-bits": _changed(base, seed_dim=None, seed_draw="independent"),
+        "gelu-40": _changed(base, policy=replication),
+        "q-100": dataclasses.replace(base, adversarial=theirs),
+        "slow": _changed(base, trainer={"learning_rate": 3e-3}),
+        "plain-layouts": _changed(base, trainer={"stratified": False}),
+        "paper": dataclasses.replace(
+            base,
+            policy={},
+            trainer=QNormConfig(m=30),
+            adversarial=theirs,
+            seed_dim=None,
+            seed_draw="independent",
+        ),
+    }
+    return tuple(
+        Point(f"recall20-{name}", recipe, ("adv-seeded",), x=place)
+        for place, (name, recipe) in enumerate(changed.items())
+    )
+
+
 def _coloring_q(q: float) -> Point:
     if q == 1:
         return Point("coloring10", COLORING, ERM, x=1)
@@ -158,6 +186,7 @@ PAPER: tuple[Experiment, ...] = (
         )
         for name, draw, kept in DRAWN
     ),
+    Experiment("recall-recipe", "recall", _recall_recipe(), "recipe"),
     Experiment("coloring-headline", "coloring", (Point("coloring10", COLORING, runs=5),)),
     Experiment("coloring-q", "coloring", tuple(map(_coloring_q, (1, 2, 3, 5, 10))), "q"),
     Experiment("grid-headline", "grid", (Point("grid5", GRID, runs=3),)),

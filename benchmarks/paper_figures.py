@@ -20,7 +20,19 @@ from paper_numbers import (
     SOURCE,
     VARIANCE_ONSET_Q,
 )
-from pictures import COLORS, PAPER_STYLE, Json, Picture, draw_histogram, outcome_of, panels, save
+from pictures import (
+    COLORS,
+    PAPER_STYLE,
+    Json,
+    Picture,
+    draw_histogram,
+    log_axis,
+    outcome_of,
+    panels,
+    save,
+    sweep_runs,
+)
+from recipe_figures import success_by_draw, success_by_recipe
 
 NOTE = f"Hollow marks: the paper, {SOURCE}."
 KIND_STYLES = {
@@ -44,6 +56,7 @@ def draw_sweeps(sweeps: Json, folder: Path) -> list[Picture]:
         "recall-sizes": (_success_by_size,),
         "recall-q": (_recall_by_q, _histograms_by_q),
         "recall-m": (_loss_by_m,),
+        "recall-recipe": (success_by_recipe,),
         "coloring-q": (_coloring_by_q, _histograms_by_q),
         "grid-sizes": (_grid_by_size,),
         "grid-m": (_grid_by_m,),
@@ -51,8 +64,8 @@ def draw_sweeps(sweeps: Json, folder: Path) -> list[Picture]:
     pictures = [
         draw(sweep, folder) for name, sweep in sweeps.items() for draw in drawers.get(name, ())
     ]
-    by_draw = {name: sweeps[name] for name in sweeps if name.startswith("recall-m")}
-    return [*pictures, _success_by_draw(by_draw, folder)] if len(by_draw) > 1 else pictures
+    by_draw = {name: sweep for name, sweep in sweeps.items() if name.startswith("recall-m")}
+    return [*pictures, success_by_draw(by_draw, folder)] if len(by_draw) > 1 else pictures
 
 
 def _runs_of(task: Json) -> str:
@@ -148,16 +161,8 @@ def _success_by_size(sweep: Json, folder: Path) -> Picture:
         figure,
         folder / "recall_sizes.png",
         f"RandRecall-v0: success against the number of pairs, trained on the mean "
-        f"(q = 1) and on the q-norm; {_sweep_runs(sweep)}. {NOTE}",
+        f"(q = 1) and on the q-norm; {sweep_runs(sweep)}. {NOTE}",
     )
-
-
-def _sweep_runs(sweep: Json) -> str:
-    counts = {model["training_runs"] for p in sweep["points"] for model in p["models"].values()}
-    few, many = min(counts), max(counts)
-    if few == many:
-        return f"{few} training run{'s' if few > 1 else ''} each"
-    return f"{few} to {many} training runs each"
 
 
 def _family(axis: Any, sweep: Json, kind: str, read: Callable[[Json], float], style: Json) -> None:
@@ -193,14 +198,6 @@ def _losses(axis: Any, sweep: Json, papers: dict[str, dict[float, tuple[float, f
     _legend(axis, entries, loc="upper right", ncols=2)
 
 
-def _log_axis(axis: Any, sweep: Json, name: str) -> None:
-    values = [point["x"] for point in sweep["points"]]
-    axis.set_xscale("log")
-    axis.set_xticks(values, [f"{value:g}" for value in values])
-    axis.set_xticks([], minor=True)
-    axis.set_xlabel(name)
-
-
 def _recall_by_q(sweep: Json, folder: Path) -> Picture:
     figure, axes = panels(1, 2, 4.4, 3.3)
     loss, variance = axes[0]
@@ -214,12 +211,12 @@ def _recall_by_q(sweep: Json, folder: Path) -> Picture:
     variance.set_ylabel("variance over seeds")
     variance.legend(frameon=False, fontsize=8, loc="center left")
     for axis in (loss, variance):
-        _log_axis(axis, sweep, "q")
+        log_axis(axis, sweep, "q")
     return save(
         figure,
         folder / "recall_q.png",
         f"RandRecall-v0, N = 15: loss over layouts, and how much the predicted probabilities vary "
-        f"over seeds, against q; {_sweep_runs(sweep)}. {NOTE}",
+        f"over seeds, against q; {sweep_runs(sweep)}. {NOTE}",
     )
 
 
@@ -231,34 +228,7 @@ def _loss_by_m(sweep: Json, folder: Path) -> Picture:
         figure,
         folder / "recall_m.png",
         f"RandRecall-v0, N = 15, largest q of the recipe: loss over layouts against the number of "
-        f"seeds a step; {_sweep_runs(sweep)}. {NOTE}",
-    )
-
-
-def _success_by_draw(sweeps: Json, folder: Path) -> Picture:
-    """The 95th percentile and the worst case against m, a line for each way to draw the seeds."""
-    figure, axes = panels(1, 2, 4.0, 3.2, sharey=True)
-    for name, sweep in sweeps.items():
-        way = name.removeprefix("recall-m").removeprefix("-") or "distinct"
-        for axis, which in zip(axes[0], ("p95", "worst"), strict=True):
-            models = [point["models"]["adv-seeded"] for point in sweep["points"]]
-            y = [100 * model[which]["estimate"] for model in models]
-            axis.plot([point["x"] for point in sweep["points"]], y, "o-", label=way)
-    whole = sweeps.get("recall-m") or next(iter(sweeps.values()))
-    for axis, title in zip(
-        axes[0], ("95th percentile", "worst of the layouts played"), strict=True
-    ):
-        axis.set_title(title, fontsize=10)
-        axis.set_ylim(0, None)
-        _log_axis(axis, whole, "seeds an update, m")
-    axes[0][0].set_ylabel("success, %")
-    axes[0][0].legend(frameon=False, fontsize=8)
-    return save(
-        figure,
-        folder / "recall_draws.png",
-        f"RandRecall-v0, N = 15, adv-seeded, seeds of five bits: success against the number of "
-        f"seeds an update, by how they are drawn; {_sweep_runs(whole)}. distinct: no seed twice in "
-        "an update; reused: the same, kept for ten updates.",
+        f"seeds a step; {sweep_runs(sweep)}. {NOTE}",
     )
 
 
@@ -281,7 +251,7 @@ def _histograms_by_q(sweep: Json, folder: Path) -> Picture:
         folder / f"{game}_histograms_q.png",
         f"{sweep['env_id']}: layouts by their success rate over seeds, for several q. As in the "
         f"paper ({SOURCE}), two spikes are a collapsed policy and one hump a randomised one; "
-        f"{_sweep_runs(sweep)}.",
+        f"{sweep_runs(sweep)}.",
     )
 
 
@@ -304,13 +274,13 @@ def _coloring_by_q(sweep: Json, folder: Path) -> Picture:
         _papers(axis, COLORING_MAJORITY, COLORS["adv-seeded"], majority)
         axis.set_title(name, fontsize=10)
         axis.set_ylim(-3, 103)
-        _log_axis(axis, sweep, "q")
+        log_axis(axis, sweep, "q")
     axes[0][0].set_ylabel("success, %")
     _legend(figure, entries, loc="outside right center")
     return save(
         figure,
         folder / "coloring_q.png",
-        f"RandColoring-v0, all cycles: success against q; {_sweep_runs(sweep)}. {NOTE}",
+        f"RandColoring-v0, all cycles: success against q; {sweep_runs(sweep)}. {NOTE}",
     )
 
 
@@ -335,7 +305,7 @@ def _grid_by_size(sweep: Json, folder: Path) -> Picture:
     return save(
         figure,
         folder / "grid_sizes.png",
-        f"RandGrid-v0: worst treasure against the size; {_sweep_runs(sweep)}.",
+        f"RandGrid-v0: worst treasure against the size; {sweep_runs(sweep)}.",
     )
 
 
@@ -358,5 +328,5 @@ def _grid_by_m(sweep: Json, folder: Path) -> Picture:
         figure,
         folder / "grid_m.png",
         "RandGrid-v0, adv-seeded: steps against the number of seeds a generation; dashed: game "
-        f"value; {_sweep_runs(sweep)}. {NOTE}",
+        f"value; {sweep_runs(sweep)}. {NOTE}",
     )

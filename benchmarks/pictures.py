@@ -77,3 +77,21 @@ def draw_histogram(axis: Any, model: Json, color: str) -> None:
     width = (high - low) / len(share)
     starts = [low + place * width for place in range(len(share))]
     axis.bar(starts, [100 * part for part in share], width, align="edge", color=color)
+
+
+def sweep_runs(sweep: Json) -> str:
+    """How many training runs stand behind each model of a sweep."""
+    counts = {model["training_runs"] for p in sweep["points"] for model in p["models"].values()}
+    few, many = min(counts), max(counts)
+    if few == many:
+        return f"{few} training run{'s' if few > 1 else ''} each"
+    return f"{few} to {many} training runs each"
+
+
+def log_axis(axis: Any, sweep: Json, name: str) -> None:
+    """A logarithmic axis with ticks at the sweep's points alone."""
+    values = [point["x"] for point in sweep["points"]]
+    axis.set_xscale("log")
+    axis.set_xticks(values, [f"{value:g}" for value in values])
+    axis.set_xticks([], minor=True)
+    axis.set_xlabel(name)

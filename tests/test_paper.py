@@ -12,6 +12,7 @@ from job import EvaluationSize, Experiment, Job, Point, Recipe, jobs
 from make_zoo import publish
 from paper import DRAWN, PAPER, RECALL
 from PIL import Image
+from recipe_figures import RECIPES
 from rich.console import Console
 from run import write_outputs
 from summary import readable_json
@@ -97,6 +98,7 @@ def test_every_experiment_has_results_and_figures(outputs: tuple[Path, Any, str]
         assert [point["x"] for point in sweep["points"]] == sorted(p["x"] for p in sweep["points"])
     drawn = {path.stem for path in (out / "figures").glob("*.png")}
     assert drawn >= {"recall_sizes", "recall_q", "recall_m", "recall_histograms_q"}
+    assert drawn >= {"recall_recipe", "recall_draws"}
     assert drawn >= {"coloring_q", "coloring_histograms_q", "grid_m", "grid_sizes", "training"}
     for path in (out / "figures").glob("*.png"):
         assert path.stat().st_size < 100_000
@@ -159,6 +161,7 @@ def test_declared_points_are_the_papers() -> None:
     assert axis("recall-sizes") == [10, 12, 14, 16, 18, 20]
     assert axis("recall-q") == [1, 4, 16, 32, 100, 512]
     assert axis("recall-m") == [1, 2, 4, 8, 16, 32]
+    assert axis("recall-recipe") == list(range(len(RECIPES)))
     assert axis("coloring-q") == [1, 2, 3, 5, 10]
     for point in experiment("recall-q").points:
         assert point.recipe.task["num_pairs"] == 15
