@@ -137,6 +137,13 @@ class SeededPolicy:
             spec = dataclasses.replace(spec, draw="independent")
         return spec.sample(rng, m)
 
+    def draw_votes(self, rng: np.random.Generator, m: int) -> Array:
+        """Draw the seeds of one majority vote, (m, seed_dim), as training draws a set of seeds.
+
+        Whoever takes a vote chooses its seeds: where few seeds exist, none need vote twice.
+        """
+        return self.seeds.sample(rng, m)
+
     def play(self, layouts: Array, seeds: Array) -> Play:
         """Play every layout, (n,), under every seed, (m, seed_dim), by argmax."""
         return self._play(layouts, seeds, None)

@@ -29,7 +29,7 @@ from rand_agents.intervals import (
 )
 from rand_agents.report import Report, Vote, Worst
 from rand_envs.minimax.values import UNKNOWN, GameValue
-from rand_envs.player import Play, Player, WholePlayer
+from rand_envs.player import Play, Player, Voter, WholePlayer
 from rand_envs.recall import RecallTask
 from rand_envs.task import Array, Task, rules_of
 from rand_envs.worst import PlayerWithLosses
@@ -39,6 +39,8 @@ __all__ = ["Figure", "Report", "Vote", "Worst", "evaluate", "majority_success", 
 VOTED_AT_ONCE = 4096
 NUM_SUSPECTS = 64
 BINS = 20
+SEARCH_SEEDS = 64
+"""The search for a worse layout uses at most so many seeds; fresh ones score what it finds."""
 ELECTIONS = 200
 """How often the vote on the worst layout is repeated."""
 ELECTIONS_AT_ONCE = 20
@@ -259,7 +261,7 @@ def _suspects(
     scores = -means if player.task.higher_is_better else means
     if exhaustive:
         return Suspects(layouts[worst_of(scores, NUM_SUSPECTS)], "exact")
-    return search_worst(player, layouts, scores, rng, seeds=seeds, rounds=rounds)
+    return search_worst(player, layouts, scores, rng, seeds=seeds[:SEARCH_SEEDS], rounds=rounds)
 
 
 def _score_worst(
@@ -291,7 +293,7 @@ def _votes(
     for count in votes:
         ballots = [
             majority_success(
-                _play(player, layouts, exhaustive, player.draw_seeds(streams.votes, count))
+                _play(player, layouts, exhaustive, _draw_votes(player, streams.votes, count))
             )
             for _ in range(elections)
         ]
@@ -303,11 +305,15 @@ def _votes(
     return result
 
 
+def _draw_votes(player: Player, rng: np.random.Generator, count: int) -> Array:
+    return (player.draw_votes if isinstance(player, Voter) else player.draw_seeds)(rng, count)
+
+
 def _vote_on(player: Player, layout: Array, votes: int, rng: np.random.Generator) -> Figure:
     """Success of the majority on one layout, (1,), over elections."""
     right: list[float] = []
     while len(right) < ELECTIONS:
-        drawn = [player.draw_seeds(rng, votes) for _ in range(ELECTIONS_AT_ONCE)]
+        drawn = [_draw_votes(player, rng, votes) for _ in range(ELECTIONS_AT_ONCE)]
         play = player.play(layout, np.concatenate(drawn))
         answer = None if play.answer is None else play.answer.reshape(-1, votes)
         ballots = Play(play.outcome.reshape(-1, votes), answer, play.output)

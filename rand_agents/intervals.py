@@ -77,7 +77,7 @@ def p95_figure(
         draws.extend(percentile95(means, higher))
     estimate = float(percentile95(outcome.mean(1), higher))
     # Resampled means spread wider than the means themselves, which shifts their percentile.
-    low, high = np.quantile([*draws, estimate], [0.025, 0.975])
+    low, high = np.quantile([*draws, estimate], [0.025, 0.975]).round(12)
     return Figure(estimate, (min(float(low), estimate), max(float(high), estimate)))
 
 

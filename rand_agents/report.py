@@ -29,6 +29,9 @@ class Worst(Figure):
 class Vote:
     """Success of the majority over several seeds' answers; ties count as wrong.
 
+    The seeds of a vote are drawn as the policy's training draws a set of seeds, so without
+    repetition where that is "distinct".
+
     Attributes:
         votes: How many seeds vote.
         average: Mean over layouts.

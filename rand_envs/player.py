@@ -58,3 +58,12 @@ class WholePlayer(Player, Protocol):
         in as many layouts as any other.
         """
         ...
+
+
+@runtime_checkable
+class Voter(Player, Protocol):
+    """A player that draws the seeds of a majority vote otherwise than independently."""
+
+    def draw_votes(self, rng: np.random.Generator, m: int) -> Array:
+        """Draw the m seeds of one vote, shape (m, ...)."""
+        ...

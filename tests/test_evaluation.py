@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from rand_agents import QNorm, SeedSpec
 from rand_agents.evaluation import (
     Report,
     evaluate,
@@ -202,6 +203,37 @@ def test_figures_of_a_known_player() -> None:
     low, high = five.worst.ci95
     assert low <= stats.binom.sf(2, 5, 0.25) <= high
     assert many.worst.estimate == pytest.approx(0.0, abs=0.03)
+
+
+class Spaced(Weak):
+    """Its seed is its noise, and evenly spaced over the seeds of a vote."""
+
+    def draw_seeds(self, rng: np.random.Generator, m: int) -> Array:
+        return rng.random((m, 1))
+
+    def draw_votes(self, rng: np.random.Generator, m: int) -> Array:
+        return rng.permutation((np.arange(m) + 0.5) / m)[:, None]
+
+    def play(self, layouts: Array, seeds: Array) -> Play:
+        outcome = self.success(layouts, np.tile(seeds[:, 0], (len(layouts), 1))).astype(float)
+        return Play(outcome, outcome.astype(np.int64), outcome.astype(np.float32)[..., None])
+
+
+def test_votes_use_the_seeds_that_the_player_draws_for_them() -> None:
+    report = evaluate(Spaced(), votes=(5,))
+    assert report.majority is not None
+    (five,) = report.majority
+    # Four of five are right, or one of five on the weak layout: never otherwise.
+    assert five.average.estimate == 31 / 32
+    assert five.average.ci95 == (31 / 32, 31 / 32)
+    assert five.worst.estimate == 0.0
+
+
+def test_an_agent_votes_without_repetition_if_its_seeds_are_distinct() -> None:
+    agent = QNorm("SeedTransformer", RecallTask(2, 2), seeds=SeedSpec(3, "bits", "distinct"))
+    votes = agent.draw_votes(np.random.default_rng(0), 8)
+    assert len(np.unique(votes, axis=0)) == 8
+    assert len(np.unique(agent.draw_seeds(np.random.default_rng(0), 8), axis=0)) < 8
 
 
 def test_a_player_with_one_seed_has_points_for_figures() -> None:
