@@ -37,7 +37,7 @@ RECALL = Recipe(
     evaluation=EvaluationSize(layouts=4000, num_seeds=320, votes=(5, 30), search_rounds=10),
 )
 RECALL_SWEEP = EvaluationSize(layouts=2000, num_fresh_seeds=500, votes=(5, 30), search_rounds=0)
-SWEEP_UPDATES = 2000
+SWEEP_UPDATES = 1500
 
 COLORING = Recipe(
     task={"num_vertices": 10},
@@ -90,7 +90,7 @@ def _changed(base: Recipe, q: float | None = None, **changes: Any) -> Recipe:
 
 
 def _recall_sweep(num_pairs: int, **changes: Any) -> Recipe:
-    """A quarter of the updates, and less to score it by."""
+    """A fifth of the updates, and less to score it by."""
     size = {"task": {"num_pairs": num_pairs}, "evaluation": RECALL_SWEEP}
     return _changed(RECALL, updates=SWEEP_UPDATES, **size, **changes)
 

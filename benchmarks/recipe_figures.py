@@ -33,7 +33,7 @@ def success_by_draw(sweeps: Json, folder: Path) -> Picture:
 
 
 RECIPES = (
-    "this recipe, a quarter as long",
+    "this recipe, a fifth as long",
     "4 bits, all 16 seeds an update",
     "10 bits, 32 independent seeds",
     "embedding: GELU of width 40",
