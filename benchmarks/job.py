@@ -16,6 +16,9 @@ MODELS = ("erm-fixed", "adv-fixed", "erm-seeded", "adv-seeded")
 
 TASKS = {"recall": "RandRecall-v0", "coloring": "RandColoring-v0", "grid": "RandGrid-v0"}
 
+START_STRIDE = 1_000_000
+"""How far apart the integer seeds of a run's starts are."""
+
 
 @dataclass(frozen=True)
 class EvaluationSize:
@@ -44,6 +47,8 @@ class Recipe:
         updates: Updates of each run.
         seed_dim: Length of the seed vector; None for the game's default.
         seed_draw: How the seeds of an update are drawn, but for the fixed models.
+        starts: Initial weights that are tried; the run goes on from the best of them.
+        trial: Updates after which the starts are compared, by the objective at its end.
         evaluation: How much is played to score a run.
     """
 
@@ -54,6 +59,8 @@ class Recipe:
     updates: int
     seed_dim: int | None = None
     seed_draw: Draw = "independent"
+    starts: int = 1
+    trial: int = 0
     evaluation: EvaluationSize = EvaluationSize()
 
 
@@ -123,6 +130,11 @@ class Job:
         return _digest([self.training_fingerprint, evaluation])
 
     @property
+    def updates(self) -> int:
+        """Updates of all starts together."""
+        return self.recipe.updates + (self.recipe.starts - 1) * self.recipe.trial
+
+    @property
     def work(self) -> float:
         """Rough cost of the training in relation to others, for order and time left."""
         recipe, trainer = self.recipe, self.recipe.trainer
@@ -131,16 +143,16 @@ class Job:
         layouts = trainer.batch_size or game.task.layout_space.size
         candidates = trainer.search.population if isinstance(trainer, PEPGConfig) else 1
         # About a microsecond a token on one core, and what an update costs even if tiny.
-        return recipe.updates * (2e-3 + 1e-6 * candidates * layouts * seeds * game.context)
+        return self.updates * (2e-3 + 1e-6 * candidates * layouts * seeds * game.context)
 
-    def agent(self) -> Agent[Any]:
-        """The untrained agent."""
-        recipe = self.recipe
+    def agent(self, start: int = 0) -> Agent[Any]:
+        """The untrained agent of one of the starts."""
+        recipe, rng_seed = self.recipe, self.rng_seed + START_STRIDE * start
         game = game_for(task_of(TASKS[self.task], recipe.task))
         seeds = game.default_seeds()
         fixed = self.model.endswith("fixed")
         changes: dict[str, Any] = {"draw": "fixed" if fixed else recipe.seed_draw}
-        changes["r0_rng_seed"] = self.rng_seed
+        changes["r0_rng_seed"] = rng_seed
         if recipe.seed_dim is not None:
             changes["dim"] = recipe.seed_dim
         seeds = dataclasses.replace(seeds, **changes)
@@ -149,7 +161,7 @@ class Job:
         objective = recipe.adversarial if adversarial else ObjectiveConfig(q=1.0)
         config: Any = dataclasses.replace(recipe.trainer, objective=objective)
         kind: Any = QNorm if isinstance(config, QNormConfig) else PEPG
-        return kind(policy, game.task, config, seeds=seeds, rng_seed=self.rng_seed)
+        return kind(policy, game.task, config, seeds=seeds, rng_seed=rng_seed)
 
 
 def _digest(facts: Any) -> str:

@@ -25,6 +25,7 @@ CHECKPOINT_SECONDS = 20.0
 HISTORY_POINTS = 30
 PROBED_LAYOUTS = 64
 PROBED_SEEDS = 64
+SCORED_LAYOUTS = 1000
 VISIT_SEEDS = 500
 
 Progress = Callable[[float], None]
@@ -118,6 +119,40 @@ class _Probe:
         return [round(float(score), 4) for score in scores]
 
 
+def objective_of(agent: Agent[Any], rng_seed: int) -> float:
+    """The objective at its end, of layouts and seeds that training does not see."""
+    rng = np.random.default_rng(rng_seed)
+    layouts = agent.task.layout_space.sample(rng, SCORED_LAYOUTS)
+    seeds = agent.draw_seeds(rng, 1 if agent.seeds.is_fixed else PROBED_SEEDS)
+    losses = torch.from_numpy(agent.losses(layouts, seeds))
+    return float(agent.config.objective.at(1.0)(losses))
+
+
+def best_start(job: Job, report: Progress) -> Agent[Any]:
+    """The agent to train: of several starts, the one that is best after a trial.
+
+    Which solution training finds depends on the initial weights, and shows early.
+    """
+    recipe = job.recipe
+    if recipe.starts == 1:
+        return job.agent()
+    best: tuple[float, Agent[Any]] | None = None
+    for start in range(recipe.starts):
+        agent = job.agent(start)
+
+        def go_on(_locals: dict[str, Any], _globals: dict[str, Any]) -> bool:
+            done = start * recipe.trial + agent.num_timesteps  # noqa: B023
+            report(done / job.updates)
+            return agent.num_timesteps < recipe.trial  # noqa: B023
+
+        agent.learn(recipe.updates, callback=go_on)
+        objective = objective_of(agent, job.rng_seed + 800)
+        if best is None or objective < best[0]:
+            best = objective, agent
+    assert best is not None
+    return best[1]
+
+
 def train(job: Job, out: Path, report: Progress) -> tuple[Agent[Any], Training]:
     """Train the job's agent, or take the trained one, or go on from its checkpoint."""
     finished = _Checkpoint(agent_path(out, job), job.training_fingerprint)
@@ -126,11 +161,12 @@ def train(job: Job, out: Path, report: Progress) -> tuple[Agent[Any], Training]:
         return found
     partial = f"{job.name}-{job.training_fingerprint}.safetensors"
     checkpoint = _Checkpoint(out / "partial" / partial, job.training_fingerprint)
-    agent, training = checkpoint.load() or (job.agent(), Training())
+    begun = time.monotonic()
+    agent, training = checkpoint.load() or (best_start(job, report), Training())
     # Another stream than training's, so that nothing is scored on what it was trained on.
     probe = _Probe(agent, job.rng_seed + 700)
     saved = time.monotonic()
-    start = saved - training.seconds
+    start = begun - training.seconds
 
     def after_update(_locals: dict[str, Any], _globals: dict[str, Any]) -> bool:
         nonlocal saved
@@ -141,7 +177,8 @@ def train(job: Job, out: Path, report: Progress) -> tuple[Agent[Any], Training]:
         if now - saved > CHECKPOINT_SECONDS:
             checkpoint.save(agent, training)
             saved = now
-        report(agent.num_timesteps / agent.total_timesteps)
+        left = agent.total_timesteps - agent.num_timesteps
+        report(1.0 - left / job.updates)
         return True
 
     if agent.num_timesteps:

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from experiments import PRESETS, select
-from job import EvaluationSize, Experiment, Job, Point, Recipe, jobs
+from job import START_STRIDE, EvaluationSize, Experiment, Job, Point, Recipe, jobs
 from make_zoo import publish
 from paper import DRAWN, PAPER, RECALL
 from PIL import Image
@@ -16,7 +17,7 @@ from recipe_figures import RECIPES
 from rich.console import Console
 from run import write_outputs
 from summary import readable_json
-from worker import agent_path, read_result, run_job
+from worker import agent_path, objective_of, read_result, run_job, train
 from zoo_scores import score_zoo
 
 from rand_agents import PEPGConfig, load_zoo, zoo_names
@@ -53,6 +54,8 @@ def tiny_recipe(task: str, recipe: Recipe) -> Recipe:
         task=SIZES[task],
         trainer=dataclasses.replace(trainer, **changes),
         updates=2,
+        starts=min(recipe.starts, 2),
+        trial=1,
         evaluation=TINY,
     )
 
@@ -140,6 +143,29 @@ def test_scoring_otherwise_does_not_train_again(tmp_path: Path) -> None:
     assert agent_path(tmp_path, job).stat().st_mtime_ns == before
     longer = dataclasses.replace(job, recipe=dataclasses.replace(more, updates=3))
     assert longer.training_fingerprint != job.training_fingerprint
+
+
+def test_a_run_goes_on_from_the_best_of_its_starts(tmp_path: Path) -> None:
+    point = tiny(experiment("coloring-headline")).points[0]
+    recipe = dataclasses.replace(point.recipe, starts=3)
+    job = Job("coloring", "starts", "adv-seeded", 0, 5, recipe)
+    reported: list[float] = []
+    agent, _ = train(job, tmp_path, reported.append)
+    objectives = {}
+    for start in range(3):
+        other = job.agent(start)
+        other.learn(recipe.updates, callback=lambda *_, other=other: other.num_timesteps < 1)
+        objectives[other.rng_seed] = objective_of(other, job.rng_seed + 800)
+    assert len(set(objectives.values())) == 3
+    assert agent.rng_seed == min(objectives, key=lambda rng_seed: objectives[rng_seed])
+    assert agent.num_timesteps == 2
+    # Going on from the trial is the same as never having stopped.
+    whole = job.agent(agent.rng_seed // START_STRIDE)
+    whole.learn(recipe.updates)
+    for weight, same in zip(agent.model.parameters(), whole.model.parameters(), strict=True):
+        assert torch.equal(weight, same)
+    assert reported == sorted(reported)
+    assert reported[-1] == 1.0
 
 
 def test_runs_that_experiments_share_are_done_once() -> None:
