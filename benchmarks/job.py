@@ -16,7 +16,7 @@ MODELS = ("erm-fixed", "adv-fixed", "erm-seeded", "adv-seeded")
 
 TASKS = {"recall": "RandRecall-v0", "coloring": "RandColoring-v0", "grid": "RandGrid-v0"}
 
-START_STRIDE = 1_000_000
+START_STRIDE = 10_000
 """How far apart the integer seeds of a run's starts are."""
 
 
@@ -146,7 +146,7 @@ class Job:
         return self.updates * (2e-3 + 1e-6 * candidates * layouts * seeds * game.context)
 
     def agent(self, start: int = 0) -> Agent[Any]:
-        """The untrained agent of one of the starts."""
+        """The untrained agent; of one of the starts, numbered from 1, if there are several."""
         recipe, rng_seed = self.recipe, self.rng_seed + START_STRIDE * start
         game = game_for(task_of(TASKS[self.task], recipe.task))
         seeds = game.default_seeds()

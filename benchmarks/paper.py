@@ -43,11 +43,11 @@ COLORING = Recipe(
     task={"num_vertices": 10},
     policy={},
     trainer=QNormConfig(m=10, batch_size=256, learning_rate=3e-3, final_learning_rate=1e-4),
-    adversarial=ObjectiveConfig(q=10.0, q_start=4.0, q_rise=1.0),
+    adversarial=ObjectiveConfig(q=10.0),
     updates=12_000,
     # From most initial weights training ends in one of several poor local optima.
-    starts=6,
-    trial=2000,
+    starts=4,
+    trial=4000,
     # All 181,440 cycles are played, whatever the number of layouts.
     evaluation=EvaluationSize(votes=(5, 30)),
 )
@@ -184,7 +184,7 @@ PAPER: tuple[Experiment, ...] = (
         Experiment(
             f"recall-m-{name}",
             "recall",
-            tuple(_recall_m(m, draw, kept) for m in (4, 8, 16)),
+            tuple(_recall_m(m, draw, kept) for m in (4, 8)),
             "m",
         )
         for name, draw, kept in DRAWN

@@ -161,7 +161,8 @@ def _success_by_size(sweep: Json, folder: Path) -> Picture:
         figure,
         folder / "recall_sizes.png",
         f"RandRecall-v0: success against the number of pairs, trained on the mean "
-        f"(q = 1) and on the q-norm; {sweep_runs(sweep)}. {NOTE}",
+        f"(q = 1) and on the q-norm; {sweep_runs(sweep)}, at N = 20 of the headline's length, else "
+        f"shorter. {NOTE}",
     )
 
 
@@ -209,7 +210,7 @@ def _recall_by_q(sweep: Json, folder: Path) -> Picture:
     top = variance.get_ylim()[1]
     variance.text(VARIANCE_ONSET_Q, top, " paper: sets in near here", fontsize=8, va="top")
     variance.set_ylabel("variance over seeds")
-    variance.legend(frameon=False, fontsize=8, loc="center left")
+    variance.legend(frameon=False, fontsize=8, loc="center right")
     for axis in (loss, variance):
         log_axis(axis, sweep, "q")
     return save(

@@ -138,7 +138,7 @@ def best_start(job: Job, report: Progress) -> Agent[Any]:
         return job.agent()
     best: tuple[float, Agent[Any]] | None = None
     for start in range(recipe.starts):
-        agent = job.agent(start)
+        agent = job.agent(start + 1)
 
         def go_on(_locals: dict[str, Any], _globals: dict[str, Any]) -> bool:
             done = start * recipe.trial + agent.num_timesteps  # noqa: B023

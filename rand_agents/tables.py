@@ -46,7 +46,7 @@ def print_zoo(cards: dict[str, Json], console: Console) -> None:
         return
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("agent", no_wrap=True)
-    for column in ("average", "95th pct.", "worst", "95th pct. of a vote", "training"):
+    for column in ("average", "95th pct", "worst", "vote, 95th", "minutes"):
         table.add_column(column, justify="right", no_wrap=True)
     for name, card in cards.items():
         scores = card["scores"]
@@ -54,9 +54,12 @@ def print_zoo(cards: dict[str, Json], console: Console) -> None:
         shown = [number(scores[key]["estimate"], unit) for key in ("average", "p95", "worst")]
         vote = (scores["majority"] or [None])[-1]
         voted = f"{number(vote['p95']['estimate'], unit)} ({vote['votes']})" if vote else "-"
-        table.add_row(name, *shown, voted, f"{card['train_seconds'] / 60:.1f} min")
+        table.add_row(name, *shown, voted, f"{card['train_seconds'] / 60:.1f}")
     console.print(table)
-    console.print("Scores of the run each is from; python -m rand_agents evaluate NAME plays anew.")
+    console.print(
+        "Of the run each is from: success or steps, a majority vote of so many seeds at the"
+    )
+    console.print("95th percentile, and training. python -m rand_agents evaluate NAME plays anew.")
 
 
 def _title(report: Report) -> str:
