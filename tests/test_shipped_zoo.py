@@ -28,8 +28,8 @@ def test_a_shipped_agent_scores_what_its_card_says(name: str) -> None:
     assert success.mean() == pytest.approx(expected, abs=4 * variance**0.5 + 0.01)
 
 
-@pytest.mark.parametrize("game", ["recall20", "coloring10"])
-def test_only_the_randomised_agent_withstands_nineteen_layouts_in_twenty(game: str) -> None:
-    p95 = {m: zoo_card(f"{game}-{m}")["scores"]["p95"]["estimate"] for m in MODELS}
-    assert p95["adv-seeded"] > 0.4
-    assert max(p95[model] for model in MODELS if model != "adv-seeded") < p95["adv-seeded"]
+@pytest.mark.parametrize(("game", "figure"), [("recall20", "p95"), ("coloring10", "worst")])
+def test_only_the_randomised_agent_withstands_the_adversary(game: str, figure: str) -> None:
+    found = {m: zoo_card(f"{game}-{m}")["scores"][figure]["estimate"] for m in MODELS}
+    assert found.pop("adv-seeded") > 0.4
+    assert set(found.values()) == {0.0}
