@@ -56,10 +56,8 @@ def print_zoo(cards: dict[str, Json], console: Console) -> None:
         voted = f"{number(vote['p95']['estimate'], unit)} ({vote['votes']})" if vote else "-"
         table.add_row(name, *shown, voted, f"{card['train_seconds'] / 60:.1f}")
     console.print(table)
-    console.print(
-        "Of the run each is from: success or steps, a majority vote of so many seeds at the"
-    )
-    console.print("95th percentile, and training. python -m rand_agents evaluate NAME plays anew.")
+    console.print("Of the run each is from: success or steps, and the vote of so many seeds.")
+    console.print("python -m rand_agents evaluate NAME plays anew.")
 
 
 def _title(report: Report) -> str:
