@@ -97,6 +97,11 @@ class TransformerConfig:
         return self.embedding == "geglu"
 
     @property
+    def has_hidden(self) -> bool:
+        """Whether the embedding has a hidden layer."""
+        return self.embedding in ("gelu", "geglu")
+
+    @property
     def token_seed_dim(self) -> int:
         """How many seed entries each token carries."""
         return {"every": self.seed_dim, "own": 1, "first": 0}[self.seed_placement]
@@ -138,7 +143,7 @@ class InitialWeights:
             weights["gate_token"] = whole[: c.token_dim]
             weights["gate_seed"] = c.seed_gain * whole[c.token_dim :]
             weights["gate_bias"] = torch.ones(c.width)
-        if c.embedding in ("gelu", "geglu"):
+        if c.has_hidden:
             weights["embed_out"] = self._matrix(c.width, c.width)
             weights["embed_out_bias"] = torch.zeros(c.width)
         if c.max_length:

@@ -110,7 +110,7 @@ def _units(
 def _mapped(c: TransformerConfig, w: dict[str, Tensor], hidden: Tensor, weight: Tensor) -> Tensor:
     """A linear map of the embedded tokens, (columns, R, M)."""
     flat = hidden.flatten(1)
-    if c.embedding in ("gelu", "geglu"):
+    if c.has_hidden:
         bias = (w["embed_out_bias"] @ weight).unsqueeze(-1)
         mapped = torch.addmm(bias, (w["embed_out"] @ weight).T, flat)
     else:

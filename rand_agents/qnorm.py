@@ -184,7 +184,9 @@ class QNorm(Agent[QNormConfig]):
     def _trainer_tensors(self) -> dict[str, Tensor]:
         state: dict[int, dict[str, Tensor]] = self._step.optimizer.state_dict()["state"]
         named = {f"{i}.{name}": t for i, slots in state.items() for name, t in slots.items()}
-        return named if self._drawn is None else named | {"seeds": self._drawn}
+        if self._drawn is None or self.config.seeds_kept == 1:
+            return named
+        return named | {"seeds": self._drawn}
 
     def _load_trainer_tensors(self, tensors: dict[str, Tensor]) -> None:
         slots: dict[int, dict[str, Tensor]] = {}

@@ -166,11 +166,10 @@ class SeedTransformer(nn.Module):
             return self._with_positions(w, x)
         carried = self._carried_seed(tokens, seeds)
         x = x + affine(carried, w["embed_seed"])
-        if not c.is_gated:
-            return self._with_positions(w, self._embed_out(w, x))
-        gate = affine(tokens, w["gate_token"], w["gate_bias"]) + affine(carried, w["gate_seed"])
-        x = affine(F.gelu(x) * gate, w["embed_out"], w["embed_out_bias"])
-        return self._with_positions(w, x)
+        gate = None
+        if c.is_gated:
+            gate = affine(tokens, w["gate_token"], w["gate_bias"]) + affine(carried, w["gate_seed"])
+        return self._with_positions(w, self._embed_out(w, x, gate))
 
     def embed_seed_token(self, w: Weights, seeds: Tensor) -> Tensor:
         """The seed as a token, without its position: (*lead, *batch, width)."""
@@ -180,10 +179,11 @@ class SeedTransformer(nn.Module):
         """One later token of a roll-out whose seed came first: (*lead, *batch, width)."""
         return self._embed_out(w, affine(tokens, w["embed_token"], w["embed_bias"]))
 
-    def _embed_out(self, w: Weights, x: Tensor) -> Tensor:
-        if self.config.embedding != "gelu":
+    def _embed_out(self, w: Weights, x: Tensor, gate: Tensor | None = None) -> Tensor:
+        if not self.config.has_hidden:
             return x
-        return affine(F.gelu(x), w["embed_out"], w["embed_out_bias"])
+        hidden = F.gelu(x) if gate is None else F.gelu(x) * gate
+        return affine(hidden, w["embed_out"], w["embed_out_bias"])
 
     def _carried_seed(self, tokens: Tensor, seeds: Tensor) -> Tensor:
         if self.config.seed_placement == "own":
