@@ -14,7 +14,7 @@ from rand_agents.zoo import zoo_card
 
 Json = dict[str, Any]
 
-# Small: eight untrained agents of recall and colouring took 40 seconds of one core. The worst
+# Small: the eight agents of recall and colouring take 33 seconds of two cores. The worst
 # layout of recall is the worst of those drawn, without a search from there.
 SIZES = {
     "recall": EvaluationSize(1000, 50, 500, (30,), search_rounds=0),
