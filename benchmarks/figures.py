@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from job import MODELS, Job
+from matplotlib.patches import Rectangle
 from paper_figures import draw_sweeps, headlines_beside_the_paper
 from pictures import COLORS, Json, Picture, draw_histogram, panels, save
 from PIL import Image
@@ -12,7 +13,8 @@ from worker import agent_path
 
 from rand_agents.algorithms import load_agent
 from rand_agents.watch import draw_frames, play_out
-from rand_envs.minimax import load_solution, shipped_solutions
+from rand_envs.grid import GridTask
+from rand_envs.minimax import known_solution
 
 
 def draw_figures(planned: list[Job], summary: Json, out: Path) -> list[Picture]:
@@ -25,8 +27,8 @@ def draw_figures(planned: list[Job], summary: Json, out: Path) -> list[Picture]:
     if grid:
         pictures.append(_first_visits(grid, folder))
         pictures.append(_steps_by_cell(grid, folder))
-        drawn = _trajectories(planned, grid, out)
-        pictures += [drawn] if drawn else []
+        some = (_weakest_treasure(grid, folder), _trajectories(planned, grid, out))
+        pictures += [drawn for drawn in some if drawn]
     if summary["preset"] == "paper":
         pictures += [headlines_beside_the_paper(env_id, tasks[env_id], folder) for env_id in tasks]
         pictures += draw_sweeps(summary["sweeps"], folder)
@@ -144,39 +146,53 @@ def _first_visits(grid: Json, folder: Path) -> Picture:
 
 
 def _steps_by_cell(grid: Json, folder: Path) -> Picture:
-    config, models = grid["config"], grid["models"]
-    mix = _optimal_treasure(config)
-    figure, axes = panels(1, len(models) + (mix is not None), 2.9, 3.0)
+    models = grid["models"]
+    figure, axes = panels(1, len(models), 2.9, 3.0)
     limit = max(np.max(model["cells"]["steps"]) for model in models.values())
-    for axis, (name, model) in zip(axes[0], models.items(), strict=False):
+    for axis, (name, model) in zip(axes[0], models.items(), strict=True):
         image = _heat_map(axis, np.array(model["cells"]["steps"]), limit, ".1f", "cividis_r")
         axis.set_title(name, fontsize=10)
-    if mix is not None:
-        _heat_map(axes[0][-1], 100 * mix, 100 * mix.max(), ".1f", "Greys")
-        axes[0][-1].set_title("optimal treasure, %", fontsize=10)
     figure.colorbar(image, ax=axes, shrink=0.7, label="mean steps, both episodes")
     return save(
         figure,
         folder / "grid_steps.png",
         "RandGrid-v0: mean steps with the treasure in each cell; the adversary who knows the "
-        "policy always takes the darkest one. Where the exact solution is shipped, the last "
-        "panel is the treasure distribution that no searcher can beat.",
+        "policy always takes the darkest one.",
     )
 
 
-def _optimal_treasure(config: Json) -> Any:
-    size = config["size"]
-    rows, columns = (size, size) if isinstance(size, int) else size
-    plain = config.get("walls") is None and tuple(config["start"]) == (0, 0)
-    if not plain or (rows, columns, config["horizon"]) not in shipped_solutions():
+def _weakest_treasure(grid: Json, folder: Path) -> Picture | None:
+    """Where it hurts adv-seeded to have the treasure, and where no searcher can do better."""
+    model, solution = grid["models"].get("adv-seeded"), known_solution(GridTask(**grid["config"]))
+    if model is None or solution is None:
         return None
-    solution = load_solution((rows, columns), config["horizon"])
-    mix = np.zeros((rows, columns))
-    for cell, probability in zip(
-        solution.grid.cells[1:], solution.treasure_probabilities, strict=True
-    ):
-        mix[cell] = probability
-    return mix
+    steps = np.array(model["cells"]["steps"])
+    q = grid["recipe"]["adversarial"]["q"]
+    # The gradient of the q-norm of the steps c is in proportion to c^(q - 1).
+    weights = (steps / steps.max()) ** (q - 1.0)
+    figure, axes = panels(1, 3, 3.0, 3.2)
+    left, middle, right = axes[0]
+    _heat_map(left, steps, steps.max(), ".1f", "cividis_r")
+    for axis in (left, middle):
+        row, column = np.unravel_index(steps.argmax(), steps.shape)
+        corner = (column - 0.5, row - 0.5)
+        axis.add_patch(Rectangle(corner, 1, 1, fill=False, color="#D55E00", linewidth=3))
+    shares = (100 * weights / weights.sum(), 100 * solution.treasure_distribution)
+    limit = max(share.max() for share in shares)
+    for axis, share in zip((middle, right), shares, strict=True):
+        _heat_map(axis, share, limit, ".1f", "Greys")
+    left.set_title("adv-seeded: mean steps", fontsize=10)
+    middle.set_title(f"weights of the q-norm, q = {q:g}, %", fontsize=10)
+    right.set_title("optimal treasure, %", fontsize=10)
+    return save(
+        figure,
+        folder / "grid_weakest.png",
+        "RandGrid-v0: what the adversary does. Left: mean steps of adv-seeded by treasure, mean "
+        "over training runs; framed, the cell that an adversary who knows the policy takes. "
+        "Middle: how much each treasure counts in the objective. Right: the treasure "
+        "distribution that no searcher can beat; where it is far from the middle one, the policy "
+        "has something left to gain.",
+    )
 
 
 def _trajectories(planned: list[Job], grid: Json, out: Path, count: int = 4) -> Picture | None:

@@ -25,6 +25,8 @@ CHECKPOINT_SECONDS = 20.0
 HISTORY_POINTS = 30
 PROBED_LAYOUTS = 64
 PROBED_SEEDS = 64
+PROBED_SEEDS_OF_FEW = 512
+"""The same where the layouts are few and all are played: the worst of them is then less noisy."""
 SCORED_LAYOUTS = 1000
 VISIT_SEEDS = 500
 
@@ -104,6 +106,7 @@ class _Probe:
         few = space.size is not None and space.size <= PROBED_LAYOUTS
         rng = np.random.default_rng(rng_seed)
         self.layouts = space.enumerate() if few else space.sample(rng, PROBED_LAYOUTS)
+        self.num_seeds = PROBED_SEEDS_OF_FEW if few else PROBED_SEEDS
 
     def is_due(self, update: int, total: int) -> bool:
         return update * HISTORY_POINTS // total > (update - 1) * HISTORY_POINTS // total
@@ -111,7 +114,7 @@ class _Probe:
     def scores(self, agent: Agent[Any]) -> list[float]:
         """Average, 95th percentile and worst over layouts of the mean over seeds."""
         rng = np.random.default_rng([self.rng_seed, agent.num_timesteps])
-        seeds = agent.draw_seeds(rng, 1 if agent.seeds.is_fixed else PROBED_SEEDS)
+        seeds = agent.draw_seeds(rng, 1 if agent.seeds.is_fixed else self.num_seeds)
         means = agent.play(self.layouts, seeds).outcome.mean(1)
         higher = agent.task.higher_is_better
         worst = means.min() if higher else means.max()

@@ -101,7 +101,7 @@ def test_every_experiment_has_results_and_figures(outputs: tuple[Path, Any, str]
         assert [point["x"] for point in sweep["points"]] == sorted(p["x"] for p in sweep["points"])
     drawn = {path.stem for path in (out / "figures").glob("*.png")}
     assert drawn >= {"recall_sizes", "recall_q", "recall_m", "recall_histograms_q"}
-    assert drawn >= {"recall_recipe", "recall_draws"}
+    assert drawn >= {"recall_recipe", "recall_draws", "grid_weakest", "grid_trajectories"}
     assert drawn >= {"coloring_q", "coloring_histograms_q", "grid_m", "grid_sizes", "training"}
     for path in (out / "figures").glob("*.png"):
         assert path.stat().st_size < 100_000

@@ -9,7 +9,7 @@ from rand_envs.minimax.relaxation import best_slots, slot_bound
 from rand_envs.minimax.search_grid import Cell, Path, SearchGrid, Walk
 from rand_envs.minimax.solution import SearchGameSolution, load_solution, shipped_solutions
 from rand_envs.minimax.solver import best_response, solve_search_game, uniform_average
-from rand_envs.minimax.values import GameValue, game_value
+from rand_envs.minimax.values import GameValue, game_value, known_solution
 from rand_envs.minimax.verify import VerificationReport, verify_search_solution
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "best_slots",
     "bracket_search_game",
     "game_value",
+    "known_solution",
     "load_solution",
     "shipped_solutions",
     "slot_bound",

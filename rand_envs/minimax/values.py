@@ -42,6 +42,15 @@ def game_value(task: Task[Any]) -> GameValue:
         return GameValue(1.0, "bound")
     if not isinstance(task, GridTask) or isinstance(task.walls, int):
         return UNKNOWN
+    solution = known_solution(task)
+    return UNKNOWN if solution is None else GameValue(float(solution.value), "exact")
+
+
+def known_solution(task: GridTask) -> SearchGameSolution | None:
+    """The exact solution of a grid with fixed walls: shipped, or of up to 16 free cells.
+
+    The latter are solved here, in seconds; None where there is neither.
+    """
     solution = _shipped(task)
     if solution is None and _free_cells(task) <= MAX_SOLVED_CELLS:
         solution = solve_search_game(
@@ -51,9 +60,7 @@ def game_value(task: Task[Any]) -> GameValue:
             horizon=task.horizon,
             num_episodes=task.num_episodes,
         )
-    if solution is None or solution.interrupted:
-        return UNKNOWN
-    return GameValue(float(solution.value), "exact")
+    return None if solution is None or solution.interrupted else solution
 
 
 def _shipped(task: GridTask) -> SearchGameSolution | None:
