@@ -156,11 +156,13 @@ class Job:
         if recipe.seed_dim is not None:
             changes["dim"] = recipe.seed_dim
         seeds = dataclasses.replace(seeds, **changes)
-        policy = dataclasses.replace(game.default_policy(), seed_dim=seeds.dim, **recipe.policy)
         adversarial = self.model.startswith("adv")
         objective = recipe.adversarial if adversarial else ObjectiveConfig(q=1.0)
         config: Any = dataclasses.replace(recipe.trainer, objective=objective)
         kind: Any = QNorm if isinstance(config, QNormConfig) else PEPG
+        policy = dataclasses.replace(
+            kind.training_game(game, config).default_policy(), seed_dim=seeds.dim, **recipe.policy
+        )
         return kind(policy, game.task, config, seeds=seeds, rng_seed=rng_seed)
 
 

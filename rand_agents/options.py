@@ -186,11 +186,11 @@ class TrainOptions(ABC):
     def agent(self) -> Agent[Any]:
         """An untrained agent; ValueError says which option is illegal."""
 
-    def _agent(self, trainer: type[Agent[Any]], config: object) -> Agent[Any]:
+    def _agent(self, trainer: type[Agent[Any]], config: Any) -> Agent[Any]:
         game = game_for(self.task())
         seeds = self.seeds.spec(game)
         return trainer(
-            self.policy.config(game, seeds.dim),
+            self.policy.config(trainer.training_game(game, config), seeds.dim),
             game.task,
             config,
             seeds=seeds,

@@ -17,8 +17,10 @@ from torch.nn.utils import parameters_to_vector
 
 from rand_agents.adversary import MAX_EXHAUSTIVE, is_enumerable
 from rand_agents.algorithm import Agent, cosine
+from rand_agents.games import game_for, task_of
 from rand_agents.gym_game import GymGame
 from rand_agents.objectives import ObjectiveConfig
+from rand_agents.tokens import Game
 from rand_envs.task import Array
 
 Vector = NDArray[np.float32]
@@ -173,6 +175,9 @@ class PEPGConfig:
         m: Seeds a generation, shared by all candidates and layouts.
         batch_size: Layouts a generation, shared by all candidates; None plays every layout.
         candidates_at_once: Candidates evaluated in one batch, to bound memory.
+        training_horizon: In training episodes may last so long, where the game has a horizon:
+            a treasure found late then costs less than one never found, so that there is a slope
+            where the game itself has none. None leaves the game as it is.
     """
 
     objective: ObjectiveConfig = field(default_factory=lambda: ObjectiveConfig(q=math.inf))
@@ -180,6 +185,7 @@ class PEPGConfig:
     m: int = 10
     batch_size: int | None = None
     candidates_at_once: int = 100
+    training_horizon: int | None = None
 
     def __post_init__(self) -> None:
         if isinstance(self.objective, dict):
@@ -212,6 +218,21 @@ class PEPG(Agent[PEPGConfig]):
         search = SearchConfig(population=64, learning_rate=0.1, std=0.3, std_learning_rate=0.1)
         return PEPGConfig(ObjectiveConfig(q=1.0), search, m=1, batch_size=4)
 
+    @classmethod
+    def training_game(cls, game: Game, config: PEPGConfig) -> Game:
+        """The game with the horizon of training; ValueError where that is no longer one."""
+        horizon, task = config.training_horizon, game.task
+        if horizon is None:
+            return game
+        own = task.config.get("horizon")
+        if own is None:
+            raise ValueError(f"{task.env_id} has no horizon, so training_horizon must be None")
+        if horizon < own:
+            raise ValueError(
+                f"training_horizon must be at least the game's horizon {own}, got {horizon}"
+            )
+        return game_for(task_of(task.env_id, task.config | {"horizon": horizon}))
+
     def _setup(self) -> None:
         objective = self.config.objective
         if self.game.signed_costs and not objective.takes_signs:
@@ -219,6 +240,7 @@ class PEPG(Agent[PEPGConfig]):
                 f"the q-norm needs costs of at least 0, and minus a return in {self.task.env_id} "
                 'can be below: use q=1 (the mean), q=inf (the maximum), or kind="cvar"'
             )
+        self._training_game = self.training_game(self.game, self.config)
         center = parameters_to_vector(self.model.parameters()).detach().cpu().numpy()
         self.search = Search(center, self.config.search)
         self._m = 1 if self.seeds.is_fixed else self.config.m
@@ -259,12 +281,13 @@ class PEPG(Agent[PEPGConfig]):
         """Costs of flat parameter vectors, (P, dimension), on fresh seeds: (P, n, m)."""
         layouts = self._layouts(self._rngs["layouts"])
         drawn = torch.from_numpy(self.seeds.sample(self._rngs["seeds"], self._m)).to(self.device)
-        self.env_steps += len(candidates) * len(layouts) * self._m * self.task.max_steps
+        game = self._training_game
+        self.env_steps += len(candidates) * len(layouts) * self._m * game.task.max_steps
         vectors = torch.from_numpy(candidates).to(self.device)
         count = self.config.candidates_at_once
         with torch.no_grad():
             costs = [
-                self.game.costs(self.model, layouts, drawn, self.unflatten(vectors[i : i + count]))
+                game.costs(self.model, layouts, drawn, self.unflatten(vectors[i : i + count]))
                 for i in range(0, len(vectors), count)
             ]
         return torch.cat(costs)

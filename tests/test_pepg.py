@@ -2,6 +2,7 @@
 
 import json
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -214,11 +215,14 @@ def grid_policy(task: GridTask, seed_dim: int = 2) -> TransformerConfig:
     )
 
 
+def tiny_config(**changes: Any) -> PEPGConfig:
+    options: dict[str, Any] = {"search": SearchConfig(population=10, std=0.1), "m": 3}
+    return PEPGConfig(**(options | changes))
+
+
 def tiny(task: GridTask | None = None, draw: Draw = "independent", **changes: Any) -> PEPG:
     task = GridTask((1, 3), horizon=3) if task is None else task
-    options: dict[str, Any] = {"search": SearchConfig(population=10, std=0.1), "m": 3}
-    config = PEPGConfig(**(options | changes))
-    return PEPG(grid_policy(task), task, config, seeds=SeedSpec(2, draw=draw))
+    return PEPG(grid_policy(task), task, tiny_config(**changes), seeds=SeedSpec(2, draw=draw))
 
 
 def test_all_layouts_are_played_under_all_seeds() -> None:
@@ -235,6 +239,30 @@ def test_a_fixed_seed_is_played_once() -> None:
         2,
         1,
     )
+
+
+def test_a_longer_horizon_is_that_of_training_alone(tmp_path: Path) -> None:
+    agent = PEPG("SeedTransformer", GridTask(3, horizon=4), tiny_config(training_horizon=9))
+    patient = PEPG(agent.model.config, GridTask(3, horizon=9), tiny_config())
+    candidates = agent.search.candidates(agent.search.noise(np.random.default_rng(0)))
+    costs = agent.costs(candidates)
+    assert (costs == patient.costs(candidates)).all()
+    assert 8 < costs.max() <= 18
+    assert agent.env_steps == 10 * 8 * 3 * 18
+    seeds = agent.draw_seeds(np.random.default_rng(0), 2)
+    assert agent.losses(agent.task.layout_space.enumerate(), seeds).max() <= 8
+    loaded = PEPG.load(agent.save(tmp_path / "agent"))
+    assert (loaded.task.config, loaded.config) == (agent.task.config, agent.config)
+
+
+def test_a_training_horizon_that_is_shorter_or_means_nothing_is_an_error() -> None:
+    with pytest.raises(ValueError, match="at least the game's horizon 4, got 3"):
+        PEPG("SeedTransformer", GridTask(3, horizon=4), tiny_config(training_horizon=3))
+    with pytest.raises(ValueError, match="RandRecall-v0 has no horizon"):
+        PEPG("SeedTransformer", RecallTask(2, 1), tiny_config(training_horizon=9))
+    task = GridTask(3, horizon=4)
+    with pytest.raises(ValueError, match="needs max_length 0 or at least 19, got 9"):
+        PEPG(grid_policy(task), task, tiny_config(training_horizon=9))
 
 
 def test_candidates_in_parts_are_all_candidates() -> None:
