@@ -46,7 +46,8 @@ class Recipe:
         adversarial: The objective of the adv models.
         updates: Updates of each run.
         seed_dim: Length of the seed vector; None for the game's default.
-        seed_draw: How the seeds of an update are drawn, but for the fixed models.
+        seed_draw: How the seeds of an update are drawn, but for the fixed models; "distinct"
+            makes them bits, whatever the game's default.
         starts: Initial weights that are tried; the run goes on from the best of them.
         trial: Updates after which the starts are compared, by the objective at its end.
         evaluation: How much is played to score a run.
@@ -153,6 +154,8 @@ class Job:
         fixed = self.model.endswith("fixed")
         changes: dict[str, Any] = {"draw": "fixed" if fixed else recipe.seed_draw}
         changes["r0_rng_seed"] = rng_seed
+        if recipe.seed_draw == "distinct":
+            changes["distribution"] = "bits"
         if recipe.seed_dim is not None:
             changes["dim"] = recipe.seed_dim
         seeds = dataclasses.replace(seeds, **changes)
