@@ -78,7 +78,7 @@ GRID = Recipe(
     ),
     # The maximum alone has no slope before anything is found: q starts low.
     adversarial=ObjectiveConfig(q=30.0, q_start=6.0, q_rise=1.0),
-    updates=1000,
+    updates=800,
     # All eight vectors of three bits in every generation: the mean over seeds is exact.
     seed_dim=3,
     seed_draw="distinct",

@@ -43,8 +43,6 @@ class SearchConfig:
         beta2: Adam's decay of the mean squared gradient.
         adam_eps: Adam's epsilon.
         momentum: ClipUp's momentum; its maximum speed is twice the learning rate.
-        weight_decay: Share of the centre, times the learning rate, taken off in each generation;
-            large weights would make the perturbations small beside them (Salimans et al., 2017).
     """
 
     population: int = 300
@@ -59,7 +57,6 @@ class SearchConfig:
     beta2: float = 0.999
     adam_eps: float = 1e-8
     momentum: float = 0.9
-    weight_decay: float = 0.0
 
     def __post_init__(self) -> None:
         if self.population < 2 or self.population % 2:
@@ -74,9 +71,8 @@ class SearchConfig:
                 raise ValueError(
                     f"{name} must be at least 0 and below 1, got {getattr(self, name)}"
                 )
-        for name in ("std_learning_rate", "weight_decay"):
-            if not getattr(self, name) >= 0:
-                raise ValueError(f"{name} must be at least 0, got {getattr(self, name)}")
+        if not self.std_learning_rate >= 0:
+            raise ValueError(f"std_learning_rate must be at least 0, got {self.std_learning_rate}")
         if self.optimizer not in ("adam", "clipup"):
             raise ValueError(f'the optimizer must be "adam" or "clipup", got {self.optimizer!r}')
 
@@ -144,16 +140,11 @@ class Search:
         if not utility.any():
             return {"train/ties": ties, "train/gradient_norm": 0.0}
         center, std = self.gradients(noise, utility)
-        self._move_center(center, learning_rate)
+        self.center = self.center + self._center_step(center, learning_rate)
         change = self.config.max_std_change * self.std
         step = np.clip(self.config.std_learning_rate * std, -change, change)
         self.std = np.maximum(self.std + step, self.config.min_std).astype(np.float32)
         return {"train/ties": ties, "train/gradient_norm": float(np.linalg.norm(center))}
-
-    def _move_center(self, gradient: Vector, learning_rate: float) -> None:
-        """Decay decoupled from the step, as in AdamW."""
-        kept = np.float32(1.0 - learning_rate * self.config.weight_decay)
-        self.center = kept * self.center + self._center_step(gradient, learning_rate)
 
     def _center_step(self, gradient: Vector, learning_rate: float) -> Vector:
         c = self.config

@@ -156,15 +156,12 @@ def test_the_std_takes_the_raw_gradient_and_stays_above_its_floor() -> None:
     assert search.std.min() == np.float32(1e-3)
 
 
-@pytest.mark.parametrize("decay", [0.0, 0.7])
-def test_adam_is_torchs(decay: float) -> None:
+def test_adam_is_torchs() -> None:
     rng = np.random.default_rng(0)
     start = rng.standard_normal(7).astype(np.float32)
     parameter = torch.nn.Parameter(torch.from_numpy(start.copy()))
-    config = SearchConfig(beta1=0.8, beta2=0.95, adam_eps=1e-3, weight_decay=decay)
-    theirs = torch.optim.AdamW(
-        [parameter], betas=(0.8, 0.95), eps=1e-3, weight_decay=decay, maximize=True
-    )
+    config = SearchConfig(beta1=0.8, beta2=0.95, adam_eps=1e-3)
+    theirs = torch.optim.Adam([parameter], betas=(0.8, 0.95), eps=1e-3, maximize=True)
     search = Search(start, config)
     for step in range(20):
         gradient = (rng.standard_normal(7) * 10.0 ** -(step % 4)).astype(np.float32)
@@ -172,7 +169,7 @@ def test_adam_is_torchs(decay: float) -> None:
         theirs.param_groups[0]["lr"] = rate
         parameter.grad = torch.from_numpy(gradient.copy())
         theirs.step()
-        search._move_center(gradient, rate)
+        search.center = search.center + search._center_step(gradient, rate)
         np.testing.assert_allclose(search.center, parameter.detach().numpy(), rtol=1e-4, atol=1e-6)
 
 
