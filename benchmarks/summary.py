@@ -95,7 +95,11 @@ def _mean_cells(cells: list[Json | None]) -> Json | None:
     known = [found for found in cells if found is not None]
     if not known:
         return None
-    return {name: np.mean([found[name] for found in known], 0).tolist() for name in known[0]}
+    means: Json = {}
+    for name in known[0]:
+        values = [found[name] for found in known if found[name] is not None]
+        means[name] = np.mean(values, 0).tolist() if values else None
+    return means
 
 
 def summarise_model(results: list[Json], truth: Json) -> Json:

@@ -18,6 +18,7 @@ from rand_agents.files import write_atomically
 from rand_agents.intervals import percentile95
 from rand_agents.rollout import GridGame
 from rand_envs.grid import GridTask
+from rand_envs.minimax import SearchGrid
 
 Json = dict[str, Any]
 
@@ -198,19 +199,32 @@ def grid_cells(agent: Agent[Any], rng_seed: int) -> Json | None:
     """For each cell of a grid, rows from the bottom: first visit and mean steps; else None.
 
     `first_visit` is the mean step of the first visit in the first episode, capped at the
-    horizon; `steps` the mean steps with the treasure there, 0 where it cannot be.
+    horizon; `steps` the mean steps with the treasure there, 0 where it cannot be. `direct` is
+    the share of (treasure, seed) found in the first episode, of all that are found in it, after
+    which the second takes a shortest path; None where nothing is found.
     """
     game, task = agent.game, agent.task
     if not (isinstance(game, GridGame) and isinstance(task, GridTask)):
         return None
     seeds = agent.draw_seeds(np.random.default_rng(rng_seed), VISIT_SEEDS)
     layouts = task.layout_space.enumerate()
+    row, column = layouts["treasure"].T
     visits = game.first_visits(agent.model, layouts, torch.from_numpy(seeds))
     first = visits.clip(max=task.horizon).mean(0).reshape(task.rows, task.columns)
     first[task.start] = 0.0
+    outcome = agent.play(layouts, seeds).outcome
     steps = np.zeros((task.rows, task.columns))
-    steps[tuple(layouts["treasure"].T)] = agent.play(layouts, seeds).outcome.mean(1)
-    return {"first_visit": first.round(3).tolist(), "steps": steps.round(3).tolist()}
+    steps[row, column] = outcome.mean(1)
+    grid = SearchGrid.create(task.size, task.walls, task.start)
+    treasures = map(tuple, layouts["treasure"].tolist())
+    shortest = grid.distances[[grid.index[cell] for cell in treasures]]
+    found = visits[:, row * task.columns + column].T
+    direct = (outcome == found + shortest[:, None])[found <= task.horizon]
+    return {
+        "first_visit": first.round(3).tolist(),
+        "steps": steps.round(3).tolist(),
+        "direct": float(direct.mean()) if direct.size else None,
+    }
 
 
 def run_job(job: Job, out: Path, report: Progress) -> Json:

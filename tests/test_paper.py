@@ -17,14 +17,15 @@ from recipe_figures import RECIPES
 from rich.console import Console
 from run import write_outputs
 from summary import readable_json
-from worker import agent_path, objective_of, read_result, run_job, train
+from worker import agent_path, grid_cells, objective_of, read_result, run_job, train
 from zoo_scores import score_zoo
 
-from rand_agents import PEPGConfig, load_zoo, zoo_names
+from rand_agents import PEPG, PEPGConfig, load_zoo, zoo_names
 from rand_agents import zoo as zoo_module
 from rand_agents.__main__ import main
 from rand_agents.transformer import TransformerConfig
 from rand_agents.zoo import zoo_card
+from rand_envs import GridTask
 
 TINY = EvaluationSize(8, 4, 6, votes=(5, 30), search_rounds=0)
 SIZES: dict[str, dict[str, Any]] = {
@@ -253,3 +254,34 @@ def test_readable_json_is_json_with_short_lines() -> None:
     text = readable_json(value)
     assert json.loads(text) == value
     assert text.splitlines()[1] == ' "a": {"estimate": 1.0, "ci95": [0.5, 1.5]},'
+
+
+def blind_agent(task: GridTask, actions: str) -> PEPG:
+    """Does what the letters R, L, U, D say, one after another, whatever it sees."""
+    config = TransformerConfig(
+        task.rows + task.columns + 1,
+        4,
+        1,
+        seed_placement="first",
+        model_size=4,
+        attention="softmax",
+        embedding="linear",
+        max_length=1 + task.max_steps,
+    )
+    agent = PEPG(config, task, PEPGConfig(m=2))
+    with torch.no_grad():
+        for weight in agent.model.parameters():
+            weight.zero_()
+        for place, action in enumerate(actions):
+            agent.model.weights["positions"][1 + place, "RLUD".index(action)] = 1.0
+        agent.model.weights["read_out"].copy_(torch.eye(4))
+    return agent
+
+
+def test_cells_of_a_grid_by_hand() -> None:
+    # At cell 1 after a step, and again after another; at cell 2 after two, but then a detour.
+    cells = grid_cells(blind_agent(GridTask((1, 3), horizon=4), "RRLRRRRR"), 0)
+    assert cells == {"first_visit": [[0.0, 1.0, 2.0]], "steps": [[0.0, 2.0, 5.0]], "direct": 0.5}
+    # Who never moves finds nothing.
+    cells = grid_cells(blind_agent(GridTask((1, 3), horizon=4), "LLLLLLLL"), 0)
+    assert cells == {"first_visit": [[0.0, 4.0, 4.0]], "steps": [[0.0, 8.0, 8.0]], "direct": None}
