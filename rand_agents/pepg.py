@@ -25,6 +25,9 @@ from rand_envs.task import Array
 
 Vector = NDArray[np.float32]
 
+HORIZON_FALL = 0.5
+"""The part of a run in which the training horizon falls to the game's own."""
+
 
 @dataclass(frozen=True)
 class SearchConfig:
@@ -175,9 +178,10 @@ class PEPGConfig:
         m: Seeds a generation, shared by all candidates and layouts.
         batch_size: Layouts a generation, shared by all candidates; None plays every layout.
         candidates_at_once: Candidates evaluated in one batch, to bound memory.
-        training_horizon: In training episodes may last so long, where the game has a horizon:
-            a treasure found late then costs less than one never found, so that there is a slope
-            where the game itself has none. None leaves the game as it is.
+        training_horizon: How long episodes may last when training begins, where the game has a
+            horizon; it falls to the game's own in the first half of the run. A treasure found
+            late then costs less than one never found: there is a slope where the game itself
+            has none. None leaves the game as it is.
     """
 
     objective: ObjectiveConfig = field(default_factory=lambda: ObjectiveConfig(q=math.inf))
@@ -202,6 +206,12 @@ class PEPGConfig:
             )
 
 
+def _with_horizon(game: Game, horizon: int) -> Game:
+    if horizon == game.task.config["horizon"]:
+        return game
+    return game_for(task_of(game.task.env_id, game.task.config | {"horizon": horizon}))
+
+
 class PEPG(Agent[PEPGConfig]):
     """Evolution of a seeded policy against the worst layout (arXiv 2408.10818, section 5).
 
@@ -220,7 +230,7 @@ class PEPG(Agent[PEPGConfig]):
 
     @classmethod
     def training_game(cls, game: Game, config: PEPGConfig) -> Game:
-        """The game with the horizon of training; ValueError where that is no longer one."""
+        """The game when training begins; ValueError where its horizon is no longer one."""
         horizon, task = config.training_horizon, game.task
         if horizon is None:
             return game
@@ -231,7 +241,16 @@ class PEPG(Agent[PEPGConfig]):
             raise ValueError(
                 f"training_horizon must be at least the game's horizon {own}, got {horizon}"
             )
-        return game_for(task_of(task.env_id, task.config | {"horizon": horizon}))
+        return _with_horizon(game, horizon)
+
+    def _game_at(self, progress: float) -> Game:
+        """The game at `progress` in [0, 1) of the run."""
+        longest = self.config.training_horizon
+        if longest is None:
+            return self.game
+        own = self.task.config["horizon"]
+        left = max(0.0, 1.0 - progress / HORIZON_FALL)
+        return _with_horizon(self.game, own + math.ceil((longest - own) * left))
 
     def _setup(self) -> None:
         objective = self.config.objective
@@ -240,7 +259,6 @@ class PEPG(Agent[PEPGConfig]):
                 f"the q-norm needs costs of at least 0, and minus a return in {self.task.env_id} "
                 'can be below: use q=1 (the mean), q=inf (the maximum), or kind="cvar"'
             )
-        self._training_game = self.training_game(self.game, self.config)
         center = parameters_to_vector(self.model.parameters()).detach().cpu().numpy()
         self.search = Search(center, self.config.search)
         self._m = 1 if self.seeds.is_fixed else self.config.m
@@ -256,7 +274,7 @@ class PEPG(Agent[PEPGConfig]):
     def _update(self, progress: float) -> dict[str, float]:
         search = self.search
         noise = search.noise(self._rngs["noise"])
-        costs = self.costs(search.candidates(noise))
+        costs = self.costs(search.candidates(noise), progress)
         objective = self.config.objective.at(progress)(costs).double().cpu().numpy()
         if np.isnan(objective).all():
             raise FloatingPointError("every candidate's objective became NaN; try a smaller std")
@@ -277,11 +295,14 @@ class PEPG(Agent[PEPGConfig]):
             return c.learning_rate
         return cosine(c.learning_rate, c.final_learning_rate, progress)
 
-    def costs(self, candidates: Vector) -> Tensor:
-        """Costs of flat parameter vectors, (P, dimension), on fresh seeds: (P, n, m)."""
+    def costs(self, candidates: Vector, progress: float = 1.0) -> Tensor:
+        """Costs of flat parameter vectors, (P, dimension), on fresh seeds: (P, n, m).
+
+        They are those of the game at `progress` in [0, 1] of a run, see `training_horizon`.
+        """
         layouts = self._layouts(self._rngs["layouts"])
         drawn = torch.from_numpy(self.seeds.sample(self._rngs["seeds"], self._m)).to(self.device)
-        game = self._training_game
+        game = self._game_at(progress)
         self.env_steps += len(candidates) * len(layouts) * self._m * game.task.max_steps
         vectors = torch.from_numpy(candidates).to(self.device)
         count = self.config.candidates_at_once

@@ -241,16 +241,18 @@ def test_a_fixed_seed_is_played_once() -> None:
     )
 
 
-def test_a_longer_horizon_is_that_of_training_alone(tmp_path: Path) -> None:
+def test_the_horizon_falls_in_the_first_half_of_training(tmp_path: Path) -> None:
     agent = PEPG("SeedTransformer", GridTask(3, horizon=4), tiny_config(training_horizon=9))
-    patient = PEPG(agent.model.config, GridTask(3, horizon=9), tiny_config())
     candidates = agent.search.candidates(agent.search.noise(np.random.default_rng(0)))
-    costs = agent.costs(candidates)
-    assert (costs == patient.costs(candidates)).all()
-    assert 8 < costs.max() <= 18
-    assert agent.env_steps == 10 * 8 * 3 * 18
-    seeds = agent.draw_seeds(np.random.default_rng(0), 2)
-    assert agent.losses(agent.task.layout_space.enumerate(), seeds).max() <= 8
+    for progress, horizon in ((0.0, 9), (0.15, 8), (0.25, 7), (0.5, 4), (0.9, 4)):
+        begun = agent.env_steps
+        other = PEPG(agent.model.config, GridTask(3, horizon=horizon), tiny_config())
+        agent._rngs["seeds"] = np.random.default_rng(1)
+        other._rngs["seeds"] = np.random.default_rng(1)
+        costs = agent.costs(candidates, progress)
+        assert (costs == other.costs(candidates)).all()
+        assert costs.max() == 2 * horizon
+        assert agent.env_steps - begun == 10 * 8 * 3 * 2 * horizon
     loaded = PEPG.load(agent.save(tmp_path / "agent"))
     assert (loaded.task.config, loaded.config) == (agent.task.config, agent.config)
 
