@@ -14,8 +14,8 @@ from rand_agents.zoo import zoo_card
 
 Json = dict[str, Any]
 
-# Small: the agents of recall and colouring take 33 seconds of two cores, those of the grid few. The worst
-# layout of recall is the worst of those drawn, without a search from there.
+# Small: the agents of recall and colouring take 33 seconds of two cores, those of the grid few.
+# The worst layout of recall is the worst of those drawn, without a search from there.
 SIZES = {
     "recall": EvaluationSize(1000, 50, 500, (30,), search_rounds=0),
     "coloring": EvaluationSize(num_seeds=20, num_fresh_seeds=50, votes=(30,)),
