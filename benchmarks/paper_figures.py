@@ -62,7 +62,10 @@ def draw_sweeps(sweeps: Json, folder: Path) -> list[Picture]:
         "grid-m": (_grid_by_m,),
     }
     pictures = [
-        draw(sweep, folder) for name, sweep in sweeps.items() for draw in drawers.get(name, ())
+        draw(sweep, folder)
+        for name, sweep in sweeps.items()
+        if len(sweep["points"]) > 1  # one point may be there because a headline shares it
+        for draw in drawers.get(name, ())
     ]
     by_draw = {name: sweep for name, sweep in sweeps.items() if name.startswith("recall-m")}
     return [*pictures, success_by_draw(by_draw, folder)] if len(by_draw) > 1 else pictures
