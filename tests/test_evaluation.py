@@ -374,7 +374,7 @@ def test_a_coloring_vote_is_on_the_verdict() -> None:
 @pytest.mark.parametrize("name", ["num_seeds", "num_fresh_seeds"])
 def test_fewer_than_two_seeds_are_an_error(name: str) -> None:
     with pytest.raises(ValueError, match="must be at least 2, got 1"):
-        evaluate(Player(), **{name: 1})  # type: ignore[arg-type]
+        evaluate(Player(), **{name: 1})
 
 
 def test_no_layouts_are_an_error() -> None:

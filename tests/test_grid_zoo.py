@@ -6,6 +6,7 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import pytest
+from job import MODELS
 from stable_baselines3.common.evaluation import evaluate_policy
 
 from rand_agents import evaluate, load_zoo
@@ -15,7 +16,6 @@ from rand_envs import Sweep
 from rand_envs.player import Play
 from rand_envs.task import Array, Setting
 
-MODELS = ("erm-fixed", "adv-fixed", "erm-seeded", "adv-seeded")
 ROUNDS = 3
 """How often every treasure is played, each time under another seed."""
 
@@ -71,7 +71,7 @@ def test_every_way_to_play_gives_the_same_returns(model: str) -> None:
     env = gym.make("RandGrid-v0", layouts=Sweep(agent.task.layout_space))
     agent.set_random_seed(11)
     returns, lengths = evaluate_policy(
-        agent,  # type: ignore[arg-type]
+        agent,
         env,
         n_eval_episodes=len(layouts),
         deterministic=True,

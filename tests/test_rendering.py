@@ -59,9 +59,9 @@ def test_every_game_draws_every_step(case: Case) -> None:
     for frame in frames:
         assert isinstance(frame, np.ndarray)
         assert frame.dtype == np.uint8
-        assert frame.shape == frames[0].shape  # type: ignore[union-attr]
+        assert frame.shape == frames[0].shape
         assert frame.flags.c_contiguous
-    height, width, channels = frames[0].shape  # type: ignore[union-attr]
+    height, width, channels = frames[0].shape
     assert channels == 3
     assert 480 <= width <= 640
     assert 380 <= height <= 800
@@ -346,7 +346,7 @@ def test_what_cannot_be_drawn_is_refused() -> None:
     with pytest.raises(ValueError, match="the width must be an integer from 32 to 4096, got 0"):
         render_frame(GRID, states, actions, size=(0, 100))
     with pytest.raises(ValueError, match="RandRecall-v0, RandColoring-v0, RandGrid-v0"):
-        render_text(object(), states, actions)  # type: ignore[arg-type]
+        render_text(object(), states, actions)
 
 
 def test_drawing_survives_that_someone_else_quits_pygame() -> None:

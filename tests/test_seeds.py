@@ -142,6 +142,6 @@ def test_an_illegal_dimension_is_an_error(dim: Any) -> None:
 
 def test_unknown_names_are_errors() -> None:
     with pytest.raises(ValueError, match=r"seed distribution must be one of .*got 'cauchy'"):
-        SeedSpec(2, "cauchy")  # type: ignore[arg-type]
+        SeedSpec(2, "cauchy")
     with pytest.raises(ValueError, match=r"seed draw must be one of .*got 'halton'"):
-        SeedSpec(2, draw="halton")  # type: ignore[arg-type]
+        SeedSpec(2, draw="halton")

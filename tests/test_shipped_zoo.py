@@ -2,16 +2,16 @@
 
 import numpy as np
 import pytest
+from job import MODELS
 
 from rand_agents import load_zoo, zoo_names
 from rand_agents.zoo import zoo_card
 
-MODELS = ("erm-fixed", "adv-fixed", "erm-seeded", "adv-seeded")
 SHIPPED = [f"{game}-{model}" for game in ("recall20", "coloring10") for model in MODELS]
 
 
-def test_the_zoo_has_the_four_models_of_recall_and_colouring() -> None:
-    assert set(SHIPPED) <= set(zoo_names())
+def test_the_zoo_has_the_four_models_of_every_game() -> None:
+    assert set(zoo_names()) == {*SHIPPED, *(f"grid5-{model}" for model in MODELS)}
 
 
 @pytest.mark.parametrize("name", SHIPPED)

@@ -40,7 +40,7 @@ def game_value(task: Task[Any]) -> GameValue:
     """
     if task.unit == "success":
         return GameValue(1.0, "bound")
-    if not isinstance(task, GridTask) or isinstance(task.walls, int):
+    if not isinstance(task, GridTask):
         return UNKNOWN
     solution = known_solution(task)
     return UNKNOWN if solution is None else GameValue(float(solution.value), "exact")
@@ -49,8 +49,11 @@ def game_value(task: Task[Any]) -> GameValue:
 def known_solution(task: GridTask) -> SearchGameSolution | None:
     """The exact solution of a grid with fixed walls: shipped, or of up to 16 free cells.
 
-    The latter are solved here, in seconds; None where there is neither.
+    The latter are solved here, in seconds; None where there is neither, or where the adversary
+    places walls.
     """
+    if isinstance(task.walls, int):
+        return None
     solution = _shipped(task)
     if solution is None and _free_cells(task) <= MAX_SOLVED_CELLS:
         solution = solve_search_game(
