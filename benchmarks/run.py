@@ -3,7 +3,8 @@
 python benchmarks/run.py [--preset smoke|quick|paper] [--tasks recall coloring grid] [--out DIR]
 
 Every finished training run is kept under DIR/runs: after an interruption the same command goes
-on where it stopped. results.json and the figures show all runs of the preset that are there.
+on where it stopped. results.json and the figures show all runs of the preset that are there,
+and what results.json said before of runs by the same recipe that are not.
 """
 
 import os
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import tyro
+from earlier import Earlier
 from experiments import PRESETS, Preset, TaskName, select
 from figures import draw_figures
 from job import MODELS, Experiment, jobs
@@ -96,7 +98,13 @@ def write_outputs(
     planned = jobs(experiments, rng_seed)
     results = {job.name: found for job in planned if (found := read_result(out, job))}
     summary = summarise(
-        experiments, planned, results, preset=preset, rng_seed=rng_seed, seconds=seconds
+        experiments,
+        planned,
+        results,
+        preset=preset,
+        rng_seed=rng_seed,
+        seconds=seconds,
+        earlier=Earlier.read(out / "results.json", preset, rng_seed),
     )
     summary["zoo"] = zoo or {}
     write_json(out / "results.json", summary)

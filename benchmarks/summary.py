@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from earlier import Earlier, differences
 from job import MODELS, TASKS, Experiment, Job, Point
 
 from rand_agents.evaluation import gap_to
@@ -135,18 +136,31 @@ def summarise_model(results: list[Json], truth: Json) -> Json:
 
 
 def summarise_point(
-    task: str, point: Point, planned: list[Job], results: dict[str, Json]
+    group: str,
+    task: str,
+    point: Point,
+    planned: list[Job],
+    results: dict[str, Json],
+    earlier: Earlier,
 ) -> Json | None:
-    """The models of one point over those of its runs that are there; None if none is."""
+    """The models of one point over those of its runs that are there; None if none is.
+
+    Where an earlier summary has more runs of a model by the same recipe, it is kept.
+    """
+    recipe = dataclasses.asdict(point.recipe)
     truth = ground_truth(task, point.recipe.task)
-    models, report = {}, None
+    kept = earlier.point(group, point.x, point.label, recipe)
+    known = kept["models"] if kept else {}
+    models, report = {}, kept
     for model in (model for model in MODELS if model in point.models):
         own = [job for job in planned if (job.label, job.model) == (point.label, model)]
         runs = [results[job.name] for job in own[: point.runs] if job.name in results]
-        if runs:
+        if model in known and known[model]["training_runs"] > len(runs):
+            models[model] = known[model]
+        elif runs:
             models[model] = summarise_model(runs, truth)
             report = runs[0]["report"]
-    if report is None:
+    if report is None or not models:
         return None
     return {
         "label": point.label,
@@ -154,31 +168,19 @@ def summarise_point(
         "unit": report["unit"],
         "higher_is_better": report["unit"] == "success",
         "ground_truth": truth,
-        "recipe": dataclasses.asdict(point.recipe),
+        "recipe": recipe,
         "models": models,
     }
 
 
-def _differences(recipe: Json, base: Json) -> Json:
-    """Entries of a nested recipe that differ from another's."""
-    found: Json = {}
-    for name, value in recipe.items():
-        if isinstance(value, dict) and isinstance(base.get(name), dict):
-            inner = _differences(value, base[name])
-            found |= {name: inner} if inner else {}
-        elif value != base.get(name):
-            found[name] = value
-    return found
-
-
 def summarise_sweep(
-    experiment: Experiment, planned: list[Job], results: dict[str, Json]
+    experiment: Experiment, planned: list[Job], results: dict[str, Json], earlier: Earlier
 ) -> Json | None:
     """The points of a sweep in order; each says what it changes in the recipe of the first."""
     points: list[Json] = []
     base: Json = {}
     for point in experiment.points:
-        found = summarise_point(experiment.task, point, planned, results)
+        found = summarise_point(experiment.name, experiment.task, point, planned, results, earlier)
         if found is None:
             continue
         models = {
@@ -188,7 +190,7 @@ def summarise_sweep(
         recipe = found["recipe"]
         base = base or recipe
         kept = {key: found[key] for key in ("label", "config", "unit", "ground_truth")}
-        changed = _differences(recipe, base)
+        changed = differences(recipe, base)
         points.append({"x": point.x, **kept, "recipe_changes": changed, "models": models})
     if not points:
         return None
@@ -204,16 +206,18 @@ def summarise(
     preset: str,
     rng_seed: int,
     seconds: float,
+    earlier: Earlier,
 ) -> Json:
     """The whole of results.json: the headline of each game, and the sweeps, as far as run."""
     tasks: Json = {}
     sweeps: Json = {}
     for experiment in experiments:
         if experiment.axis is None:
-            found = summarise_point(experiment.task, experiment.points[0], planned, results)
-            tasks |= {TASKS[experiment.task]: found} if found else {}
+            env_id, point = TASKS[experiment.task], experiment.points[0]
+            found = summarise_point(env_id, experiment.task, point, planned, results, earlier)
+            tasks |= {env_id: found} if found else {}
         else:
-            sweep = summarise_sweep(experiment, planned, results)
+            sweep = summarise_sweep(experiment, planned, results, earlier)
             sweeps |= {experiment.name: sweep} if sweep else {}
     return {
         "schema": 1,

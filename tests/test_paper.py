@@ -3,11 +3,13 @@
 import dataclasses
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from earlier import differences
 from experiments import PRESETS, select
 from job import START_STRIDE, EvaluationSize, Experiment, Job, Point, Recipe, jobs
 from make_zoo import publish
@@ -126,6 +128,49 @@ def test_results_have_what_the_figures_show(outputs: tuple[Path, Any, str]) -> N
     text = (out / "results.json").read_text()
     assert len(text) < 200_000
     assert max(map(len, text.splitlines())) < 3000
+
+
+def test_results_of_runs_that_are_gone_are_kept_while_the_recipe_is_the_same(
+    tmp_path: Path, outputs: tuple[Path, Any, str]
+) -> None:
+    out, results, _ = outputs
+
+    def written(experiments: tuple[Experiment, ...], rng_seed: int = 0) -> Any:
+        shutil.copy(out / "results.json", tmp_path)
+        console = Console(file=(tmp_path / "printed.txt").open("w"))
+        write_outputs(
+            experiments, tmp_path, console, preset="paper", rng_seed=rng_seed, seconds=1.0
+        )
+        return json.loads((tmp_path / "results.json").read_text())
+
+    again = written(TINY_PAPER)
+    assert again["tasks"] == results["tasks"]
+    assert again["sweeps"] == results["sweeps"]
+    assert written(TINY_PAPER, rng_seed=1)["tasks"] == {}
+
+    # What is trained anew replaces what was, unless it is fewer runs of the same.
+    headline = next(found for found in TINY_PAPER if found.name == "recall-headline")
+    finish(jobs((headline,), 0, ("adv-seeded",), max_runs=1), tmp_path)
+    fewer = written(TINY_PAPER)["tasks"]["RandRecall-v0"]["models"]
+    assert fewer == results["tasks"]["RandRecall-v0"]["models"]
+
+    # Another recipe leaves nothing of the point, and the others as they were.
+    longer = dataclasses.replace(headline.points[0].recipe, updates=3)
+    point = dataclasses.replace(headline.points[0], recipe=longer)
+    changed = (dataclasses.replace(headline, points=(point,)), *TINY_PAPER[1:])
+    assert TINY_PAPER[0] is headline
+    tasks = written(changed)["tasks"]
+    assert set(tasks) == {"RandColoring-v0", "RandGrid-v0"}
+    assert tasks["RandGrid-v0"] == results["tasks"]["RandGrid-v0"]
+
+
+def test_a_sweep_says_all_that_differs_from_its_first_recipe() -> None:
+    base = {"a": 1, "policy": {"width": 8, "gain": 2.0}, "same": {"x": 1}}
+    assert differences({"a": 2, "policy": {"gain": 2.0, "heads": 3}, "same": {"x": 1}}, base) == {
+        "a": 2,
+        "policy": {"width": None, "heads": 3},
+    }
+    assert differences(base, base) == {}
 
 
 def test_scoring_otherwise_does_not_train_again(tmp_path: Path) -> None:
