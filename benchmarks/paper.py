@@ -72,9 +72,7 @@ GRID = Recipe(
             std_learning_rate=0.1,
         ),
         m=4,
-        # With the game's own 25 steps, cells that a path leaves out stay out: nothing is gained
-        # until the path has become short enough to reach them.
-        training_horizon=40,
+        effective_horizon=(6.0, 40.0),
     ),
     # The maximum alone has no slope before anything is found.
     adversarial=ObjectiveConfig(q=40.0, q_start=20.0, q_rise=1.0),
@@ -169,8 +167,7 @@ def _grid_size(size: int) -> Point:
     """Smaller grids take fewer generations, and 25 steps are patience enough."""
     if size == GRID.task["size"]:
         return Point(f"grid{size}", GRID, runs=3, x=size)
-    trainer = {"training_horizon": None}
-    recipe = _changed(GRID, task={"size": size}, trainer=trainer, updates=GRID_UPDATES[size])
+    recipe = _changed(GRID, task={"size": size}, updates=GRID_UPDATES[size])
     return Point(f"grid{size}", recipe, ADV_SEEDED, runs=3, x=size)
 
 

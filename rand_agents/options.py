@@ -190,7 +190,7 @@ class TrainOptions(ABC):
         game = game_for(self.task())
         seeds = self.seeds.spec(game)
         return trainer(
-            self.policy.config(trainer.training_game(game, config), seeds.dim),
+            self.policy.config(game, seeds.dim),
             game.task,
             config,
             seeds=seeds,

@@ -17,16 +17,14 @@ from torch.nn.utils import parameters_to_vector
 
 from rand_agents.adversary import MAX_EXHAUSTIVE, is_enumerable
 from rand_agents.algorithm import Agent, cosine
-from rand_agents.games import game_for, task_of
 from rand_agents.gym_game import GymGame
 from rand_agents.objectives import ObjectiveConfig
-from rand_agents.tokens import Game
 from rand_envs.task import Array
 
 Vector = NDArray[np.float32]
 
-HORIZON_FALL = 0.5
-"""The part of a run in which the training horizon falls to the game's own."""
+DISCOUNTED = 0.8
+"""The part of a run in which costs are discounted, where they are."""
 
 
 @dataclass(frozen=True)
@@ -178,10 +176,11 @@ class PEPGConfig:
         m: Seeds a generation, shared by all candidates and layouts.
         batch_size: Layouts a generation, shared by all candidates; None plays every layout.
         candidates_at_once: Candidates evaluated in one batch, to bound memory.
-        training_horizon: How long episodes may last when training begins, where the game has a
-            horizon; it falls to the game's own in the first half of the run. A treasure found
-            late then costs less than one never found: there is a slope where the game itself
-            has none. None leaves the game as it is.
+        effective_horizon: Two numbers of steps, between which the effective horizon of
+            discounting rises geometrically; after four fifths of the run nothing is discounted
+            any more. Discounted costs reward finding a treasure soon under some seeds more than
+            finding it late under all, so that paths grow apart before they grow long. None
+            never discounts.
     """
 
     objective: ObjectiveConfig = field(default_factory=lambda: ObjectiveConfig(q=math.inf))
@@ -189,7 +188,7 @@ class PEPGConfig:
     m: int = 10
     batch_size: int | None = None
     candidates_at_once: int = 100
-    training_horizon: int | None = None
+    effective_horizon: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         if isinstance(self.objective, dict):
@@ -204,12 +203,27 @@ class PEPGConfig:
             raise ValueError(
                 f"candidates_at_once must be at least 1, got {self.candidates_at_once}"
             )
+        if self.effective_horizon is not None:
+            # A file gives a list.
+            start, end = self.effective_horizon
+            object.__setattr__(self, "effective_horizon", (start, end))
+            if not 0 < start <= end < math.inf:
+                raise ValueError(
+                    "effective_horizon must be two finite numbers of steps above 0, the second "
+                    f"not below the first, got {start} and {end}"
+                )
 
+    def discounted(self, costs: Tensor, progress: float) -> Tensor:
+        """Costs c in steps as training sees them at `progress` in [0, 1] of a run.
 
-def _with_horizon(game: Game, horizon: int) -> Game:
-    if horizon == game.task.config["horizon"]:
-        return game
-    return game_for(task_of(game.task.env_id, game.task.config | {"horizon": horizon}))
+        With effective horizon h, the sum of c steps each discounted by exp(-1 / h) against the
+        one before it, taken as an integral: h (1 - exp(-c / h)).
+        """
+        if self.effective_horizon is None or progress >= DISCOUNTED:
+            return costs
+        start, end = self.effective_horizon
+        h = start * (end / start) ** (progress / DISCOUNTED)
+        return -h * torch.expm1(-costs / h)
 
 
 class PEPG(Agent[PEPGConfig]):
@@ -228,36 +242,17 @@ class PEPG(Agent[PEPGConfig]):
         search = SearchConfig(population=64, learning_rate=0.1, std=0.3, std_learning_rate=0.1)
         return PEPGConfig(ObjectiveConfig(q=1.0), search, m=1, batch_size=4)
 
-    @classmethod
-    def training_game(cls, game: Game, config: PEPGConfig) -> Game:
-        """The game when training begins; ValueError where its horizon is no longer one."""
-        horizon, task = config.training_horizon, game.task
-        if horizon is None:
-            return game
-        own = task.config.get("horizon")
-        if own is None:
-            raise ValueError(f"{task.env_id} has no horizon, so training_horizon must be None")
-        if horizon < own:
-            raise ValueError(
-                f"training_horizon must be at least the game's horizon {own}, got {horizon}"
-            )
-        return _with_horizon(game, horizon)
-
-    def _game_at(self, progress: float) -> Game:
-        """The game at `progress` in [0, 1) of the run."""
-        longest = self.config.training_horizon
-        if longest is None:
-            return self.game
-        own = self.task.config["horizon"]
-        left = max(0.0, 1.0 - progress / HORIZON_FALL)
-        return _with_horizon(self.game, own + math.ceil((longest - own) * left))
-
     def _setup(self) -> None:
         objective = self.config.objective
         if self.game.signed_costs and not objective.takes_signs:
             raise ValueError(
                 f"the q-norm needs costs of at least 0, and minus a return in {self.task.env_id} "
                 'can be below: use q=1 (the mean), q=inf (the maximum), or kind="cvar"'
+            )
+        if self.game.signed_costs and self.config.effective_horizon is not None:
+            raise ValueError(
+                "discounting needs costs of at least 0, and minus a return in "
+                f"{self.task.env_id} can be below: effective_horizon must be None"
             )
         center = parameters_to_vector(self.model.parameters()).detach().cpu().numpy()
         self.search = Search(center, self.config.search)
@@ -274,8 +269,9 @@ class PEPG(Agent[PEPGConfig]):
     def _update(self, progress: float) -> dict[str, float]:
         search = self.search
         noise = search.noise(self._rngs["noise"])
-        costs = self.costs(search.candidates(noise), progress)
-        objective = self.config.objective.at(progress)(costs).double().cpu().numpy()
+        costs = self.costs(search.candidates(noise))
+        seen = self.config.discounted(costs, progress)
+        objective = self.config.objective.at(progress)(seen).double().cpu().numpy()
         if np.isnan(objective).all():
             raise FloatingPointError("every candidate's objective became NaN; try a smaller std")
         logs = search.tell(noise, -objective, self._learning_rate(progress))
@@ -295,20 +291,16 @@ class PEPG(Agent[PEPGConfig]):
             return c.learning_rate
         return cosine(c.learning_rate, c.final_learning_rate, progress)
 
-    def costs(self, candidates: Vector, progress: float = 1.0) -> Tensor:
-        """Costs of flat parameter vectors, (P, dimension), on fresh seeds: (P, n, m).
-
-        They are those of the game at `progress` in [0, 1] of a run, see `training_horizon`.
-        """
+    def costs(self, candidates: Vector) -> Tensor:
+        """Costs of flat parameter vectors, (P, dimension), on fresh seeds: (P, n, m)."""
         layouts = self._layouts(self._rngs["layouts"])
         drawn = torch.from_numpy(self.seeds.sample(self._rngs["seeds"], self._m)).to(self.device)
-        game = self._game_at(progress)
-        self.env_steps += len(candidates) * len(layouts) * self._m * game.task.max_steps
+        self.env_steps += len(candidates) * len(layouts) * self._m * self.task.max_steps
         vectors = torch.from_numpy(candidates).to(self.device)
         count = self.config.candidates_at_once
         with torch.no_grad():
             costs = [
-                game.costs(self.model, layouts, drawn, self.unflatten(vectors[i : i + count]))
+                self.game.costs(self.model, layouts, drawn, self.unflatten(vectors[i : i + count]))
                 for i in range(0, len(vectors), count)
             ]
         return torch.cat(costs)

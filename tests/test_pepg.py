@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rand_agents import PEPG, ObjectiveConfig, PEPGConfig, SearchConfig, SeedSpec, TransformerConfig
-from rand_agents.pepg import Search, centered_ranks
+from rand_agents.pepg import DISCOUNTED, Search, centered_ranks
 from rand_agents.seeds import Draw
 from rand_envs import ColoringTask, GridTask, RecallTask
 
@@ -241,30 +241,56 @@ def test_a_fixed_seed_is_played_once() -> None:
     )
 
 
-def test_the_horizon_falls_in_the_first_half_of_training(tmp_path: Path) -> None:
-    agent = PEPG("SeedTransformer", GridTask(3, horizon=4), tiny_config(training_horizon=9))
-    candidates = agent.search.candidates(agent.search.noise(np.random.default_rng(0)))
-    for progress, horizon in ((0.0, 9), (0.15, 8), (0.25, 7), (0.5, 4), (0.9, 4)):
-        begun = agent.env_steps
-        other = PEPG(agent.model.config, GridTask(3, horizon=horizon), tiny_config())
-        agent._rngs["seeds"] = np.random.default_rng(1)
-        other._rngs["seeds"] = np.random.default_rng(1)
-        costs = agent.costs(candidates, progress)
-        assert (costs == other.costs(candidates)).all()
-        assert costs.max() == 2 * horizon
-        assert agent.env_steps - begun == 10 * 8 * 3 * 2 * horizon
-    loaded = PEPG.load(agent.save(tmp_path / "agent"))
-    assert (loaded.task.config, loaded.config) == (agent.task.config, agent.config)
+def test_discounted_costs_by_hand() -> None:
+    config = tiny_config(effective_horizon=(2.0, 8.0))
+    costs = torch.tensor([0.0, 2.0, 50.0])
+    # A step more counts exp(-1 / h) of the one before it: 2 (1 - 1/e) after two with h = 2.
+    torch.testing.assert_close(
+        config.discounted(costs, 0.0), torch.tensor([0.0, 1.2642411, 2.0]), atol=1e-6, rtol=0.0
+    )
+    # Halfway between 2 and 8 geometrically lies 4.
+    torch.testing.assert_close(
+        config.discounted(costs, DISCOUNTED / 2), 4 * (1 - torch.exp(-costs / 4))
+    )
+    assert config.discounted(costs, DISCOUNTED) is costs
+    assert tiny_config().discounted(costs, 0.0) is costs
 
 
-def test_a_training_horizon_that_is_shorter_or_means_nothing_is_an_error() -> None:
-    with pytest.raises(ValueError, match="at least the game's horizon 4, got 3"):
-        PEPG("SeedTransformer", GridTask(3, horizon=4), tiny_config(training_horizon=3))
-    with pytest.raises(ValueError, match="RandRecall-v0 has no horizon"):
-        PEPG("SeedTransformer", RecallTask(2, 1), tiny_config(training_horizon=9))
-    task = GridTask(3, horizon=4)
-    with pytest.raises(ValueError, match="needs max_length 0 or at least 19, got 9"):
-        PEPG(grid_policy(task), task, tiny_config(training_horizon=9))
+def test_discounting_prefers_a_mix_of_early_and_late() -> None:
+    config = tiny_config(effective_horizon=(5.0, 5.0))
+    mixed, certain = torch.tensor([2.0, 22.0]), torch.tensor([12.0, 12.0])
+    assert config.discounted(mixed, 0.0).mean() < config.discounted(certain, 0.0).mean()
+
+
+def test_training_sees_discounted_costs(tmp_path: Path) -> None:
+    def agent(**changes: Any) -> PEPG:
+        search = SearchConfig(population=20, std=0.5)
+        config = PEPGConfig(ObjectiveConfig(q=4.0), search, m=3, **changes)
+        return PEPG("SeedTransformer", GridTask(3, horizon=9), config, rng_seed=3)
+
+    plain, discounting = agent(), agent(effective_horizon=(0.5, 0.5))
+    plain.learn(3)
+    discounting.learn(3)
+    assert not np.array_equal(plain.search.center, discounting.search.center)
+    # What is evaluated is the game.
+    layouts = plain.task.layout_space.enumerate()
+    seeds = plain.draw_seeds(np.random.default_rng(0), 2)
+    fresh = agent().losses(layouts, seeds)
+    assert (fresh == agent(effective_horizon=(0.5, 0.5)).losses(layouts, seeds)).all()
+    loaded = PEPG.load(discounting.save(tmp_path / "agent"))
+    assert loaded.config == discounting.config
+
+
+@pytest.mark.parametrize("numbers", [(0.0, 2.0), (3.0, 2.0), (1.0, math.inf), (math.nan, 2.0)])
+def test_effective_horizons_that_mean_nothing_are_an_error(numbers: tuple[float, float]) -> None:
+    with pytest.raises(ValueError, match="effective_horizon must be two finite numbers"):
+        tiny_config(effective_horizon=numbers)
+
+
+def test_returns_of_either_sign_are_not_discounted() -> None:
+    config = PEPGConfig(ObjectiveConfig(q=1.0), batch_size=1, m=1, effective_horizon=(2.0, 3.0))
+    with pytest.raises(ValueError, match="effective_horizon must be None"):
+        PEPG("MlpPolicy", "CartPole-v1", config)
 
 
 def test_candidates_in_parts_are_all_candidates() -> None:
