@@ -55,36 +55,42 @@ COLORING = Recipe(
 
 GRID = Recipe(
     task={"size": 5, "horizon": 25},
+    # Evolution's steps are mostly noise, the more so the more weights there are.
     policy={
         "num_heads": 2,
-        "key_size": 8,
-        "value_size": 8,
-        "model_size": 16,
+        "key_size": 4,
+        "value_size": 4,
+        "model_size": 8,
         "mlp_factor": 2,
         "seed_gain": 3.0,
     },
     trainer=PEPGConfig(
+        # Many generations of few candidates beat fewer of many.
         search=SearchConfig(
-            population=200,
+            population=50,
             learning_rate=0.02,
             final_learning_rate=0.01,
-            std=0.1,
-            std_learning_rate=0.1,
+            std=0.06,
+            std_learning_rate=0.0,
+            tolerated_ties=0.3,
         ),
-        m=4,
-        effective_horizon=(6.0, 40.0),
+        m=8,
+        effective_horizon=(6.0, 50.0),
     ),
     # The maximum alone has no slope before anything is found.
     adversarial=ObjectiveConfig(q=40.0, q_start=20.0, q_rise=1.0),
-    updates=1200,
-    # All four vectors of two bits in every generation: the mean over seeds is exact.
-    seed_dim=2,
+    updates=3600,
+    # All eight vectors of three bits in every generation: the mean over seeds is exact.
+    seed_dim=3,
     seed_draw="distinct",
+    # How many paths a policy finds, and how good they are, depends on its initial weights.
+    starts=3,
+    trial=2400,
     evaluation=EvaluationSize(num_seeds=200, num_fresh_seeds=1000),
 )
 
-GRID_UPDATES = {3: 400, 4: 600}
-GRID_SWEEP_UPDATES = 500
+GRID_UPDATES = {3: 1500, 4: 3000}
+GRID_SWEEP_UPDATES = 2000
 
 
 def _changed(base: Recipe, q: float | None = None, **changes: Any) -> Recipe:
@@ -164,18 +170,31 @@ def _coloring_q(q: float) -> Point:
 
 
 def _grid_size(size: int) -> Point:
-    """Smaller grids take fewer generations, and 25 steps are patience enough."""
+    """Smaller grids are cheaper: fewer generations, and all sixteen vectors of four bits."""
     if size == GRID.task["size"]:
         return Point(f"grid{size}", GRID, runs=3, x=size)
-    recipe = _changed(GRID, task={"size": size}, updates=GRID_UPDATES[size])
+    updates = GRID_UPDATES[size]
+    recipe = _changed(
+        GRID,
+        task={"size": size},
+        trainer={"m": 16},
+        seed_dim=4,
+        updates=updates,
+        trial=updates * 2 // 3,
+    )
     return Point(f"grid{size}", recipe, ADV_SEEDED, runs=3, x=size)
 
 
 def _grid_m(m: int) -> Point:
-    """m fresh Gaussian seeds a generation, as in the paper."""
-    trainer = {"m": m}
+    """m fresh Gaussian seeds a generation, as in the paper, from one start."""
     recipe = _changed(
-        GRID, trainer=trainer, updates=GRID_SWEEP_UPDATES, seed_dim=4, seed_draw="independent"
+        GRID,
+        trainer={"m": m},
+        updates=GRID_SWEEP_UPDATES,
+        seed_dim=4,
+        seed_draw="independent",
+        starts=1,
+        trial=0,
     )
     return Point(f"grid5-m{m}", recipe, ADV_SEEDED, x=m)
 

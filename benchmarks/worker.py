@@ -65,11 +65,13 @@ class Training:
         seconds: Spent so far.
         machine: What it ran on.
         history: (update, average, 95th percentile, worst) over layouts of the mean outcome.
+        starts: How many starts were tried so far; the agent is the best of them.
     """
 
     seconds: float = 0.0
     machine: Json = field(default_factory=machine)
     history: list[list[float]] = field(default_factory=list)
+    starts: int = 0
 
 
 class _Checkpoint:
@@ -84,9 +86,8 @@ class _Checkpoint:
         record = _read_json(self.record_file)
         if record.get("fingerprint") != self.fingerprint or not self.agent_file.is_file():
             return None
-        return load_agent(self.agent_file), Training(
-            record["seconds"], record["machine"], record["history"]
-        )
+        del record["fingerprint"]
+        return load_agent(self.agent_file), Training(**record)
 
     def save(self, agent: Agent[Any], training: Training) -> None:
         agent.save(self.agent_file)
@@ -96,6 +97,11 @@ class _Checkpoint:
     def remove(self) -> None:
         self.agent_file.unlink(missing_ok=True)
         self.record_file.unlink(missing_ok=True)
+
+
+def _is_due(update: int, total: int) -> bool:
+    """Whether the agent is played after this update, for its history."""
+    return update * HISTORY_POINTS // total > (update - 1) * HISTORY_POINTS // total
 
 
 class _Probe:
@@ -108,9 +114,6 @@ class _Probe:
         rng = np.random.default_rng(rng_seed)
         self.layouts = space.enumerate() if few else space.sample(rng, PROBED_LAYOUTS)
         self.num_seeds = PROBED_SEEDS_OF_FEW if few else PROBED_SEEDS
-
-    def is_due(self, update: int, total: int) -> bool:
-        return update * HISTORY_POINTS // total > (update - 1) * HISTORY_POINTS // total
 
     def scores(self, agent: Agent[Any]) -> list[float]:
         """Average, 95th percentile and worst over layouts of the mean over seeds."""
@@ -132,29 +135,77 @@ def objective_of(agent: Agent[Any], rng_seed: int) -> float:
     return float(agent.config.objective.at(1.0)(losses))
 
 
-def best_start(job: Job, report: Progress) -> Agent[Any]:
-    """The agent to train: of several starts, the one that is best after a trial.
+class _Run:
+    """The training of one job, which goes on from its last checkpoint if there is one.
 
-    Which solution training finds depends on the initial weights, and shows early.
+    Which solution training finds depends on the initial weights. Where a recipe has several
+    starts, each is trained for a trial, and the one that is best by then to the end.
     """
-    recipe = job.recipe
-    if recipe.starts == 1:
-        return job.agent()
-    best: tuple[float, Agent[Any]] | None = None
-    for start in range(recipe.starts):
-        agent = job.agent(start + 1)
 
-        def go_on(_locals: dict[str, Any], _globals: dict[str, Any]) -> bool:
-            done = start * recipe.trial + agent.num_timesteps  # noqa: B023
-            report(done / job.updates)
-            return agent.num_timesteps < recipe.trial  # noqa: B023
+    def __init__(self, job: Job, out: Path, report: Progress) -> None:
+        partial = f"{job.name}-{job.training_fingerprint}.safetensors"
+        self.job, self.report = job, report
+        self.checkpoint = _Checkpoint(out / "partial" / partial, job.training_fingerprint)
+        self.agent: Agent[Any] | None = None
+        self.training = Training()
+        found = self.checkpoint.load()
+        if found is not None:
+            self.agent, self.training = found
+        self.begun = time.monotonic() - self.training.seconds
+        self.saved = time.monotonic()
 
-        agent.learn(recipe.updates, callback=go_on)
-        objective = objective_of(agent, job.rng_seed + 800)
-        if best is None or objective < best[0]:
-            best = objective, agent
-    assert best is not None
-    return best[1]
+    def finish(self) -> tuple[Agent[Any], Training]:
+        """Train to the end."""
+        recipe = self.job.recipe
+        if recipe.starts == 1:
+            agent = self.agent or self.job.agent()
+        else:
+            while self.training.starts < recipe.starts:
+                self._try_start()
+            assert self.agent is not None
+            agent = self.agent
+
+        def after_update(_locals: dict[str, Any], _globals: dict[str, Any]) -> bool:
+            self._observe(agent, self.training.history)
+            if time.monotonic() - self.saved > CHECKPOINT_SECONDS:
+                self._save(agent)
+            return True
+
+        if agent.num_timesteps:
+            agent.resume(callback=after_update)
+        else:
+            agent.learn(recipe.updates, callback=after_update)
+        self.training.seconds = round(time.monotonic() - self.begun, 1)
+        return agent, self.training
+
+    def _try_start(self) -> None:
+        """Train one more start for the trial; keep the better one of it and those before."""
+        recipe, history = self.job.recipe, list[list[float]]()
+        agent = self.job.agent(self.training.starts + 1)
+
+        def after_update(_locals: dict[str, Any], _globals: dict[str, Any]) -> bool:
+            self._observe(agent, history)
+            return agent.num_timesteps < recipe.trial
+
+        agent.learn(recipe.updates, callback=after_update)
+        rng_seed = self.job.rng_seed + 800
+        if self.agent is None or objective_of(agent, rng_seed) < objective_of(self.agent, rng_seed):
+            self.agent, self.training.history = agent, history
+        self.training.starts += 1
+        self._save(self.agent)
+
+    def _observe(self, agent: Agent[Any], history: list[list[float]]) -> None:
+        if _is_due(agent.num_timesteps, agent.total_timesteps):
+            # Another stream than training's, so that nothing is scored on what it was trained on.
+            probe = _Probe(agent, self.job.rng_seed + 700)
+            history.append([agent.num_timesteps, *probe.scores(agent)])
+        trials = min(self.training.starts, self.job.recipe.starts - 1) * self.job.recipe.trial
+        self.report((trials + agent.num_timesteps) / self.job.updates)
+
+    def _save(self, agent: Agent[Any]) -> None:
+        self.training.seconds = time.monotonic() - self.begun
+        self.checkpoint.save(agent, self.training)
+        self.saved = time.monotonic()
 
 
 def train(job: Job, out: Path, report: Progress) -> tuple[Agent[Any], Training]:
@@ -163,35 +214,10 @@ def train(job: Job, out: Path, report: Progress) -> tuple[Agent[Any], Training]:
     found = finished.load()
     if found is not None:
         return found
-    partial = f"{job.name}-{job.training_fingerprint}.safetensors"
-    checkpoint = _Checkpoint(out / "partial" / partial, job.training_fingerprint)
-    begun = time.monotonic()
-    agent, training = checkpoint.load() or (best_start(job, report), Training())
-    # Another stream than training's, so that nothing is scored on what it was trained on.
-    probe = _Probe(agent, job.rng_seed + 700)
-    saved = time.monotonic()
-    start = begun - training.seconds
-
-    def after_update(_locals: dict[str, Any], _globals: dict[str, Any]) -> bool:
-        nonlocal saved
-        if probe.is_due(agent.num_timesteps, agent.total_timesteps):
-            training.history.append([agent.num_timesteps, *probe.scores(agent)])
-        now = time.monotonic()
-        training.seconds = now - start
-        if now - saved > CHECKPOINT_SECONDS:
-            checkpoint.save(agent, training)
-            saved = now
-        left = agent.total_timesteps - agent.num_timesteps
-        report(1.0 - left / job.updates)
-        return True
-
-    if agent.num_timesteps:
-        agent.resume(callback=after_update)
-    else:
-        agent.learn(job.recipe.updates, callback=after_update)
-    training.seconds = round(time.monotonic() - start, 1)
+    run = _Run(job, out, report)
+    agent, training = run.finish()
     finished.save(agent, training)
-    checkpoint.remove()
+    run.checkpoint.remove()
     return agent, training
 
 

@@ -23,8 +23,10 @@ from rand_envs.task import Array
 
 Vector = NDArray[np.float32]
 
-DISCOUNTED = 0.8
-"""The part of a run in which costs are discounted, where they are."""
+GROWTH = 0.03
+"""Relative growth of standard deviations in a generation of nothing but ties."""
+MAX_GROWTH = 5.0
+"""How much larger than at first ties can make standard deviations."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,10 @@ class SearchConfig:
         std_learning_rate: Step of the standard deviations.
         max_std_change: Largest relative change of a standard deviation in one generation.
         min_std: Standard deviations never fall below this.
+        tolerated_ties: The share of candidates that may have the fitness of another; with more,
+            perturbations change too little, and the standard deviations grow until there are
+            fewer, up to MAX_GROWTH times the initial one; they fall back to it with fewer ties.
+            None leaves them to their own gradient.
         optimizer: "adam" or "clipup" (Toklu et al., 2020), for the centre alone.
         beta1: Adam's decay of the mean gradient.
         beta2: Adam's decay of the mean squared gradient.
@@ -53,6 +59,7 @@ class SearchConfig:
     std_learning_rate: float = 0.01
     max_std_change: float = 0.2
     min_std: float = 1e-5
+    tolerated_ties: float | None = None
     optimizer: Literal["adam", "clipup"] = "adam"
     beta1: float = 0.9
     beta2: float = 0.999
@@ -72,6 +79,10 @@ class SearchConfig:
                 raise ValueError(
                     f"{name} must be at least 0 and below 1, got {getattr(self, name)}"
                 )
+        if self.tolerated_ties is not None and not 0 <= self.tolerated_ties < 1:
+            raise ValueError(
+                f"tolerated_ties must be at least 0 and below 1, got {self.tolerated_ties}"
+            )
         if not self.std_learning_rate >= 0:
             raise ValueError(f"std_learning_rate must be at least 0, got {self.std_learning_rate}")
         if self.optimizer not in ("adam", "clipup"):
@@ -134,18 +145,27 @@ class Search:
     ) -> dict[str, float]:
         """Update centre and std from the fitness, higher is better, of `candidates(noise)`.
 
-        Where all fitness values are equal there is no gradient, and nothing changes.
+        Where all fitness values are equal there is no gradient: the centre stays as it is.
         """
         utility = centered_ranks(fitness)
         ties = 1.0 - (len(np.unique(utility)) - 1) / (len(utility) - 1)
-        if not utility.any():
-            return {"train/ties": ties, "train/gradient_norm": 0.0}
-        center, std = self.gradients(noise, utility)
-        self.center = self.center + self._center_step(center, learning_rate)
-        change = self.config.max_std_change * self.std
-        step = np.clip(self.config.std_learning_rate * std, -change, change)
-        self.std = np.maximum(self.std + step, self.config.min_std).astype(np.float32)
-        return {"train/ties": ties, "train/gradient_norm": float(np.linalg.norm(center))}
+        norm = 0.0
+        if utility.any():
+            center, std = self.gradients(noise, utility)
+            norm = float(np.linalg.norm(center))
+            self.center = self.center + self._center_step(center, learning_rate)
+            change = self.config.max_std_change * self.std
+            step = np.clip(self.config.std_learning_rate * std, -change, change)
+            self.std = np.maximum(self.std + step, self.config.min_std).astype(np.float32)
+        self._grow(ties)
+        return {"train/ties": ties, "train/gradient_norm": norm}
+
+    def _grow(self, ties: float) -> None:
+        """Change all standard deviations by one factor, with more ties than are tolerated up."""
+        c = self.config
+        if c.tolerated_ties is not None:
+            grown = self.std * math.exp(GROWTH * (ties - c.tolerated_ties))
+            self.std = np.clip(grown, c.std, MAX_GROWTH * c.std).astype(np.float32)
 
     def _center_step(self, gradient: Vector, learning_rate: float) -> Vector:
         c = self.config
@@ -177,10 +197,11 @@ class PEPGConfig:
         batch_size: Layouts a generation, shared by all candidates; None plays every layout.
         candidates_at_once: Candidates evaluated in one batch, to bound memory.
         effective_horizon: Two numbers of steps, between which the effective horizon of
-            discounting rises geometrically; after four fifths of the run nothing is discounted
-            any more. Discounted costs reward finding a treasure soon under some seeds more than
-            finding it late under all, so that paths grow apart before they grow long. None
-            never discounts.
+            discounting rises geometrically; after that nothing is discounted any more.
+            Discounted costs reward finding a treasure soon under some seeds more than finding
+            it late under all, so that paths grow apart before they grow long. None never
+            discounts.
+        horizon_rise: Fraction of the run over which the effective horizon rises.
     """
 
     objective: ObjectiveConfig = field(default_factory=lambda: ObjectiveConfig(q=math.inf))
@@ -189,6 +210,7 @@ class PEPGConfig:
     batch_size: int | None = None
     candidates_at_once: int = 100
     effective_horizon: tuple[float, float] | None = None
+    horizon_rise: float = 0.6
 
     def __post_init__(self) -> None:
         if isinstance(self.objective, dict):
@@ -203,6 +225,8 @@ class PEPGConfig:
             raise ValueError(
                 f"candidates_at_once must be at least 1, got {self.candidates_at_once}"
             )
+        if not 0.0 < self.horizon_rise <= 1.0:
+            raise ValueError(f"horizon_rise must be above 0 and at most 1, got {self.horizon_rise}")
         if self.effective_horizon is not None:
             # A file gives a list.
             start, end = self.effective_horizon
@@ -219,10 +243,10 @@ class PEPGConfig:
         With effective horizon h, the sum of c steps each discounted by exp(-1 / h) against the
         one before it, taken as an integral: h (1 - exp(-c / h)).
         """
-        if self.effective_horizon is None or progress >= DISCOUNTED:
+        if self.effective_horizon is None or progress >= self.horizon_rise:
             return costs
         start, end = self.effective_horizon
-        h = start * (end / start) ** (progress / DISCOUNTED)
+        h = start * (end / start) ** (progress / self.horizon_rise)
         return -h * torch.expm1(-costs / h)
 
 

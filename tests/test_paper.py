@@ -196,7 +196,9 @@ def test_a_run_goes_on_from_the_best_of_its_starts(tmp_path: Path) -> None:
     recipe = dataclasses.replace(point.recipe, starts=3)
     job = Job("coloring", "starts", "adv-seeded", 0, 5, recipe)
     reported: list[float] = []
-    agent, _ = train(job, tmp_path, reported.append)
+    agent, training = train(job, tmp_path, reported.append)
+    assert training.starts == 3
+    assert [update for update, *_ in training.history] == [1, 2]
     objectives = {}
     for start in range(1, 4):
         other = job.agent(start)
@@ -212,6 +214,20 @@ def test_a_run_goes_on_from_the_best_of_its_starts(tmp_path: Path) -> None:
         assert torch.equal(weight, same)
     assert reported == sorted(reported)
     assert reported[-1] == 1.0
+
+    # Interrupted in the third start, it goes on from there, with the same result.
+    def interrupt(fraction: float) -> None:
+        if fraction == reported[2]:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(job, tmp_path / "parts", interrupt)
+    rest: list[float] = []
+    resumed, record = train(job, tmp_path / "parts", rest.append)
+    assert rest == reported[2:]
+    assert record.history == training.history
+    for weight, same in zip(agent.model.parameters(), resumed.model.parameters(), strict=True):
+        assert torch.equal(weight, same)
 
 
 def test_runs_that_experiments_share_are_done_once() -> None:

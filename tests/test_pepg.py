@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rand_agents import PEPG, ObjectiveConfig, PEPGConfig, SearchConfig, SeedSpec, TransformerConfig
-from rand_agents.pepg import DISCOUNTED, Search, centered_ranks
+from rand_agents.pepg import GROWTH, MAX_GROWTH, Search, centered_ranks
 from rand_agents.seeds import Draw
 from rand_envs import ColoringTask, GridTask, RecallTask
 
@@ -119,6 +119,34 @@ def test_equal_fitness_changes_nothing(value: float, optimizer: Any) -> None:
     np.testing.assert_array_equal(search.velocity, before[2])
     assert search.steps == before[3]
     assert logs["train/ties"] == 1.0
+
+
+def test_ties_make_the_std_grow_and_their_absence_brings_it_back() -> None:
+    config = SearchConfig(population=6, std=0.1, std_learning_rate=0.0, tolerated_ties=0.25)
+    search = Search(np.zeros(4, np.float32), config)
+    rng = np.random.default_rng(0)
+
+    def tell(fitness: list[float]) -> float:
+        search.tell(search.noise(rng), np.array(fitness), 0.0)
+        assert (search.std == search.std[0]).all()
+        return float(search.std[0])
+
+    same, different = [1.0] * 6, [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]
+    # All six tie: three quarters more than are tolerated.
+    assert tell(same) == pytest.approx(0.1 * math.exp(GROWTH * 0.75), rel=1e-5)
+    # Two values among six candidates: of five that could differ, four do not.
+    assert tell([1.0, 1.0, 1.0, 1.0, 1.0, 2.0]) == pytest.approx(
+        0.1 * math.exp(GROWTH * (0.75 + 0.55)), rel=1e-5
+    )
+    for _ in range(200):
+        tell(same)
+    assert search.std[0] == pytest.approx(0.1 * MAX_GROWTH)
+    assert tell(different) == pytest.approx(0.1 * MAX_GROWTH * math.exp(-GROWTH * 0.25), rel=1e-5)
+    for _ in range(500):
+        tell(different)
+    assert search.std[0] == pytest.approx(0.1)
+    with pytest.raises(ValueError, match="tolerated_ties must be at least 0 and below 1, got 1"):
+        SearchConfig(tolerated_ties=1.0)
 
 
 def test_a_candidate_that_fails_repels_the_center() -> None:
@@ -242,17 +270,15 @@ def test_a_fixed_seed_is_played_once() -> None:
 
 
 def test_discounted_costs_by_hand() -> None:
-    config = tiny_config(effective_horizon=(2.0, 8.0))
+    config = tiny_config(effective_horizon=(2.0, 8.0), horizon_rise=0.5)
     costs = torch.tensor([0.0, 2.0, 50.0])
     # A step more counts exp(-1 / h) of the one before it: 2 (1 - 1/e) after two with h = 2.
     torch.testing.assert_close(
         config.discounted(costs, 0.0), torch.tensor([0.0, 1.2642411, 2.0]), atol=1e-6, rtol=0.0
     )
     # Halfway between 2 and 8 geometrically lies 4.
-    torch.testing.assert_close(
-        config.discounted(costs, DISCOUNTED / 2), 4 * (1 - torch.exp(-costs / 4))
-    )
-    assert config.discounted(costs, DISCOUNTED) is costs
+    torch.testing.assert_close(config.discounted(costs, 0.25), 4 * (1 - torch.exp(-costs / 4)))
+    assert config.discounted(costs, 0.5) is costs
     assert tiny_config().discounted(costs, 0.0) is costs
 
 
@@ -285,6 +311,8 @@ def test_training_sees_discounted_costs(tmp_path: Path) -> None:
 def test_effective_horizons_that_mean_nothing_are_an_error(numbers: tuple[float, float]) -> None:
     with pytest.raises(ValueError, match="effective_horizon must be two finite numbers"):
         tiny_config(effective_horizon=numbers)
+    with pytest.raises(ValueError, match="horizon_rise must be above 0 and at most 1, got 0"):
+        tiny_config(effective_horizon=(1.0, 2.0), horizon_rise=0.0)
 
 
 def test_returns_of_either_sign_are_not_discounted() -> None:
