@@ -69,27 +69,28 @@ GRID = Recipe(
         search=SearchConfig(
             population=50,
             learning_rate=0.02,
-            final_learning_rate=0.01,
+            final_learning_rate=0.006,
             std=0.06,
             std_learning_rate=0.0,
             tolerated_ties=0.3,
         ),
         m=8,
         effective_horizon=(6.0, 50.0),
+        horizon_rise=0.5,
     ),
     # The maximum alone has no slope before anything is found.
     adversarial=ObjectiveConfig(q=40.0, q_start=20.0, q_rise=1.0),
-    updates=3600,
+    updates=4500,
     # All eight vectors of three bits in every generation: the mean over seeds is exact.
     seed_dim=3,
     seed_draw="distinct",
     # How many paths a policy finds, and how good they are, depends on its initial weights.
     starts=3,
-    trial=2400,
+    trial=2500,
     evaluation=EvaluationSize(num_seeds=200, num_fresh_seeds=1000),
 )
 
-GRID_UPDATES = {3: 1500, 4: 3000}
+GRID_UPDATES = {3: 1200, 4: 2400}
 GRID_SWEEP_UPDATES = 2000
 
 
@@ -180,7 +181,7 @@ def _grid_size(size: int) -> Point:
         trainer={"m": 16},
         seed_dim=4,
         updates=updates,
-        trial=updates * 2 // 3,
+        trial=updates // 2,
     )
     return Point(f"grid{size}", recipe, ADV_SEEDED, runs=3, x=size)
 

@@ -247,7 +247,8 @@ class PEPGConfig:
             return costs
         start, end = self.effective_horizon
         h = start * (end / start) ** (progress / self.horizon_rise)
-        return -h * torch.expm1(-costs / h)
+        seen: Tensor = -h * torch.expm1(-costs / h)
+        return seen
 
 
 class PEPG(Agent[PEPGConfig]):
