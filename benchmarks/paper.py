@@ -186,6 +186,32 @@ def _grid_size(size: int) -> Point:
     return Point(f"grid{size}", recipe, ADV_SEEDED, runs=3, x=size)
 
 
+def _grid_recipe() -> tuple[Point, ...]:
+    """On 3 x 3 from one start: the recipe, and the recipe without each of its parts."""
+    base = _changed(_grid_size(3).recipe, starts=1, trial=0)
+
+    def searching(**changes: Any) -> dict[str, Any]:
+        return {"search": dataclasses.replace(base.trainer.search, **changes)}
+
+    few, many = base.trainer.search.population, 4 * base.trainer.search.population
+    changed = {
+        "short": base,
+        "undiscounted": _changed(base, trainer={"effective_horizon": None}),
+        "four-seeds": _changed(base, trainer={"m": 4}, seed_dim=2),
+        "gaussian": _changed(base, seed_draw="independent"),
+        "candidates": _changed(
+            base, trainer=searching(population=many), updates=base.updates * few // many
+        ),
+        "ties": _changed(base, trainer=searching(tolerated_ties=None)),
+        "std": _changed(base, trainer=searching(std=0.03)),
+        "wide": _changed(base, policy=base.policy | {"model_size": 16}),
+    }
+    return tuple(
+        Point(f"grid3-{name}", recipe, ADV_SEEDED, runs=3, x=place)
+        for place, (name, recipe) in enumerate(changed.items())
+    )
+
+
 def _grid_m(m: int) -> Point:
     """m fresh Gaussian seeds a generation, as in the paper, from one start."""
     recipe = _changed(
@@ -235,4 +261,5 @@ PAPER: tuple[Experiment, ...] = (
         "size",
     ),
     Experiment("grid-m", "grid", tuple(map(_grid_m, (1, 5, 10, 20))), "m"),
+    Experiment("grid-recipe", "grid", _grid_recipe(), "recipe"),
 )

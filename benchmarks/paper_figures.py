@@ -32,7 +32,7 @@ from pictures import (
     save,
     sweep_runs,
 )
-from recipe_figures import success_by_draw, success_by_recipe
+from recipe_figures import steps_by_recipe, success_by_draw, success_by_recipe
 
 NOTE = f"Hollow marks: the paper, {SOURCE}."
 KIND_STYLES = {
@@ -60,6 +60,7 @@ def draw_sweeps(sweeps: Json, folder: Path) -> list[Picture]:
         "coloring-q": (_coloring_by_q, _histograms_by_q),
         "grid-sizes": (_grid_by_size,),
         "grid-m": (_grid_by_m,),
+        "grid-recipe": (steps_by_recipe,),
     }
     pictures = [
         draw(sweep, folder)

@@ -70,3 +70,47 @@ def success_by_recipe(sweep: Json, folder: Path) -> Picture:
         f"RandRecall-v0, N = 20, adv-seeded: success when one thing in the recipe is changed; "
         f"{sweep_runs(sweep)}.",
     )
+
+
+GRID_RECIPES = {
+    "short": "this recipe, from one start",
+    "undiscounted": "nothing is discounted",
+    "four-seeds": "2 bits, all 4 seeds a generation",
+    "gaussian": "16 fresh Gaussian seeds",
+    "candidates": "4 x candidates, generations / 4",
+    "ties": "ties do not widen perturbations",
+    "std": "perturbations half as large",
+    "wide": "tokens of width 16",
+}
+"""What `paper.py` changes in each point of grid-recipe, by the end of its label."""
+
+
+def steps_by_recipe(sweep: Json, folder: Path) -> Picture:
+    """What each part of the grid's recipe is good for: steps without it, run by run."""
+    points = sweep["points"]
+    figure, axes = panels(1, 1, 6.4, 3.0)
+    axis = axes[0][0]
+    color = COLORS["adv-seeded"]
+    for place, point in enumerate(points):
+        model = point["models"]["adv-seeded"]
+        axis.axhline(place, color="#eeeeee", linewidth=1, zorder=0)
+        runs = model["worst"]["runs"]
+        axis.plot(runs, [place] * len(runs), "|", color="black", markersize=10)
+        axis.plot(model["worst"]["estimate"], place, "s", color=color)
+        axis.plot(model["average"]["estimate"], place, "o", color=color, fillstyle="none")
+    value = points[0]["ground_truth"]["value"]
+    if value is not None:
+        axis.axvline(value, color="black", linestyle="--", linewidth=1)
+    names = [GRID_RECIPES[point["label"].removeprefix("grid3-")] for point in points]
+    axis.set_yticks(range(len(points)), names, fontsize=8)
+    axis.set_ylim(len(points) - 0.4, -0.6)
+    axis.set_xlabel("steps over both episodes")
+    axis.plot([], [], "s", color=color, label="worst treasure")
+    axis.plot([], [], "o", color=color, fillstyle="none", label="average")
+    figure.legend(frameon=False, fontsize=8, loc="outside lower center", ncols=2)
+    return save(
+        figure,
+        folder / "grid_recipe.png",
+        "RandGrid-v0, 3 x 3, adv-seeded: steps when one thing in the recipe is changed; ticks: "
+        f"training runs; dashed: game value; {sweep_runs(sweep)}.",
+    )

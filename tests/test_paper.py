@@ -15,7 +15,7 @@ from job import START_STRIDE, EvaluationSize, Experiment, Job, Point, Recipe, jo
 from make_zoo import publish
 from paper import DRAWN, PAPER, RECALL
 from PIL import Image
-from recipe_figures import RECIPES
+from recipe_figures import GRID_RECIPES, RECIPES
 from rich.console import Console
 from run import write_outputs
 from summary import readable_json
@@ -68,7 +68,7 @@ def tiny(found: Experiment) -> Experiment:
     points = tuple(
         dataclasses.replace(
             point,
-            label=f"{point.label}-{found.name}",
+            label=point.label if found.axis == "recipe" else f"{point.label}-{found.name}",
             recipe=tiny_recipe(found.task, point.recipe),
             models=point.models if found.axis is None else point.models[-2:],
             runs=2 if found.name == "recall-headline" else 1,
@@ -105,6 +105,7 @@ def test_every_experiment_has_results_and_figures(outputs: tuple[Path, Any, str]
     drawn = {path.stem for path in (out / "figures").glob("*.png")}
     assert drawn >= {"recall_sizes", "recall_q", "recall_m", "recall_histograms_q"}
     assert drawn >= {"recall_recipe", "recall_draws", "grid_weakest", "grid_trajectories"}
+    assert drawn >= {"grid_recipe", "recall_recipe"}
     assert drawn >= {"coloring_q", "coloring_histograms_q", "grid_m", "grid_sizes", "training"}
     for path in (out / "figures").glob("*.png"):
         assert path.stat().st_size < 100_000
@@ -251,6 +252,10 @@ def test_declared_points_are_the_papers() -> None:
     assert axis("recall-m") == [1, 2, 4, 8, 16, 32]
     assert axis("recall-recipe") == list(range(len(RECIPES)))
     assert axis("coloring-q") == [1, 2, 3, 5, 10]
+    assert axis("grid-sizes") == [3, 4, 5]
+    assert axis("grid-m") == [1, 5, 10, 20]
+    ends = [p.label.removeprefix("grid3-") for p in experiment("grid-recipe").points]
+    assert ends == list(GRID_RECIPES)
     for point in experiment("recall-q").points:
         assert point.recipe.task["num_pairs"] == 15
         if point.x != 1:
@@ -274,7 +279,7 @@ def test_experiments_are_selected_by_name_and_game() -> None:
     assert [e.name for e in select("paper", ("coloring",))] == ["coloring-headline", "coloring-q"]
     assert [e.name for e in select("paper", ("recall", "grid"), ("grid-m",))] == ["grid-m"]
     assert [e.name for e in select("quick", ("grid",))] == ["grid"]
-    with pytest.raises(ValueError, match=r"preset paper has the experiments .*grid-m, not recall"):
+    with pytest.raises(ValueError, match=r"preset paper has the experiments .*grid-recipe, not recall"):
         select("paper", ("recall",), ("recall",))
     with pytest.raises(ValueError, match="none of grid-m is an experiment on recall"):
         select("paper", ("recall",), ("grid-m",))
