@@ -90,7 +90,6 @@ GRID = Recipe(
     evaluation=EvaluationSize(num_seeds=200, num_fresh_seeds=1000),
 )
 
-GRID_UPDATES = {3: 1200, 4: 2400}
 GRID_SWEEP_UPDATES = 2000
 
 
@@ -171,29 +170,41 @@ def _coloring_q(q: float) -> Point:
 
 
 def _grid_size(size: int) -> Point:
-    """Smaller grids are cheaper: fewer generations, and all sixteen vectors of four bits."""
+    """Smaller grids are cheaper: all sixteen vectors of four bits."""
     if size == GRID.task["size"]:
         return Point(f"grid{size}", GRID, runs=3, x=size)
-    updates = GRID_UPDATES[size]
-    recipe = _changed(
-        GRID,
-        task={"size": size},
-        trainer={"m": 16},
-        seed_dim=4,
-        updates=updates,
-        trial=updates // 2,
+    smaller = {"task": {"size": size}, "seed_dim": 4}
+    if size == 3:
+        recipe = _changed(GRID, trainer={"m": 16}, updates=1200, trial=600, **smaller)
+        return Point("grid3", recipe, ADV_SEEDED, runs=3, x=size)
+    assert isinstance(GRID.trainer, PEPGConfig)
+    search = dataclasses.replace(
+        GRID.trainer.search,
+        population=100,
+        learning_rate=0.03,
+        final_learning_rate=0.004,
+        std=0.05,
     )
+    trainer = {
+        "search": search,
+        "m": 16,
+        "effective_horizon": (5.0, 40.0),
+        "horizon_rise": 0.8,
+    }
+    recipe = _changed(GRID, trainer=trainer, updates=1000, starts=4, trial=1000, **smaller)
     return Point(f"grid{size}", recipe, ADV_SEEDED, runs=3, x=size)
 
 
 def _grid_recipe() -> tuple[Point, ...]:
     """On 3 x 3 from one start: the recipe, and the recipe without each of its parts."""
     base = _changed(_grid_size(3).recipe, starts=1, trial=0)
+    assert isinstance(base.trainer, PEPGConfig)
+    search = base.trainer.search
 
     def searching(**changes: Any) -> dict[str, Any]:
-        return {"search": dataclasses.replace(base.trainer.search, **changes)}
+        return {"search": dataclasses.replace(search, **changes)}
 
-    few, many = base.trainer.search.population, 4 * base.trainer.search.population
+    few, many = search.population, 4 * search.population
     changed = {
         "short": base,
         "undiscounted": _changed(base, trainer={"effective_horizon": None}),
