@@ -7,7 +7,7 @@ from job import EvaluationSize, Experiment, Point, Recipe
 from paper import PAPER
 
 from rand_agents import ObjectiveConfig, PEPGConfig, QNormConfig
-from rand_agents.pepg import SearchConfig
+from rand_agents.search import SearchConfig
 
 Preset = Literal["smoke", "quick", "paper"]
 TaskName = Literal["recall", "coloring", "grid"]

@@ -10,7 +10,7 @@ from typing import Any
 from job import EvaluationSize, Experiment, Point, Recipe
 
 from rand_agents import ObjectiveConfig, PEPGConfig, QNormConfig
-from rand_agents.pepg import SearchConfig
+from rand_agents.search import SearchConfig
 from rand_agents.seeds import Draw
 
 ERM = ("erm-fixed", "erm-seeded")
@@ -55,6 +55,38 @@ COLORING = Recipe(
 
 GRID = Recipe(
     task={"size": 5, "horizon": 25},
+    policy={
+        "num_heads": 2,
+        "key_size": 8,
+        "value_size": 8,
+        "model_size": 16,
+        "mlp_factor": 2,
+        "seed_gain": 3.0,
+    },
+    trainer=PEPGConfig(
+        search=SearchConfig(
+            population=200,
+            learning_rate=0.02,
+            final_learning_rate=0.01,
+            std=0.1,
+            std_learning_rate=0.1,
+        ),
+        m=4,
+        # With the game's own 25 steps, cells that a path leaves out stay out: nothing is gained
+        # until the path has become short enough to reach them.
+        training_horizon=40,
+    ),
+    # The maximum alone has no slope before anything is found.
+    adversarial=ObjectiveConfig(q=40.0, q_start=20.0, q_rise=1.0),
+    updates=1200,
+    # All four vectors of two bits in every generation: the mean over seeds is exact.
+    seed_dim=2,
+    seed_draw="distinct",
+    evaluation=EvaluationSize(num_seeds=200, num_fresh_seeds=1000),
+)
+
+SMALL_GRID = Recipe(
+    task={"size": 3, "horizon": 25},
     # Evolution's steps are mostly noise, the more so the more weights there are.
     policy={
         "num_heads": 2,
@@ -74,19 +106,19 @@ GRID = Recipe(
             std_learning_rate=0.0,
             tolerated_ties=0.3,
         ),
-        m=8,
+        m=16,
         effective_horizon=(6.0, 50.0),
         horizon_rise=0.5,
     ),
     # The maximum alone has no slope before anything is found.
     adversarial=ObjectiveConfig(q=40.0, q_start=20.0, q_rise=1.0),
-    updates=4500,
-    # All eight vectors of three bits in every generation: the mean over seeds is exact.
-    seed_dim=3,
+    updates=1200,
+    # All sixteen vectors of four bits in every generation: the mean over seeds is exact.
+    seed_dim=4,
     seed_draw="distinct",
     # How many paths a policy finds, and how good they are, depends on its initial weights.
     starts=3,
-    trial=2500,
+    trial=600,
     evaluation=EvaluationSize(num_seeds=200, num_fresh_seeds=1000),
 )
 
@@ -170,34 +202,27 @@ def _coloring_q(q: float) -> Point:
 
 
 def _grid_size(size: int) -> Point:
-    """Smaller grids are cheaper: all sixteen vectors of four bits."""
     if size == GRID.task["size"]:
         return Point(f"grid{size}", GRID, runs=3, x=size)
-    smaller = {"task": {"size": size}, "seed_dim": 4}
-    if size == 3:
-        recipe = _changed(GRID, trainer={"m": 16}, updates=1200, trial=600, **smaller)
-        return Point("grid3", recipe, ADV_SEEDED, runs=3, x=size)
-    assert isinstance(GRID.trainer, PEPGConfig)
-    search = dataclasses.replace(
-        GRID.trainer.search,
-        population=100,
-        learning_rate=0.03,
-        final_learning_rate=0.004,
-        std=0.05,
-    )
-    trainer = {
-        "search": search,
-        "m": 16,
-        "effective_horizon": (5.0, 40.0),
-        "horizon_rise": 0.8,
-    }
-    recipe = _changed(GRID, trainer=trainer, updates=1000, starts=4, trial=1000, **smaller)
+    recipe = SMALL_GRID
+    if size == 4:
+        assert isinstance(recipe.trainer, PEPGConfig)
+        search = dataclasses.replace(
+            recipe.trainer.search,
+            population=100,
+            learning_rate=0.03,
+            final_learning_rate=0.004,
+            std=0.05,
+        )
+        trainer = {"search": search, "effective_horizon": (5.0, 40.0), "horizon_rise": 0.8}
+        task = {"size": size}
+        recipe = _changed(recipe, task=task, trainer=trainer, updates=1000, starts=4, trial=1000)
     return Point(f"grid{size}", recipe, ADV_SEEDED, runs=3, x=size)
 
 
 def _grid_recipe() -> tuple[Point, ...]:
     """On 3 x 3 from one start: the recipe, and the recipe without each of its parts."""
-    base = _changed(_grid_size(3).recipe, starts=1, trial=0)
+    base = _changed(SMALL_GRID, starts=1, trial=0)
     assert isinstance(base.trainer, PEPGConfig)
     search = base.trainer.search
 
@@ -226,10 +251,10 @@ def _grid_recipe() -> tuple[Point, ...]:
 def _grid_m(m: int) -> Point:
     """m fresh Gaussian seeds a generation, as in the paper, from one start."""
     recipe = _changed(
-        GRID,
+        SMALL_GRID,
+        task={"size": 5},
         trainer={"m": m},
         updates=GRID_SWEEP_UPDATES,
-        seed_dim=4,
         seed_draw="independent",
         starts=1,
         trial=0,

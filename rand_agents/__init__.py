@@ -5,9 +5,10 @@ from rand_agents.algorithms import load_agent
 from rand_agents.evaluation import evaluate
 from rand_agents.mlp import MLPConfig
 from rand_agents.objectives import CVaRObjective, ObjectiveConfig, QNormObjective, q_norm
-from rand_agents.pepg import PEPG, PEPGConfig, SearchConfig
+from rand_agents.pepg import PEPG, PEPGConfig
 from rand_agents.qnorm import QNorm, QNormConfig
 from rand_agents.report import Report
+from rand_agents.search import SearchConfig
 from rand_agents.seeds import SeedSpec
 from rand_agents.transformer import SeedTransformer, TransformerConfig
 from rand_agents.zoo import load_zoo, zoo_names

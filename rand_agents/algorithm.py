@@ -83,7 +83,8 @@ class Agent(SeededPolicy, ABC, Generic[C]):
         self.game: Game = game_for(task_of(env))
         self.config = self._default_config() if config is None else config
         self.seeds = self._check_seeds(seeds, policy)
-        architecture = policy_for(self.game, policy, self.seeds.dim)
+        trained = self.training_game(self.game, self.config)
+        architecture = policy_for(trained, policy, self.seeds.dim)
         self.rng_seed = rng_seed
         self.device = torch.device(device)
         self.verbose = verbose
@@ -115,6 +116,11 @@ class Agent(SeededPolicy, ABC, Generic[C]):
     def _diagnose(self) -> dict[str, float | str]:
         """Facts that are only worth their cost where something is logged; changes nothing."""
         return {}
+
+    @classmethod
+    def training_game(cls, game: Game, config: C) -> Game:
+        """The game that training plays; a policy for it can play `game` too."""
+        return game
 
     @abstractmethod
     def _setup(self) -> None:

@@ -13,8 +13,9 @@ from tyro.conf import FlagCreatePairsOff
 from rand_agents.algorithm import Agent
 from rand_agents.games import game_for
 from rand_agents.objectives import ObjectiveConfig
-from rand_agents.pepg import PEPG, PEPGConfig, SearchConfig
+from rand_agents.pepg import PEPG, PEPGConfig
 from rand_agents.qnorm import QNorm, QNormConfig
+from rand_agents.search import SearchConfig
 from rand_agents.seeds import Draw, SeedSpec
 from rand_agents.tokens import Game
 from rand_agents.transformer import TransformerConfig
@@ -190,7 +191,7 @@ class TrainOptions(ABC):
         game = game_for(self.task())
         seeds = self.seeds.spec(game)
         return trainer(
-            self.policy.config(game, seeds.dim),
+            self.policy.config(trainer.training_game(game, config), seeds.dim),
             game.task,
             config,
             seeds=seeds,

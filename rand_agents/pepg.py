@@ -6,184 +6,23 @@ Also called PGPE (Sehnke et al., 2010); symmetric sampling with centred ranks as
 import json
 import math
 from dataclasses import dataclass, field
-from typing import Literal
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from scipy.stats import rankdata
 from torch import Tensor
 from torch.nn.utils import parameters_to_vector
 
 from rand_agents.adversary import MAX_EXHAUSTIVE, is_enumerable
 from rand_agents.algorithm import Agent, cosine
+from rand_agents.games import game_for, task_of
 from rand_agents.gym_game import GymGame
 from rand_agents.objectives import ObjectiveConfig
+from rand_agents.search import Search, SearchConfig, Vector
+from rand_agents.tokens import Game
 from rand_envs.task import Array
 
-Vector = NDArray[np.float32]
-
-GROWTH = 0.03
-"""Relative growth of standard deviations in a generation of nothing but ties."""
-MAX_GROWTH = 5.0
-"""How much larger than at first ties can make standard deviations."""
-
-
-@dataclass(frozen=True)
-class SearchConfig:
-    """Options of `Search`, the evolution strategy itself.
-
-    Attributes:
-        population: Candidates a generation, in pairs, so an even number.
-        learning_rate: Step of the centre.
-        final_learning_rate: Where cosine annealing of that step ends; None keeps it constant.
-        std: Initial standard deviation of every parameter.
-        std_learning_rate: Step of the standard deviations.
-        max_std_change: Largest relative change of a standard deviation in one generation.
-        min_std: Standard deviations never fall below this.
-        tolerated_ties: The share of candidates that may have the fitness of another; with more,
-            perturbations change too little, and the standard deviations grow until there are
-            fewer, up to MAX_GROWTH times the initial one; they fall back to it with fewer ties.
-            None leaves them to their own gradient.
-        optimizer: "adam" or "clipup" (Toklu et al., 2020), for the centre alone.
-        beta1: Adam's decay of the mean gradient.
-        beta2: Adam's decay of the mean squared gradient.
-        adam_eps: Adam's epsilon.
-        momentum: ClipUp's momentum; its maximum speed is twice the learning rate.
-    """
-
-    population: int = 300
-    learning_rate: float = 0.01
-    final_learning_rate: float | None = None
-    std: float = 0.03
-    std_learning_rate: float = 0.01
-    max_std_change: float = 0.2
-    min_std: float = 1e-5
-    tolerated_ties: float | None = None
-    optimizer: Literal["adam", "clipup"] = "adam"
-    beta1: float = 0.9
-    beta2: float = 0.999
-    adam_eps: float = 1e-8
-    momentum: float = 0.9
-
-    def __post_init__(self) -> None:
-        if self.population < 2 or self.population % 2:
-            raise ValueError(
-                f"the population must be an even number of at least 2, got {self.population}"
-            )
-        for name in ("learning_rate", "std", "min_std"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")
-        for name in ("max_std_change", "beta1", "beta2", "momentum"):
-            if not 0 <= getattr(self, name) < 1:
-                raise ValueError(
-                    f"{name} must be at least 0 and below 1, got {getattr(self, name)}"
-                )
-        if self.tolerated_ties is not None and not 0 <= self.tolerated_ties < 1:
-            raise ValueError(
-                f"tolerated_ties must be at least 0 and below 1, got {self.tolerated_ties}"
-            )
-        if not self.std_learning_rate >= 0:
-            raise ValueError(f"std_learning_rate must be at least 0, got {self.std_learning_rate}")
-        if self.optimizer not in ("adam", "clipup"):
-            raise ValueError(f'the optimizer must be "adam" or "clipup", got {self.optimizer!r}')
-
-
-def centered_ranks(fitness: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Ranks scaled to [-1/2, 1/2], higher fitness higher; ties share their mean rank, NaN is worst.
-
-    Args:
-        fitness: Shape (n,), n at least 2.
-
-    Returns:
-        Shape (n,); all zero where all fitness values are equal.
-    """
-    known = np.where(np.isnan(fitness), -np.inf, fitness)
-    ranks: NDArray[np.float64] = (rankdata(known) - 1.0) / (len(known) - 1) - 0.5
-    return ranks
-
-
-class Search:
-    """Symmetric PEPG on a flat parameter vector, with ask and tell.
-
-    With noise eps ~ N(0, std^2) for D = population / 2 directions and shaped fitness u, the
-    gradients of expected fitness are, as in pgpelib and EvoJAX after Sehnke et al. (2010),
-
-    - centre: mean over D of (u+ - u-) / 2 * eps
-    - std: mean over D of ((u+ + u-) / 2 - mean u) * (eps^2 - std^2) / std
-    """
-
-    def __init__(self, center: Vector, config: SearchConfig) -> None:
-        """Start at `center`, shape (dimension,)."""
-        self.config = config
-        self.center = center.astype(np.float32)
-        self.std = np.full_like(self.center, config.std)
-        self.velocity = np.zeros_like(self.center)
-        self.square = np.zeros_like(self.center)
-        self.steps = 0
-
-    def noise(self, rng: np.random.Generator) -> Vector:
-        """Draw the directions of a generation, shape (population / 2, dimension)."""
-        shape = (self.config.population // 2, len(self.center))
-        return rng.standard_normal(shape, np.float32) * self.std
-
-    def candidates(self, noise: Vector) -> Vector:
-        """Center plus noise, then center minus noise: shape (population, dimension)."""
-        return np.concatenate([self.center + noise, self.center - noise])
-
-    def gradients(self, noise: Vector, utility: NDArray[np.float64]) -> tuple[Vector, Vector]:
-        """Gradients of expected utility in centre and std, each of shape (dimension,)."""
-        plus, minus = utility.astype(np.float32).reshape(2, -1)
-        center = (plus - minus) / 2 @ noise
-        baseline = (plus + minus).mean() / 2
-        std = ((plus + minus) / 2 - baseline) @ ((noise**2 - self.std**2) / self.std)
-        count = len(noise)
-        return (center / count).astype(np.float32), (std / count).astype(np.float32)
-
-    def tell(
-        self, noise: Vector, fitness: NDArray[np.float64], learning_rate: float
-    ) -> dict[str, float]:
-        """Update centre and std from the fitness, higher is better, of `candidates(noise)`.
-
-        Where all fitness values are equal there is no gradient: the centre stays as it is.
-        """
-        utility = centered_ranks(fitness)
-        ties = 1.0 - (len(np.unique(utility)) - 1) / (len(utility) - 1)
-        norm = 0.0
-        if utility.any():
-            center, std = self.gradients(noise, utility)
-            norm = float(np.linalg.norm(center))
-            self.center = self.center + self._center_step(center, learning_rate)
-            change = self.config.max_std_change * self.std
-            step = np.clip(self.config.std_learning_rate * std, -change, change)
-            self.std = np.maximum(self.std + step, self.config.min_std).astype(np.float32)
-        self._grow(ties)
-        return {"train/ties": ties, "train/gradient_norm": norm}
-
-    def _grow(self, ties: float) -> None:
-        """Change all standard deviations by one factor, with more ties than are tolerated up."""
-        c = self.config
-        if c.tolerated_ties is not None:
-            grown = self.std * math.exp(GROWTH * (ties - c.tolerated_ties))
-            self.std = np.clip(grown, c.std, MAX_GROWTH * c.std).astype(np.float32)
-
-    def _center_step(self, gradient: Vector, learning_rate: float) -> Vector:
-        c = self.config
-        self.steps += 1
-        if c.optimizer == "clipup":
-            norm = float(np.linalg.norm(gradient))
-            pushed = c.momentum * self.velocity
-            self.velocity = pushed + gradient * (learning_rate / norm) if norm > 0 else pushed
-            speed = float(np.linalg.norm(self.velocity))
-            if speed > 2 * learning_rate:
-                self.velocity = self.velocity * (2 * learning_rate / speed)
-            return self.velocity.astype(np.float32)
-        self.velocity = c.beta1 * self.velocity + (1 - c.beta1) * gradient
-        self.square = c.beta2 * self.square + (1 - c.beta2) * gradient**2
-        mean = self.velocity / (1 - c.beta1**self.steps)
-        root = np.sqrt(self.square / (1 - c.beta2**self.steps))
-        step: Vector = (learning_rate * mean / (root + c.adam_eps)).astype(np.float32)
-        return step
+HORIZON_FALL = 0.5
+"""The part of a run in which the training horizon falls to the game's own."""
 
 
 @dataclass(frozen=True)
@@ -196,6 +35,10 @@ class PEPGConfig:
         m: Seeds a generation, shared by all candidates and layouts.
         batch_size: Layouts a generation, shared by all candidates; None plays every layout.
         candidates_at_once: Candidates evaluated in one batch, to bound memory.
+        training_horizon: How long episodes may last when training begins, where the game has a
+            horizon; it falls to the game's own in the first half of the run. A treasure found
+            late then costs less than one never found: there is a slope where the game itself
+            has none. None leaves the game as it is.
         effective_horizon: Two numbers of steps, between which the effective horizon of
             discounting rises geometrically; after that nothing is discounted any more.
             Discounted costs reward finding a treasure soon under some seeds more than finding
@@ -209,6 +52,7 @@ class PEPGConfig:
     m: int = 10
     batch_size: int | None = None
     candidates_at_once: int = 100
+    training_horizon: int | None = None
     effective_horizon: tuple[float, float] | None = None
     horizon_rise: float = 0.6
 
@@ -251,6 +95,12 @@ class PEPGConfig:
         return seen
 
 
+def _with_horizon(game: Game, horizon: int) -> Game:
+    if horizon == game.task.config["horizon"]:
+        return game
+    return game_for(task_of(game.task.env_id, game.task.config | {"horizon": horizon}))
+
+
 class PEPG(Agent[PEPGConfig]):
     """Evolution of a seeded policy against the worst layout (arXiv 2408.10818, section 5).
 
@@ -266,6 +116,30 @@ class PEPG(Agent[PEPGConfig]):
             return PEPGConfig()
         search = SearchConfig(population=64, learning_rate=0.1, std=0.3, std_learning_rate=0.1)
         return PEPGConfig(ObjectiveConfig(q=1.0), search, m=1, batch_size=4)
+
+    @classmethod
+    def training_game(cls, game: Game, config: PEPGConfig) -> Game:
+        """The game when training begins; ValueError where its horizon is no longer one."""
+        horizon, task = config.training_horizon, game.task
+        if horizon is None:
+            return game
+        own = task.config.get("horizon")
+        if own is None:
+            raise ValueError(f"{task.env_id} has no horizon, so training_horizon must be None")
+        if horizon < own:
+            raise ValueError(
+                f"training_horizon must be at least the game's horizon {own}, got {horizon}"
+            )
+        return _with_horizon(game, horizon)
+
+    def _game_at(self, progress: float) -> Game:
+        """The game at `progress` in [0, 1) of the run."""
+        longest = self.config.training_horizon
+        if longest is None:
+            return self.game
+        own = self.task.config["horizon"]
+        left = max(0.0, 1.0 - progress / HORIZON_FALL)
+        return _with_horizon(self.game, own + math.ceil((longest - own) * left))
 
     def _setup(self) -> None:
         objective = self.config.objective
@@ -294,7 +168,7 @@ class PEPG(Agent[PEPGConfig]):
     def _update(self, progress: float) -> dict[str, float]:
         search = self.search
         noise = search.noise(self._rngs["noise"])
-        costs = self.costs(search.candidates(noise))
+        costs = self.costs(search.candidates(noise), progress)
         seen = self.config.discounted(costs, progress)
         objective = self.config.objective.at(progress)(seen).double().cpu().numpy()
         if np.isnan(objective).all():
@@ -316,16 +190,20 @@ class PEPG(Agent[PEPGConfig]):
             return c.learning_rate
         return cosine(c.learning_rate, c.final_learning_rate, progress)
 
-    def costs(self, candidates: Vector) -> Tensor:
-        """Costs of flat parameter vectors, (P, dimension), on fresh seeds: (P, n, m)."""
+    def costs(self, candidates: Vector, progress: float = 1.0) -> Tensor:
+        """Costs of flat parameter vectors, (P, dimension), on fresh seeds: (P, n, m).
+
+        They are those of the game at `progress` in [0, 1] of a run, see `training_horizon`.
+        """
         layouts = self._layouts(self._rngs["layouts"])
         drawn = torch.from_numpy(self.seeds.sample(self._rngs["seeds"], self._m)).to(self.device)
-        self.env_steps += len(candidates) * len(layouts) * self._m * self.task.max_steps
+        game = self._game_at(progress)
+        self.env_steps += len(candidates) * len(layouts) * self._m * game.task.max_steps
         vectors = torch.from_numpy(candidates).to(self.device)
         count = self.config.candidates_at_once
         with torch.no_grad():
             costs = [
-                self.game.costs(self.model, layouts, drawn, self.unflatten(vectors[i : i + count]))
+                game.costs(self.model, layouts, drawn, self.unflatten(vectors[i : i + count]))
                 for i in range(0, len(vectors), count)
             ]
         return torch.cat(costs)

@@ -279,7 +279,8 @@ def test_experiments_are_selected_by_name_and_game() -> None:
     assert [e.name for e in select("paper", ("coloring",))] == ["coloring-headline", "coloring-q"]
     assert [e.name for e in select("paper", ("recall", "grid"), ("grid-m",))] == ["grid-m"]
     assert [e.name for e in select("quick", ("grid",))] == ["grid"]
-    with pytest.raises(ValueError, match=r"preset paper has the experiments .*grid-recipe, not recall"):
+    legal = r"preset paper has the experiments .*grid-recipe, not recall"
+    with pytest.raises(ValueError, match=legal):
         select("paper", ("recall",), ("recall",))
     with pytest.raises(ValueError, match="none of grid-m is an experiment on recall"):
         select("paper", ("recall",), ("grid-m",))

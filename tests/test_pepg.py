@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rand_agents import PEPG, ObjectiveConfig, PEPGConfig, SearchConfig, SeedSpec, TransformerConfig
-from rand_agents.pepg import GROWTH, MAX_GROWTH, Search, centered_ranks
+from rand_agents.search import GROWTH, MAX_GROWTH, Search, centered_ranks
 from rand_agents.seeds import Draw
 from rand_envs import ColoringTask, GridTask, RecallTask
 
@@ -267,6 +267,32 @@ def test_a_fixed_seed_is_played_once() -> None:
         2,
         1,
     )
+
+
+def test_the_horizon_falls_in_the_first_half_of_training(tmp_path: Path) -> None:
+    agent = PEPG("SeedTransformer", GridTask(3, horizon=4), tiny_config(training_horizon=9))
+    candidates = agent.search.candidates(agent.search.noise(np.random.default_rng(0)))
+    for progress, horizon in ((0.0, 9), (0.15, 8), (0.25, 7), (0.5, 4), (0.9, 4)):
+        begun = agent.env_steps
+        other = PEPG(agent.model.config, GridTask(3, horizon=horizon), tiny_config())
+        agent._rngs["seeds"] = np.random.default_rng(1)
+        other._rngs["seeds"] = np.random.default_rng(1)
+        costs = agent.costs(candidates, progress)
+        assert (costs == other.costs(candidates)).all()
+        assert costs.max() == 2 * horizon
+        assert agent.env_steps - begun == 10 * 8 * 3 * 2 * horizon
+    loaded = PEPG.load(agent.save(tmp_path / "agent"))
+    assert (loaded.task.config, loaded.config) == (agent.task.config, agent.config)
+
+
+def test_a_training_horizon_that_is_shorter_or_means_nothing_is_an_error() -> None:
+    with pytest.raises(ValueError, match="at least the game's horizon 4, got 3"):
+        PEPG("SeedTransformer", GridTask(3, horizon=4), tiny_config(training_horizon=3))
+    with pytest.raises(ValueError, match="RandRecall-v0 has no horizon"):
+        PEPG("SeedTransformer", RecallTask(2, 1), tiny_config(training_horizon=9))
+    task = GridTask(3, horizon=4)
+    with pytest.raises(ValueError, match="needs max_length 0 or at least 19, got 9"):
+        PEPG(grid_policy(task), task, tiny_config(training_horizon=9))
 
 
 def test_discounted_costs_by_hand() -> None:

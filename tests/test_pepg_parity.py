@@ -10,7 +10,7 @@ from evotorch.algorithms import PGPE
 from evotorch.distributions import SymmetricSeparableGaussian
 
 from rand_agents import SearchConfig
-from rand_agents.pepg import Search, centered_ranks
+from rand_agents.search import Search, centered_ranks
 
 DIMENSION, POPULATION, GENERATIONS = 12, 40, 100
 
