@@ -100,7 +100,7 @@ def _mean_cells(cells: list[Json | None]) -> Json | None:
     for name in known[0]:
         values = [found[name] for found in known if found[name] is not None]
         means[name] = np.mean(values, 0).tolist() if values else None
-    return means
+    return means | {"worst_runs": [found["worst"] for found in known]}
 
 
 def summarise_model(results: list[Json], truth: Json) -> Json:

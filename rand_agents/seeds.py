@@ -1,5 +1,6 @@
 """Where the policy's random input comes from: a distribution and a way to draw from it."""
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,6 +15,9 @@ DRAWS: tuple[Draw, ...] = ("fixed", "independent", "antithetic", "sobol", "disti
 
 MAX_DISTINCT_DIM = 20
 """The most bits of seeds that are drawn without repetition, from a list of all."""
+
+MAX_EVERY = 4096
+"""The most seed vectors that are listed one by one."""
 
 Float32 = NDArray[np.float32]
 
@@ -63,6 +67,15 @@ class SeedSpec:
         if m < 1:
             raise ValueError(f"the number of seeds m must be at least 1, got {m}")
         return seed_from_uniform(self.distribution, self._uniforms(rng, m))
+
+    def every(self) -> Float32 | None:
+        """All seed vectors if they are at most MAX_EVERY and equally likely, (count, dim)."""
+        rng = np.random.default_rng(0)
+        if self.is_fixed:
+            return self.sample(rng, 1)
+        if self.distribution != "bits" or 1 << self.dim > MAX_EVERY:
+            return None
+        return dataclasses.replace(self, draw="distinct").sample(rng, 1 << self.dim)
 
     def _uniforms(self, rng: np.random.Generator, m: int) -> NDArray[np.float64]:
         if self.draw == "fixed":

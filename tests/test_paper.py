@@ -348,7 +348,17 @@ def blind_agent(task: GridTask, actions: str) -> PEPG:
 def test_cells_of_a_grid_by_hand() -> None:
     # At cell 1 after a step, and again after another; at cell 2 after two, but then a detour.
     cells = grid_cells(blind_agent(GridTask((1, 3), horizon=4), "RRLRRRRR"), 0)
-    assert cells == {"first_visit": [[0.0, 1.0, 2.0]], "steps": [[0.0, 2.0, 5.0]], "direct": 0.5}
+    assert cells == {
+        "first_visit": [[0.0, 1.0, 2.0]],
+        "steps": [[0.0, 2.0, 5.0]],
+        "worst": 5.0,
+        "direct": 0.5,
+    }
     # Who never moves finds nothing.
     cells = grid_cells(blind_agent(GridTask((1, 3), horizon=4), "LLLLLLLL"), 0)
-    assert cells == {"first_visit": [[0.0, 4.0, 4.0]], "steps": [[0.0, 8.0, 8.0]], "direct": None}
+    assert cells == {
+        "first_visit": [[0.0, 4.0, 4.0]],
+        "steps": [[0.0, 8.0, 8.0]],
+        "worst": 8.0,
+        "direct": None,
+    }

@@ -1,5 +1,6 @@
 """Where a policy's randomness comes from."""
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -145,3 +146,15 @@ def test_unknown_names_are_errors() -> None:
         SeedSpec(2, "cauchy")
     with pytest.raises(ValueError, match=r"seed draw must be one of .*got 'halton'"):
         SeedSpec(2, draw="halton")
+
+
+def test_every_seed_is_listed_where_there_are_few() -> None:
+    listed = SeedSpec(3, "bits").every()
+    assert listed is not None
+    assert sorted(map(tuple, listed.tolist())) == list(itertools.product((0.0, 1.0), repeat=3))
+    fixed = SeedSpec(3, "gaussian", "fixed", r0_rng_seed=4)
+    only = fixed.every()
+    assert only is not None
+    np.testing.assert_array_equal(only, fixed.sample(np.random.default_rng(1), 1))
+    assert SeedSpec(3, "gaussian").every() is None
+    assert SeedSpec(13, "bits").every() is None
