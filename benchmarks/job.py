@@ -74,6 +74,7 @@ class Point:
         recipe: How its models are trained.
         models: Which of the four.
         runs: Training runs of each model.
+        first: Number of the first of them; those before were seen while the recipe was chosen.
         x: Where it lies on its experiment's axis; None without an axis.
     """
 
@@ -81,6 +82,7 @@ class Point:
     recipe: Recipe
     models: tuple[str, ...] = MODELS
     runs: int = 1
+    first: int = 0
     x: float | None = None
 
 
@@ -195,7 +197,7 @@ def jobs(
         for point in experiment.points:
             runs = point.runs if max_runs is None else min(point.runs, max_runs)
             for model in (model for model in point.models if model in models):
-                for run in range(runs):
+                for run in range(point.first, point.first + runs):
                     seed = 1000 * rng_seed + run
                     job = Job(experiment.task, point.label, model, run, seed, point.recipe)
                     if found.setdefault(job.name, job) != job:
