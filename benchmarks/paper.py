@@ -243,7 +243,7 @@ def _grid_recipe() -> tuple[Point, ...]:
         "wide": _changed(base, policy=base.policy | {"model_size": 16}),
     }
     return tuple(
-        Point(f"grid3-{name}", recipe, ADV_SEEDED, runs=3, x=place)
+        Point(f"grid3-{name}", recipe, ADV_SEEDED, runs=2, x=place)
         for place, (name, recipe) in enumerate(changed.items())
     )
 

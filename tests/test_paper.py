@@ -243,6 +243,12 @@ def test_runs_that_experiments_share_are_done_once() -> None:
         jobs((experiment("recall-headline"), Experiment("other", "recall", (other,))), 0)
 
 
+def test_a_point_may_begin_at_a_later_run() -> None:
+    point = Point("recall20", RECALL, ("adv-seeded",), runs=2, first=3)
+    planned = jobs((Experiment("later", "recall", (point,)),), 1)
+    assert [(job.run, job.rng_seed) for job in planned] == [(3, 1003), (4, 1004)]
+
+
 def test_declared_points_are_the_papers() -> None:
     def axis(name: str) -> list[float | None]:
         return [point.x for point in experiment(name).points]
