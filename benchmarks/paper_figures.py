@@ -325,6 +325,7 @@ def _grid_by_m(sweep: Json, folder: Path) -> Picture:
     value = sweep["points"][0]["ground_truth"]["value"]
     if value is not None:
         axis.axhline(value, color="black", linestyle="--", linewidth=1)
+    axis.set_xticks([point["x"] for point in sweep["points"]])
     axis.set_xlabel("seeds a generation, m")
     axis.set_ylabel("steps")
     axis.set_ylim(0, None)
