@@ -87,7 +87,6 @@ GRID = Recipe(
 
 SMALL_GRID = Recipe(
     task={"size": 3, "horizon": 25},
-    # Evolution's steps are mostly noise, the more so the more weights there are.
     policy={
         "num_heads": 2,
         "key_size": 4,
