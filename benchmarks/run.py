@@ -23,7 +23,7 @@ from job import MODELS, Experiment, jobs
 from pool import train_all
 from report import write_report
 from rich.console import Console
-from summary import Json, summarise, write_json
+from summary import Json, summarise, training_runs, write_json
 from table import results_table
 from worker import read_result
 from zoo_scores import score_zoo
@@ -108,6 +108,13 @@ def write_outputs(
     )
     summary["zoo"] = zoo or {}
     write_json(out / "results.json", summary)
+    shown = sum(training_runs(summary).values())
+    if shown > len(results):
+        console.print(
+            f"{shown - len(results)} training runs that are not in {out} are kept from the "
+            "results.json that was there",
+            soft_wrap=True,
+        )
     pictures = draw_figures(planned, summary, out)
     page = write_report(summary, pictures, out)
     for table in results_table(summary):

@@ -100,7 +100,7 @@ def _mean_cells(cells: list[Json | None]) -> Json | None:
     for name in known[0]:
         values = [found[name] for found in known if found[name] is not None]
         means[name] = np.mean(values, 0).tolist() if values else None
-    return means | {"worst_runs": [found["worst"] for found in known]}
+    return means | {"worst_runs": [float(np.max(found["steps"])) for found in known]}
 
 
 def summarise_model(results: list[Json], truth: Json) -> Json:
@@ -227,6 +227,17 @@ def summarise(
         "seconds": round(seconds, 1),
         "tasks": tasks,
         "sweeps": sweeps,
+    }
+
+
+def training_runs(summary: Json) -> dict[tuple[str, str], int]:
+    """How many training runs a summary shows, by label and model."""
+    points = list(summary["tasks"].values())
+    points += [point for sweep in summary["sweeps"].values() for point in sweep["points"]]
+    return {
+        (point["label"], name): model["training_runs"]
+        for point in points
+        for name, model in point["models"].items()
     }
 
 

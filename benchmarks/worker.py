@@ -225,10 +225,10 @@ def grid_cells(agent: Agent[Any], rng_seed: int) -> Json | None:
     """For each cell of a grid, rows from the bottom: first visit and mean steps; else None.
 
     `first_visit` is the mean step of the first visit in the first episode, capped at the
-    horizon; `steps` the mean steps with the treasure there, 0 where it cannot be, and `worst`
-    the most of them. `direct` is the share of (treasure, seed) found in the first episode, of
-    all that are found in it, after which the second takes a shortest path; None where nothing
-    is found. All means are exact where there are few seeds and all are played.
+    horizon; `steps` the mean steps with the treasure there, 0 where it cannot be. `direct` is
+    the share of (treasure, seed) found in the first episode, of all that are found in it, after
+    which the second takes a shortest path; None where nothing is found. All are exact where
+    there are few seeds and all are played.
     """
     game, task = agent.game, agent.task
     if not (isinstance(game, GridGame) and isinstance(task, GridTask)):
@@ -252,7 +252,6 @@ def grid_cells(agent: Agent[Any], rng_seed: int) -> Json | None:
     return {
         "first_visit": first.round(3).tolist(),
         "steps": steps.round(3).tolist(),
-        "worst": float(steps.max()),
         "direct": float(direct.mean()) if direct.size else None,
     }
 

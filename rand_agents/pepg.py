@@ -42,8 +42,7 @@ class PEPGConfig:
         effective_horizon: Two numbers of steps, between which the effective horizon of
             discounting rises geometrically; after that nothing is discounted any more.
             Discounted costs reward finding a treasure soon under some seeds more than finding
-            it late under all, so that paths grow apart before they grow long. None never
-            discounts.
+            it late under all. None never discounts.
         horizon_rise: Fraction of the run over which the effective horizon rises.
     """
 

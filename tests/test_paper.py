@@ -126,6 +126,7 @@ def test_results_have_what_the_figures_show(outputs: tuple[Path, Any, str]) -> N
     assert sum(seeded["histogram"]["share"]) == pytest.approx(1.0, abs=1e-4)
     cells = results["tasks"]["RandGrid-v0"]["models"]["adv-seeded"]["cells"]
     assert [len(row) for row in cells["first_visit"]] == [2, 2]
+    assert cells["worst_runs"] == [pytest.approx(max(map(max, cells["steps"])), abs=1e-3)]
     text = (out / "results.json").read_text()
     assert len(text) < 200_000
     assert max(map(len, text.splitlines())) < 3000
@@ -142,6 +143,8 @@ def test_results_of_runs_that_are_gone_are_kept_while_the_recipe_is_the_same(
         write_outputs(
             experiments, tmp_path, console, preset="paper", rng_seed=rng_seed, seconds=1.0
         )
+        printed = (tmp_path / "printed.txt").read_text()
+        assert ("are kept from the results.json that was there" in printed) == (rng_seed == 0)
         return json.loads((tmp_path / "results.json").read_text())
 
     again = written(TINY_PAPER)
@@ -354,17 +357,7 @@ def blind_agent(task: GridTask, actions: str) -> PEPG:
 def test_cells_of_a_grid_by_hand() -> None:
     # At cell 1 after a step, and again after another; at cell 2 after two, but then a detour.
     cells = grid_cells(blind_agent(GridTask((1, 3), horizon=4), "RRLRRRRR"), 0)
-    assert cells == {
-        "first_visit": [[0.0, 1.0, 2.0]],
-        "steps": [[0.0, 2.0, 5.0]],
-        "worst": 5.0,
-        "direct": 0.5,
-    }
+    assert cells == {"first_visit": [[0.0, 1.0, 2.0]], "steps": [[0.0, 2.0, 5.0]], "direct": 0.5}
     # Who never moves finds nothing.
     cells = grid_cells(blind_agent(GridTask((1, 3), horizon=4), "LLLLLLLL"), 0)
-    assert cells == {
-        "first_visit": [[0.0, 4.0, 4.0]],
-        "steps": [[0.0, 8.0, 8.0]],
-        "worst": 8.0,
-        "direct": None,
-    }
+    assert cells == {"first_visit": [[0.0, 4.0, 4.0]], "steps": [[0.0, 8.0, 8.0]], "direct": None}
