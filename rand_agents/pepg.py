@@ -14,7 +14,7 @@ from torch.nn.utils import parameters_to_vector
 
 from rand_agents.adversary import MAX_EXHAUSTIVE, is_enumerable
 from rand_agents.algorithm import Agent, cosine
-from rand_agents.games import game_for, task_of
+from rand_agents.games import game_for, model_of, task_of
 from rand_agents.gym_game import GymGame
 from rand_agents.objectives import ObjectiveConfig
 from rand_agents.search import Search, SearchConfig, Vector
@@ -44,6 +44,12 @@ class PEPGConfig:
             Discounted costs reward finding a treasure soon under some seeds more than finding
             it late under all. None never discounts.
         horizon_rise: Fraction of the run over which the effective horizon rises.
+        cycles: A run is so many short ones, each with every schedule from its start to its end
+            and a search of its own. All but the first begin near the best centre so far, see
+            `shrink`. The run ends with the best of them.
+        shrink: What the best centre is multiplied by when a cycle begins, before `perturb`
+            times fresh initial weights are added (shrink and perturb, Ash and Adams, 2020).
+        perturb: See `shrink`; 0 and 1 together start every cycle anew.
     """
 
     objective: ObjectiveConfig = field(default_factory=lambda: ObjectiveConfig(q=math.inf))
@@ -54,6 +60,9 @@ class PEPGConfig:
     training_horizon: int | None = None
     effective_horizon: tuple[float, float] | None = None
     horizon_rise: float = 0.6
+    cycles: int = 1
+    shrink: float = 0.8
+    perturb: float = 0.5
 
     def __post_init__(self) -> None:
         if isinstance(self.objective, dict):
@@ -68,6 +77,12 @@ class PEPGConfig:
             raise ValueError(
                 f"candidates_at_once must be at least 1, got {self.candidates_at_once}"
             )
+        if self.cycles < 1:
+            raise ValueError(f"the number of cycles must be at least 1, got {self.cycles}")
+        if not 0.0 <= self.shrink <= 1.0:
+            raise ValueError(f"shrink must be at least 0 and at most 1, got {self.shrink}")
+        if not self.perturb >= 0.0:
+            raise ValueError(f"perturb must be at least 0, got {self.perturb}")
         if not 0.0 < self.horizon_rise <= 1.0:
             raise ValueError(f"horizon_rise must be above 0 and at most 1, got {self.horizon_rise}")
         if self.effective_horizon is not None:
@@ -154,6 +169,7 @@ class PEPG(Agent[PEPGConfig]):
             )
         center = parameters_to_vector(self.model.parameters()).detach().cpu().numpy()
         self.search = Search(center, self.config.search)
+        self._best, self._cycle = self.search.center, 0
         self._m = 1 if self.seeds.is_fixed else self.config.m
         self._all_layouts: Array | None = None
         if self.config.batch_size is None:
@@ -165,6 +181,45 @@ class PEPG(Agent[PEPGConfig]):
             self._all_layouts = self.task.layout_space.enumerate()
 
     def _update(self, progress: float) -> dict[str, float]:
+        cycle, progress = self._cycle_at(progress)
+        if cycle > self._cycle:
+            self._begin_cycle()
+        self._cycle = cycle
+        logs = self._generation(progress)
+        if self.config.cycles > 1 and self.num_timesteps + 1 == self.total_timesteps:
+            self._keep_better()
+            self.search.center = self._best
+            self._load_center()
+        return logs
+
+    def _cycle_at(self, progress: float) -> tuple[int, float]:
+        """The number of the cycle at `progress` of the run, and the progress of that cycle."""
+        cycles = self.config.cycles
+        if cycles == 1:
+            return 0, progress
+        place = progress * cycles
+        # Rounding must not leave the first update of a cycle to the one before it.
+        cycle = math.floor(place + 1e-9)
+        return cycle, max(place - cycle, 0.0)
+
+    def _begin_cycle(self) -> None:
+        """Start the search anew, near the best centre so far."""
+        self._keep_better()
+        fresh = model_of(self.model.config, int(self._rngs["noise"].integers(2**31)))
+        weights = parameters_to_vector(fresh.parameters()).detach().numpy()
+        center = self.config.shrink * self._best + self.config.perturb * weights
+        self.search = Search(center, self.config.search)
+        self._load_center()
+
+    def _keep_better(self) -> None:
+        """Compare the centre with the best one so far, on the game itself and the same seeds."""
+        costs = self.costs(np.stack([self._best, self.search.center]))
+        best, center = self.config.objective.at(1.0)(costs).tolist()
+        # In a tie the later one: it moves on where many weights act alike.
+        if not best < center:
+            self._best = self.search.center
+
+    def _generation(self, progress: float) -> dict[str, float]:
         search = self.search
         noise = search.noise(self._rngs["noise"])
         costs = self.costs(search.candidates(noise), progress)
@@ -246,8 +301,10 @@ class PEPG(Agent[PEPGConfig]):
     def _trainer_tensors(self) -> dict[str, Tensor]:
         s = self.search
         tensors = {"center": s.center, "std": s.std, "velocity": s.velocity, "square": s.square}
+        tensors["best"] = self._best.copy()
         return {name: torch.from_numpy(v) for name, v in tensors.items()} | {
-            "steps": torch.tensor(s.steps)
+            "steps": torch.tensor(s.steps),
+            "cycle": torch.tensor(self._cycle),
         }
 
     def _load_trainer_tensors(self, tensors: dict[str, Tensor]) -> None:
@@ -257,3 +314,4 @@ class PEPG(Agent[PEPGConfig]):
         s.center, s.std = tensors["center"].numpy(), tensors["std"].numpy()
         s.velocity, s.square = tensors["velocity"].numpy(), tensors["square"].numpy()
         s.steps = int(tensors["steps"])
+        self._best, self._cycle = tensors["best"].numpy(), int(tensors["cycle"])

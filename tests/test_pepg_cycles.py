@@ -1,0 +1,161 @@
+"""PEPG's cycles: where they begin, where they start from, that the best of them is kept."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rand_agents import PEPG, ObjectiveConfig, PEPGConfig, SearchConfig, SeedSpec
+from rand_agents.games import model_of
+from rand_envs import GridTask
+
+
+def agent_with(**changes: Any) -> PEPG:
+    search = SearchConfig(population=10, learning_rate=0.05, final_learning_rate=0.01, std=0.3)
+    config = PEPGConfig(ObjectiveConfig(q=4.0), search, m=4, **changes)
+    seeds = SeedSpec(2, "bits", "distinct")
+    return PEPG("SeedTransformer", GridTask(3, horizon=9), config, seeds=seeds, rng_seed=3)
+
+
+def weights(agent: PEPG) -> np.ndarray[Any, np.dtype[np.float32]]:
+    flat = [weight.detach().reshape(-1).numpy() for weight in agent.model.parameters()]
+    return np.concatenate(flat)
+
+
+def objective(agent: PEPG) -> float:
+    """Exact: all layouts under all seeds."""
+    seeds = agent.seeds.every()
+    assert seeds is not None
+    means = agent.losses(agent.task.layout_space.enumerate(), seeds).astype(np.float64).mean(1)
+    return float((means**4).mean() ** 0.25)
+
+
+@given(st.integers(1, 60), st.integers(1, 400), st.data())
+def test_every_cycle_has_its_updates_and_its_own_progress(
+    cycles: int, length: int, data: st.DataObject
+) -> None:
+    agent = CYCLES.setdefault(cycles, agent_with(cycles=cycles))
+    update = data.draw(st.integers(0, cycles * length - 1))
+    cycle, progress = agent._cycle_at(update / (cycles * length))
+    assert cycle == update // length
+    assert progress == pytest.approx((update % length) / length, abs=1e-7)
+
+
+CYCLES: dict[int, PEPG] = {}
+
+
+def test_a_cycle_begins_at_the_best_centre_shrunk_and_perturbed() -> None:
+    agent = agent_with(cycles=2, shrink=0.5, perturb=0.25)
+    agent.learn(2, callback=lambda _locals, _globals: False)
+    agent._keep_better()
+    best = agent._best.copy()
+    state = agent._rngs["noise"].bit_generator.state
+    agent._begin_cycle()
+    rng = np.random.default_rng()
+    rng.bit_generator.state = state
+    fresh = model_of(agent.model.config, int(rng.integers(2**31)))
+    initial = np.concatenate([w.detach().reshape(-1).numpy() for w in fresh.parameters()])
+    np.testing.assert_allclose(agent.search.center, 0.5 * best + 0.25 * initial, rtol=1e-5)
+    np.testing.assert_array_equal(weights(agent), agent.search.center)
+    # The search's own state is that of the start, and the best centre stays what it was.
+    assert agent.search.steps == 0
+    assert not agent.search.velocity.any()
+    assert (agent.search.std == np.float32(0.3)).all()
+    np.testing.assert_array_equal(agent._best, best)
+
+
+def test_the_run_ends_with_the_best_of_its_cycles() -> None:
+    agent = agent_with(cycles=5, shrink=0.0, perturb=1.0)
+    ends: list[tuple[float, Any]] = []
+
+    def at_ends(_locals: dict[str, Any], _globals: dict[str, Any]) -> bool:
+        if agent.num_timesteps % 4 == 0 and agent.num_timesteps < 20:
+            ends.append((objective(agent), weights(agent)))
+        return True
+
+    agent.learn(20, callback=at_ends)
+    assert len(ends) == 4
+    best = min(value for value, _ in ends)
+    # The cycles differ, so keeping the last would not do.
+    assert len({round(value, 3) for value, _ in ends}) == 4
+    assert objective(agent) <= best + 1e-6
+    if objective(agent) == pytest.approx(best):
+        [found] = [w for value, w in ends if value == best]
+        np.testing.assert_array_equal(weights(agent), found)
+    np.testing.assert_array_equal(weights(agent), agent.search.center)
+
+
+def test_the_better_of_two_is_kept_and_of_equals_the_later() -> None:
+    agent = agent_with(cycles=2)
+    rng = np.random.default_rng(0)
+    one, other = agent.search.candidates(agent.search.noise(rng))[:2]
+    agent.search.center = one
+    agent._load_center()
+    first = objective(agent)
+    agent.search.center = other
+    agent._load_center()
+    assert objective(agent) != pytest.approx(first)
+    better, worse = (other, one) if objective(agent) < first else (one, other)
+    for best, center, kept in ((one, other, better), (other, one, better), (worse, worse, worse)):
+        agent._best, agent.search.center = best.copy(), center.copy()
+        agent._keep_better()
+        np.testing.assert_array_equal(agent._best, kept)
+    agent._best, agent.search.center = one.copy(), one + np.float32(1e-7)
+    agent._keep_better()
+    np.testing.assert_array_equal(agent._best, one + np.float32(1e-7))
+
+
+def test_schedules_start_again_in_every_cycle(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[float] = []
+    agent = agent_with(cycles=3, training_horizon=12)
+    rate = agent._learning_rate
+    monkeypatch.setattr(agent, "_learning_rate", lambda at: seen.append(rate(at)) or rate(at))
+    begun = agent.env_steps
+    steps = []
+
+    def count(_locals: dict[str, Any], _globals: dict[str, Any]) -> bool:
+        nonlocal begun
+        steps.append(agent.env_steps - begun)
+        begun = agent.env_steps
+        return True
+
+    agent.learn(6, callback=count)
+    np.testing.assert_allclose(seen, [0.05, 0.03] * 3)
+    # Horizons of 12 and 9; from the second cycle on two centres are compared first, at the end too.
+    generation = 10 * 8 * 4 * 2
+    compared = 2 * 8 * 4 * 2 * 9
+    long, short = generation * 12, generation * 9
+    assert steps == [long, short, long + compared, short, long + compared, short + compared]
+
+
+def test_a_run_killed_in_its_second_cycle_goes_on_as_if_it_had_not_been(tmp_path: Path) -> None:
+    whole = agent_with(cycles=3).learn(9)
+    killed = agent_with(cycles=3)
+
+    def save_at_five(_locals: dict[str, Any], _globals: dict[str, Any]) -> bool:
+        if killed.num_timesteps == 5:
+            killed.save(tmp_path / "agent")
+        return killed.num_timesteps < 7
+
+    killed.learn(9, callback=save_at_five)
+    resumed = PEPG.load(tmp_path / "agent.safetensors")
+    assert resumed.num_timesteps == 5
+    resumed.resume()
+    np.testing.assert_array_equal(weights(whole), weights(resumed))
+    assert whole.env_steps == resumed.env_steps
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"cycles": 0}, "the number of cycles must be at least 1, got 0"),
+        ({"shrink": 1.5}, "shrink must be at least 0 and at most 1, got 1.5"),
+        ({"perturb": -0.1}, "perturb must be at least 0, got -0.1"),
+    ],
+)
+def test_cycles_that_mean_nothing_are_an_error(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        agent_with(**changes)
