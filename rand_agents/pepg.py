@@ -208,7 +208,7 @@ class PEPG(Agent[PEPGConfig]):
         fresh = model_of(self.model.config, int(self._rngs["noise"].integers(2**31)))
         weights = parameters_to_vector(fresh.parameters()).detach().numpy()
         center = self.config.shrink * self._best + self.config.perturb * weights
-        self.search = Search(center, self.config.search)
+        self.search = Search(center.astype(np.float32), self.config.search)
         self._load_center()
 
     def _keep_better(self) -> None:
