@@ -16,7 +16,7 @@ from rand_agents.adversary import MAX_EXHAUSTIVE, is_enumerable
 from rand_agents.algorithm import Agent, cosine
 from rand_agents.games import game_for, model_of, task_of
 from rand_agents.gym_game import GymGame
-from rand_agents.objectives import ObjectiveConfig
+from rand_agents.objectives import Objective, ObjectiveConfig, QNormObjective, check_q
 from rand_agents.search import Search, SearchConfig, Vector
 from rand_agents.tokens import Game
 from rand_envs.task import Array
@@ -46,10 +46,14 @@ class PEPGConfig:
         horizon_rise: Fraction of the run over which the effective horizon rises.
         cycles: A run is so many short ones, each with every schedule from its start to its end
             and a search of its own. All but the first begin near the best centre so far, see
-            `shrink`. The run ends with the best of them.
+            `shrink`. The run ends with the best of them, or what `last_q` makes of it.
         shrink: What the best centre is multiplied by when a cycle begins, before `perturb`
             times fresh initial weights are added (shrink and perturb, Ash and Adams, 2020).
         perturb: See `shrink`; 0 and 1 together start every cycle anew.
+        last_q: If given, the last cycle minimises the q-norm with this q instead, if it is
+            smaller than the objective's: a large q leaves mistakes where they are in layouts
+            that are not among the worst. It goes on from the best centre so far as it is, on
+            the game itself, and the run ends where it does.
     """
 
     objective: ObjectiveConfig = field(default_factory=lambda: ObjectiveConfig(q=math.inf))
@@ -63,6 +67,7 @@ class PEPGConfig:
     cycles: int = 1
     shrink: float = 0.8
     perturb: float = 0.5
+    last_q: float | None = None
 
     def __post_init__(self) -> None:
         if isinstance(self.objective, dict):
@@ -83,6 +88,10 @@ class PEPGConfig:
             raise ValueError(f"shrink must be at least 0 and at most 1, got {self.shrink}")
         if not self.perturb >= 0.0:
             raise ValueError(f"perturb must be at least 0, got {self.perturb}")
+        if self.last_q is not None:
+            check_q(self.last_q)
+            if self.objective.kind != "q-norm" or self.cycles < 2:
+                raise ValueError("last_q needs the q-norm and at least 2 cycles")
         if not 0.0 < self.horizon_rise <= 1.0:
             raise ValueError(f"horizon_rise must be above 0 and at most 1, got {self.horizon_rise}")
         if self.effective_horizon is not None:
@@ -149,7 +158,7 @@ class PEPG(Agent[PEPGConfig]):
     def _game_at(self, progress: float) -> Game:
         """The game at `progress` in [0, 1) of the run."""
         longest = self.config.training_horizon
-        if longest is None:
+        if longest is None or self._is_polishing:
             return self.game
         own = self.task.config["horizon"]
         left = max(0.0, 1.0 - progress / HORIZON_FALL)
@@ -162,11 +171,12 @@ class PEPG(Agent[PEPGConfig]):
                 f"the q-norm needs costs of at least 0, and minus a return in {self.task.env_id} "
                 'can be below: use q=1 (the mean), q=inf (the maximum), or kind="cvar"'
             )
-        if self.game.signed_costs and self.config.effective_horizon is not None:
-            raise ValueError(
-                "discounting needs costs of at least 0, and minus a return in "
-                f"{self.task.env_id} can be below: effective_horizon must be None"
-            )
+        for name in ("effective_horizon", "last_q"):
+            if self.game.signed_costs and getattr(self.config, name) is not None:
+                raise ValueError(
+                    f"{name} needs costs of at least 0, and minus a return in "
+                    f"{self.task.env_id} can be below: it must be None"
+                )
         center = parameters_to_vector(self.model.parameters()).detach().cpu().numpy()
         self.search = Search(center, self.config.search)
         self._best, self._cycle = self.search.center, 0
@@ -183,10 +193,11 @@ class PEPG(Agent[PEPGConfig]):
     def _update(self, progress: float) -> dict[str, float]:
         cycle, progress = self._cycle_at(progress)
         if cycle > self._cycle:
-            self._begin_cycle()
+            self._begin_cycle(cycle)
         self._cycle = cycle
         logs = self._generation(progress)
-        if self.config.cycles > 1 and self.num_timesteps + 1 == self.total_timesteps:
+        is_last = self.num_timesteps + 1 == self.total_timesteps
+        if is_last and self.config.cycles > 1 and not self._is_polishing:
             self._keep_better()
             self.search.center = self._best
             self._load_center()
@@ -202,12 +213,18 @@ class PEPG(Agent[PEPGConfig]):
         cycle = math.floor(place + 1e-9)
         return cycle, max(place - cycle, 0.0)
 
-    def _begin_cycle(self) -> None:
-        """Start the search anew, near the best centre so far."""
+    @property
+    def _is_polishing(self) -> bool:
+        return self.config.last_q is not None and self._cycle == self.config.cycles - 1
+
+    def _begin_cycle(self, cycle: int) -> None:
+        """Start the search anew, at the best centre so far or near it."""
         self._keep_better()
-        fresh = model_of(self.model.config, int(self._rngs["noise"].integers(2**31)))
-        weights = parameters_to_vector(fresh.parameters()).detach().numpy()
-        center = self.config.shrink * self._best + self.config.perturb * weights
+        self._cycle, center = cycle, self._best
+        if not self._is_polishing:
+            fresh = model_of(self.model.config, int(self._rngs["noise"].integers(2**31)))
+            weights = parameters_to_vector(fresh.parameters()).detach().numpy()
+            center = self.config.shrink * self._best + self.config.perturb * weights
         self.search = Search(center.astype(np.float32), self.config.search)
         self._load_center()
 
@@ -219,12 +236,18 @@ class PEPG(Agent[PEPGConfig]):
         if not best < center:
             self._best = self.search.center
 
+    def _objective_at(self, progress: float) -> Objective:
+        objective = self.config.objective
+        if self._is_polishing and self.config.last_q is not None:
+            return QNormObjective(min(self.config.last_q, objective.q))
+        return objective.at(progress)
+
     def _generation(self, progress: float) -> dict[str, float]:
         search = self.search
         noise = search.noise(self._rngs["noise"])
         costs = self.costs(search.candidates(noise), progress)
         seen = self.config.discounted(costs, progress)
-        objective = self.config.objective.at(progress)(seen).double().cpu().numpy()
+        objective = self._objective_at(progress)(seen).double().cpu().numpy()
         if np.isnan(objective).all():
             raise FloatingPointError("every candidate's objective became NaN; try a smaller std")
         logs = search.tell(noise, -objective, self._learning_rate(progress))

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from rand_agents import PEPG, ObjectiveConfig, PEPGConfig, SearchConfig, SeedSpec
 from rand_agents.games import model_of
+from rand_agents.objectives import QNormObjective
 from rand_envs import GridTask
 
 
@@ -53,7 +54,7 @@ def test_a_cycle_begins_at_the_best_centre_shrunk_and_perturbed() -> None:
     agent._keep_better()
     best = agent._best.copy()
     state = agent._rngs["noise"].bit_generator.state
-    agent._begin_cycle()
+    agent._begin_cycle(1)
     rng = np.random.default_rng()
     rng.bit_generator.state = state
     fresh = model_of(agent.model.config, int(rng.integers(2**31)))
@@ -131,6 +132,40 @@ def test_schedules_start_again_in_every_cycle(monkeypatch: pytest.MonkeyPatch) -
     assert steps == [long, short, long + compared, short, long + compared, short + compared]
 
 
+def test_the_last_cycle_may_have_a_smaller_q_and_goes_on_from_the_best() -> None:
+    # Without perturbations to speak of nothing moves, and the run ends where the best one is.
+    search = SearchConfig(population=10, learning_rate=1e-9, std=1e-6)
+    config = PEPGConfig(ObjectiveConfig(q=4.0), search, m=4, cycles=3, last_q=2.0)
+    task = GridTask(3, horizon=9)
+    agent = PEPG("SeedTransformer", task, config, seeds=SeedSpec(2, "bits", "distinct"))
+    qs: list[float] = []
+    bests = []
+
+    def look(_locals: dict[str, Any], _globals: dict[str, Any]) -> bool:
+        objective = agent._objective_at(0.0)
+        assert isinstance(objective, QNormObjective)
+        qs.append(objective.q)
+        bests.append(agent._best)
+        return True
+
+    agent.learn(6, callback=look)
+    assert qs == [4.0, 4.0, 4.0, 4.0, 2.0, 2.0]
+    np.testing.assert_allclose(weights(agent), bests[-1], atol=1e-5)
+
+
+def test_the_last_cycle_minimises_the_smaller_q_on_the_game_itself() -> None:
+    agent = agent_with(cycles=2, last_q=1.0, training_horizon=12).learn(4)
+    assert agent._game_at(0.0) is agent.game
+    # It ends where the cycle does, better or not by the larger q.
+    np.testing.assert_array_equal(weights(agent), agent.search.center)
+    assert agent.search.steps == 2
+    # A model trained on the mean stays one.
+    mean = PEPGConfig(ObjectiveConfig(q=1.0), cycles=2, last_q=3.0)
+    trained = PEPG("SeedTransformer", GridTask(2, horizon=4), mean)
+    trained._cycle = 1
+    assert trained._objective_at(0.0) == QNormObjective(1.0)
+
+
 def test_a_run_killed_in_its_second_cycle_goes_on_as_if_it_had_not_been(tmp_path: Path) -> None:
     whole = agent_with(cycles=3).learn(9)
     killed = agent_with(cycles=3)
@@ -154,6 +189,8 @@ def test_a_run_killed_in_its_second_cycle_goes_on_as_if_it_had_not_been(tmp_path
         ({"cycles": 0}, "the number of cycles must be at least 1, got 0"),
         ({"shrink": 1.5}, "shrink must be at least 0 and at most 1, got 1.5"),
         ({"perturb": -0.1}, "perturb must be at least 0, got -0.1"),
+        ({"cycles": 2, "last_q": 0.5}, "q must be a number of at least 1"),
+        ({"last_q": 3.0}, "last_q needs the q-norm and at least 2 cycles"),
     ],
 )
 def test_cycles_that_mean_nothing_are_an_error(changes: dict[str, Any], message: str) -> None:
