@@ -23,6 +23,8 @@ from rand_envs.task import Array
 
 HORIZON_FALL = 0.5
 """The part of a run in which the training horizon falls to the game's own."""
+POLISHING_DISTANCE = 0.6
+"""How far from the best centre polishing cycles begin, in relation to the others."""
 
 
 @dataclass(frozen=True)
@@ -46,14 +48,14 @@ class PEPGConfig:
         horizon_rise: Fraction of the run over which the effective horizon rises.
         cycles: A run is so many short ones, each with every schedule from its start to its end
             and a search of its own. All but the first begin near the best centre so far, see
-            `shrink`. The run ends with the best of them, or what `last_q` makes of it.
+            `shrink`. The run ends with the best of them.
         shrink: What the best centre is multiplied by when a cycle begins, before `perturb`
             times fresh initial weights are added (shrink and perturb, Ash and Adams, 2020).
         perturb: See `shrink`; 0 and 1 together start every cycle anew.
-        last_q: If given, the last cycle minimises the q-norm with this q instead, if it is
-            smaller than the objective's: a large q leaves mistakes where they are in layouts
-            that are not among the worst. It goes on from the best centre so far as it is, on
-            the game itself, and the run ends where it does.
+        polishing_cycles: So many of the last cycles minimise the q-norm with `polishing_q`, if it
+            is smaller than the objective's, and begin nearer to the best centre: a large q leaves
+            mistakes where they are in layouts that are not among the worst.
+        polishing_q: See `polishing_cycles`.
     """
 
     objective: ObjectiveConfig = field(default_factory=lambda: ObjectiveConfig(q=math.inf))
@@ -67,7 +69,8 @@ class PEPGConfig:
     cycles: int = 1
     shrink: float = 0.8
     perturb: float = 0.5
-    last_q: float | None = None
+    polishing_cycles: int = 0
+    polishing_q: float = 4.0
 
     def __post_init__(self) -> None:
         if isinstance(self.objective, dict):
@@ -88,10 +91,14 @@ class PEPGConfig:
             raise ValueError(f"shrink must be at least 0 and at most 1, got {self.shrink}")
         if not self.perturb >= 0.0:
             raise ValueError(f"perturb must be at least 0, got {self.perturb}")
-        if self.last_q is not None:
-            check_q(self.last_q)
-            if self.objective.kind != "q-norm" or self.cycles < 2:
-                raise ValueError("last_q needs the q-norm and at least 2 cycles")
+        check_q(self.polishing_q)
+        if not 0 <= self.polishing_cycles < self.cycles:
+            raise ValueError(
+                f"polishing_cycles must be at least 0 and fewer than the {self.cycles} cycles, "
+                f"got {self.polishing_cycles}"
+            )
+        if self.polishing_cycles and self.objective.kind != "q-norm":
+            raise ValueError("polishing cycles need the q-norm as the objective")
         if not 0.0 < self.horizon_rise <= 1.0:
             raise ValueError(f"horizon_rise must be above 0 and at most 1, got {self.horizon_rise}")
         if self.effective_horizon is not None:
@@ -158,7 +165,7 @@ class PEPG(Agent[PEPGConfig]):
     def _game_at(self, progress: float) -> Game:
         """The game at `progress` in [0, 1) of the run."""
         longest = self.config.training_horizon
-        if longest is None or self._is_polishing:
+        if longest is None:
             return self.game
         own = self.task.config["horizon"]
         left = max(0.0, 1.0 - progress / HORIZON_FALL)
@@ -171,11 +178,11 @@ class PEPG(Agent[PEPGConfig]):
                 f"the q-norm needs costs of at least 0, and minus a return in {self.task.env_id} "
                 'can be below: use q=1 (the mean), q=inf (the maximum), or kind="cvar"'
             )
-        for name in ("effective_horizon", "last_q"):
-            if self.game.signed_costs and getattr(self.config, name) is not None:
+        for name, none in (("effective_horizon", None), ("polishing_cycles", 0)):
+            if self.game.signed_costs and getattr(self.config, name) != none:
                 raise ValueError(
                     f"{name} needs costs of at least 0, and minus a return in "
-                    f"{self.task.env_id} can be below: it must be None"
+                    f"{self.task.env_id} can be below: it must be {none}"
                 )
         center = parameters_to_vector(self.model.parameters()).detach().cpu().numpy()
         self.search = Search(center, self.config.search)
@@ -196,8 +203,7 @@ class PEPG(Agent[PEPGConfig]):
             self._begin_cycle(cycle)
         self._cycle = cycle
         logs = self._generation(progress)
-        is_last = self.num_timesteps + 1 == self.total_timesteps
-        if is_last and self.config.cycles > 1 and not self._is_polishing:
+        if self.config.cycles > 1 and self.num_timesteps + 1 == self.total_timesteps:
             self._keep_better()
             self.search.center = self._best
             self._load_center()
@@ -215,31 +221,32 @@ class PEPG(Agent[PEPGConfig]):
 
     @property
     def _is_polishing(self) -> bool:
-        return self.config.last_q is not None and self._cycle == self.config.cycles - 1
+        return self._cycle >= self.config.cycles - self.config.polishing_cycles
 
     def _begin_cycle(self, cycle: int) -> None:
-        """Start the search anew, at the best centre so far or near it."""
+        """Start the search anew, near the best centre so far."""
         self._keep_better()
-        self._cycle, center = cycle, self._best
-        if not self._is_polishing:
-            fresh = model_of(self.model.config, int(self._rngs["noise"].integers(2**31)))
-            weights = parameters_to_vector(fresh.parameters()).detach().numpy()
-            center = self.config.shrink * self._best + self.config.perturb * weights
+        self._cycle = cycle
+        fresh = model_of(self.model.config, int(self._rngs["noise"].integers(2**31)))
+        weights = parameters_to_vector(fresh.parameters()).detach().numpy()
+        distance = POLISHING_DISTANCE if self._is_polishing else 1.0
+        shrink = 1.0 - distance * (1.0 - self.config.shrink)
+        center = shrink * self._best + distance * self.config.perturb * weights
         self.search = Search(center.astype(np.float32), self.config.search)
         self._load_center()
 
     def _keep_better(self) -> None:
         """Compare the centre with the best one so far, on the game itself and the same seeds."""
         costs = self.costs(np.stack([self._best, self.search.center]))
-        best, center = self.config.objective.at(1.0)(costs).tolist()
+        best, center = self._objective_at(1.0)(costs).tolist()
         # In a tie the later one: it moves on where many weights act alike.
         if not best < center:
             self._best = self.search.center
 
     def _objective_at(self, progress: float) -> Objective:
         objective = self.config.objective
-        if self._is_polishing and self.config.last_q is not None:
-            return QNormObjective(min(self.config.last_q, objective.q))
+        if self._is_polishing:
+            return QNormObjective(min(self.config.polishing_q, objective.q))
         return objective.at(progress)
 
     def _generation(self, progress: float) -> dict[str, float]:

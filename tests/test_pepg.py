@@ -342,11 +342,11 @@ def test_effective_horizons_that_mean_nothing_are_an_error(numbers: tuple[float,
 
 
 @pytest.mark.parametrize(
-    "changes", [{"effective_horizon": (2.0, 3.0)}, {"cycles": 2, "last_q": 3.0}]
+    "changes", [{"effective_horizon": (2.0, 3.0)}, {"cycles": 2, "polishing_cycles": 1}]
 )
 def test_options_that_need_costs_of_one_sign(changes: dict[str, Any]) -> None:
     config = PEPGConfig(ObjectiveConfig(q=1.0), batch_size=1, m=1, **changes)
-    with pytest.raises(ValueError, match=f"{[*changes][-1]} needs costs of at least 0, .* None"):
+    with pytest.raises(ValueError, match=f"{[*changes][-1]} needs costs of at least 0, .* must be"):
         PEPG("MlpPolicy", "CartPole-v1", config)
 
 
