@@ -23,7 +23,7 @@ from rand_envs.task import Array
 
 HORIZON_FALL = 0.5
 """The part of a run in which the training horizon falls to the game's own."""
-POLISHING_DISTANCE = 0.6
+POLISHING_DISTANCE = 0.8
 """How far from the best centre polishing cycles begin, in relation to the others."""
 
 
