@@ -23,8 +23,8 @@ from rand_envs.task import Array
 
 HORIZON_FALL = 0.5
 """The part of a run in which the training horizon falls to the game's own."""
-POLISHING_DISTANCE = 0.8
-"""How far from the best centre polishing cycles begin, in relation to the others."""
+POLISHING_DISTANCES = (0.2, 1.0)
+"""How far from the best centre polishing cycles begin, in relation to the others: drawn anew."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,9 @@ class PEPGConfig:
             times fresh initial weights are added (shrink and perturb, Ash and Adams, 2020).
         perturb: See `shrink`; 0 and 1 together start every cycle anew.
         polishing_cycles: So many of the last cycles minimise the q-norm with `polishing_q`, if it
-            is smaller than the objective's, and begin nearer to the best centre: a large q leaves
-            mistakes where they are in layouts that are not among the worst.
+            is smaller than the objective's, and begin nearer to the best centre, by turns a
+            little and much: a large q leaves mistakes where they are in layouts that are not
+            among the worst.
         polishing_q: See `polishing_cycles`.
     """
 
@@ -229,7 +230,9 @@ class PEPG(Agent[PEPGConfig]):
         self._cycle = cycle
         fresh = model_of(self.model.config, int(self._rngs["noise"].integers(2**31)))
         weights = parameters_to_vector(fresh.parameters()).detach().numpy()
-        distance = POLISHING_DISTANCE if self._is_polishing else 1.0
+        distance = 1.0
+        if self._is_polishing:
+            distance = float(self._rngs["noise"].uniform(*POLISHING_DISTANCES))
         shrink = 1.0 - distance * (1.0 - self.config.shrink)
         center = shrink * self._best + distance * self.config.perturb * weights
         self.search = Search(center.astype(np.float32), self.config.search)

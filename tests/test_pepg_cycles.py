@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from rand_agents import PEPG, ObjectiveConfig, PEPGConfig, SearchConfig, SeedSpec
 from rand_agents.games import model_of
 from rand_agents.objectives import QNormObjective
+from rand_agents.pepg import POLISHING_DISTANCES
 from rand_envs import GridTask
 
 
@@ -152,8 +153,11 @@ def test_polishing_cycles_have_a_smaller_q_and_begin_nearer() -> None:
 
     agent.learn(4, callback=look)
     assert qs == [4.0, 4.0, 2.0, 2.0]
-    # Eight tenths of the way from 1 to a half is 0.6; the last update ends at the best one.
-    np.testing.assert_allclose(ratios, [1.0, 0.5, 0.6, 1.0], atol=1e-3)
+    # The last update ends at the best one.
+    np.testing.assert_allclose(np.delete(ratios, 2), [1.0, 0.5, 1.0], atol=1e-3)
+    # Between a fifth and all of the way from 1 to a half.
+    low, high = POLISHING_DISTANCES
+    assert 1.0 - high / 2 < ratios[2] < 1.0 - low / 2
     # A model trained on the mean stays one.
     mean = PEPGConfig(ObjectiveConfig(q=1.0), **options)
     trained = PEPG("SeedTransformer", GridTask(2, horizon=4), mean)
