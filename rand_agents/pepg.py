@@ -187,7 +187,7 @@ class PEPG(Agent[PEPGConfig]):
                 )
         center = parameters_to_vector(self.model.parameters()).detach().cpu().numpy()
         self.search = Search(center, self.config.search)
-        self._best, self._cycle = self.search.center, 0
+        self._best = self.search.center
         self._m = 1 if self.seeds.is_fixed else self.config.m
         self._all_layouts: Array | None = None
         if self.config.batch_size is None:
@@ -199,65 +199,61 @@ class PEPG(Agent[PEPGConfig]):
             self._all_layouts = self.task.layout_space.enumerate()
 
     def _update(self, progress: float) -> dict[str, float]:
-        cycle, progress = self._cycle_at(progress)
-        if cycle > self._cycle:
-            self._begin_cycle(cycle)
-        self._cycle = cycle
-        logs = self._generation(progress)
+        # Every schedule is one of the cycle.
+        cycle, progress = self._cycle_at(self.num_timesteps)
+        if self.num_timesteps:
+            before, _ = self._cycle_at(self.num_timesteps - 1)
+            if before < cycle:
+                self._keep_better(before)
+                self._begin_cycle(cycle)
+        logs = self._generation(cycle, progress)
         if self.config.cycles > 1 and self.num_timesteps + 1 == self.total_timesteps:
-            self._keep_better()
+            self._keep_better(cycle)
             self.search.center = self._best
             self._load_center()
         return logs
 
-    def _cycle_at(self, progress: float) -> tuple[int, float]:
-        """The number of the cycle at `progress` of the run, and the progress of that cycle."""
-        cycles = self.config.cycles
-        if cycles == 1:
-            return 0, progress
-        place = progress * cycles
-        # Rounding must not leave the first update of a cycle to the one before it.
-        cycle = math.floor(place + 1e-9)
-        return cycle, max(place - cycle, 0.0)
+    def _cycle_at(self, update: int) -> tuple[int, float]:
+        """The number of the cycle that an update of the run is in, and the progress of that."""
+        scaled = update * self.config.cycles
+        cycle = scaled // self.total_timesteps
+        return cycle, scaled / self.total_timesteps - cycle
 
-    @property
-    def _is_polishing(self) -> bool:
-        return self._cycle >= self.config.cycles - self.config.polishing_cycles
+    def _is_polishing(self, cycle: int) -> bool:
+        return cycle >= self.config.cycles - self.config.polishing_cycles
 
     def _begin_cycle(self, cycle: int) -> None:
         """Start the search anew, near the best centre so far."""
-        self._keep_better()
-        self._cycle = cycle
         fresh = model_of(self.model.config, int(self._rngs["noise"].integers(2**31)))
         weights = parameters_to_vector(fresh.parameters()).detach().numpy()
         distance = 1.0
-        if self._is_polishing:
+        if self._is_polishing(cycle):
             distance = float(self._rngs["noise"].uniform(*POLISHING_DISTANCES))
         shrink = 1.0 - distance * (1.0 - self.config.shrink)
         center = shrink * self._best + distance * self.config.perturb * weights
         self.search = Search(center.astype(np.float32), self.config.search)
         self._load_center()
 
-    def _keep_better(self) -> None:
-        """Compare the centre with the best one so far, on the game itself and the same seeds."""
+    def _keep_better(self, cycle: int) -> None:
+        """Compare a cycle's centre with the best so far, on the game itself and the same seeds."""
         costs = self.costs(np.stack([self._best, self.search.center]))
-        best, center = self._objective_at(1.0)(costs).tolist()
+        best, center = self._objective_at(cycle, 1.0)(costs).tolist()
         # In a tie the later one: it moves on where many weights act alike.
-        if not best < center:
+        if center <= best:
             self._best = self.search.center
 
-    def _objective_at(self, progress: float) -> Objective:
+    def _objective_at(self, cycle: int, progress: float) -> Objective:
         objective = self.config.objective
-        if self._is_polishing:
+        if self._is_polishing(cycle):
             return QNormObjective(min(self.config.polishing_q, objective.q))
         return objective.at(progress)
 
-    def _generation(self, progress: float) -> dict[str, float]:
+    def _generation(self, cycle: int, progress: float) -> dict[str, float]:
         search = self.search
         noise = search.noise(self._rngs["noise"])
         costs = self.costs(search.candidates(noise), progress)
         seen = self.config.discounted(costs, progress)
-        objective = self._objective_at(progress)(seen).double().cpu().numpy()
+        objective = self._objective_at(cycle, progress)(seen).double().cpu().numpy()
         if np.isnan(objective).all():
             raise FloatingPointError("every candidate's objective became NaN; try a smaller std")
         logs = search.tell(noise, -objective, self._learning_rate(progress))
@@ -334,10 +330,11 @@ class PEPG(Agent[PEPGConfig]):
     def _trainer_tensors(self) -> dict[str, Tensor]:
         s = self.search
         tensors = {"center": s.center, "std": s.std, "velocity": s.velocity, "square": s.square}
-        tensors["best"] = self._best.copy()
+        if self.config.cycles > 1:
+            # A copy, since a file cannot hold one array under two names.
+            tensors["best"] = self._best.copy()
         return {name: torch.from_numpy(v) for name, v in tensors.items()} | {
-            "steps": torch.tensor(s.steps),
-            "cycle": torch.tensor(self._cycle),
+            "steps": torch.tensor(s.steps)
         }
 
     def _load_trainer_tensors(self, tensors: dict[str, Tensor]) -> None:
@@ -347,4 +344,5 @@ class PEPG(Agent[PEPGConfig]):
         s.center, s.std = tensors["center"].numpy(), tensors["std"].numpy()
         s.velocity, s.square = tensors["velocity"].numpy(), tensors["square"].numpy()
         s.steps = int(tensors["steps"])
-        self._best, self._cycle = tensors["best"].numpy(), int(tensors["cycle"])
+        if self.config.cycles > 1:
+            self._best = tensors["best"].numpy()
