@@ -23,8 +23,8 @@ from rand_envs.task import Array
 
 HORIZON_FALL = 0.5
 """The part of a run in which the training horizon falls to the game's own."""
-POLISHING_DISTANCES = (0.2, 1.0)
-"""How far from the best centre polishing cycles begin, in relation to the others: drawn anew."""
+DISTANCES = (1.0, 1.3, 1.7)
+"""How far from the best centre cycles begin, by turns while none is better than it."""
 
 
 @dataclass(frozen=True)
@@ -51,11 +51,11 @@ class PEPGConfig:
             `shrink`. The run ends with the best of them.
         shrink: What the best centre is multiplied by when a cycle begins, before `perturb`
             times fresh initial weights are added (shrink and perturb, Ash and Adams, 2020).
+            After a cycle that was no better the next begins farther away, see `DISTANCES`.
         perturb: See `shrink`; 0 and 1 together start every cycle anew.
         polishing_cycles: So many of the last cycles minimise the q-norm with `polishing_q`, if it
-            is smaller than the objective's, and begin nearer to the best centre, by turns a
-            little and much: a large q leaves mistakes where they are in layouts that are not
-            among the worst.
+            is smaller than the objective's: a large q leaves mistakes where they are in layouts
+            that are not among the worst.
         polishing_q: See `polishing_cycles`.
     """
 
@@ -188,6 +188,7 @@ class PEPG(Agent[PEPGConfig]):
         center = parameters_to_vector(self.model.parameters()).detach().cpu().numpy()
         self.search = Search(center, self.config.search)
         self._best = self.search.center
+        self._setbacks = 0
         self._m = 1 if self.seeds.is_fixed else self.config.m
         self._all_layouts: Array | None = None
         if self.config.batch_size is None:
@@ -205,7 +206,7 @@ class PEPG(Agent[PEPGConfig]):
             before, _ = self._cycle_at(self.num_timesteps - 1)
             if before < cycle:
                 self._keep_better(before)
-                self._begin_cycle(cycle)
+                self._begin_cycle()
         logs = self._generation(cycle, progress)
         if self.config.cycles > 1 and self.num_timesteps + 1 == self.total_timesteps:
             self._keep_better(cycle)
@@ -222,14 +223,12 @@ class PEPG(Agent[PEPGConfig]):
     def _is_polishing(self, cycle: int) -> bool:
         return cycle >= self.config.cycles - self.config.polishing_cycles
 
-    def _begin_cycle(self, cycle: int) -> None:
-        """Start the search anew, near the best centre so far."""
+    def _begin_cycle(self) -> None:
+        """Start the search anew, near the best centre so far; farther away after setbacks."""
         fresh = model_of(self.model.config, int(self._rngs["noise"].integers(2**31)))
         weights = parameters_to_vector(fresh.parameters()).detach().numpy()
-        distance = 1.0
-        if self._is_polishing(cycle):
-            distance = float(self._rngs["noise"].uniform(*POLISHING_DISTANCES))
-        shrink = 1.0 - distance * (1.0 - self.config.shrink)
+        distance = DISTANCES[self._setbacks % len(DISTANCES)]
+        shrink = max(0.0, 1.0 - distance * (1.0 - self.config.shrink))
         center = shrink * self._best + distance * self.config.perturb * weights
         self.search = Search(center.astype(np.float32), self.config.search)
         self._load_center()
@@ -238,9 +237,11 @@ class PEPG(Agent[PEPGConfig]):
         """Compare a cycle's centre with the best so far, on the game itself and the same seeds."""
         costs = self.costs(np.stack([self._best, self.search.center]))
         best, center = self._objective_at(cycle, 1.0)(costs).tolist()
-        # In a tie the later one: it moves on where many weights act alike.
-        if center <= best:
-            self._best = self.search.center
+        # Of equals the earlier one: weights that change without need only grow.
+        if center < best:
+            self._best, self._setbacks = self.search.center, 0
+        else:
+            self._setbacks += 1
 
     def _objective_at(self, cycle: int, progress: float) -> Objective:
         objective = self.config.objective
@@ -332,7 +333,7 @@ class PEPG(Agent[PEPGConfig]):
         tensors = {"center": s.center, "std": s.std, "velocity": s.velocity, "square": s.square}
         if self.config.cycles > 1:
             # A copy, since a file cannot hold one array under two names.
-            tensors["best"] = self._best.copy()
+            tensors |= {"best": self._best.copy(), "setbacks": np.array(self._setbacks)}
         return {name: torch.from_numpy(v) for name, v in tensors.items()} | {
             "steps": torch.tensor(s.steps)
         }
@@ -346,3 +347,4 @@ class PEPG(Agent[PEPGConfig]):
         s.steps = int(tensors["steps"])
         if self.config.cycles > 1:
             self._best = tensors["best"].numpy()
+            self._setbacks = int(tensors["setbacks"])
