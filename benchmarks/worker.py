@@ -12,6 +12,7 @@ import torch
 from job import Job
 from summary import machine
 
+from rand_agents import PEPGConfig, QNormConfig
 from rand_agents.algorithm import Agent
 from rand_agents.algorithms import load_agent
 from rand_agents.files import write_atomically
@@ -24,6 +25,7 @@ Json = dict[str, Any]
 
 CHECKPOINT_SECONDS = 20.0
 HISTORY_POINTS = 30
+"""How often an agent is played while it trains; where training has cycles, at the end of each."""
 PROBED_LAYOUTS = 64
 PROBED_SEEDS = 64
 PROBED_SEEDS_OF_FEW = 512
@@ -99,9 +101,11 @@ class _Checkpoint:
         self.record_file.unlink(missing_ok=True)
 
 
-def _is_due(update: int, total: int) -> bool:
+def _is_due(update: int, total: int, trainer: QNormConfig | PEPGConfig) -> bool:
     """Whether the agent is played after this update, for its history."""
-    return update * HISTORY_POINTS // total > (update - 1) * HISTORY_POINTS // total
+    cycles = trainer.cycles if isinstance(trainer, PEPGConfig) else 1
+    points = cycles if cycles > 1 else HISTORY_POINTS
+    return update * points // total > (update - 1) * points // total
 
 
 class _Probe:
@@ -195,7 +199,7 @@ class _Run:
         self._save(self.agent)
 
     def _observe(self, agent: Agent[Any], history: list[list[float]]) -> None:
-        if _is_due(agent.num_timesteps, agent.total_timesteps):
+        if _is_due(agent.num_timesteps, agent.total_timesteps, self.job.recipe.trainer):
             # Another stream than training's, so that nothing is scored on what it was trained on.
             probe = _Probe(agent, self.job.rng_seed + 700)
             history.append([agent.num_timesteps, *probe.scores(agent)])
