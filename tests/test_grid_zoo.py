@@ -112,3 +112,4 @@ def test_the_randomised_agent_is_the_safest_and_beats_the_paper() -> None:
     assert min(worst, key=worst.__getitem__) == "adv-seeded"
     # The paper's 95th percentile over cells; its worst cell is not given, and can only be worse.
     assert worst["adv-seeded"] < 27.5
+    assert zoo_card("grid5-adv-seeded")["scores"]["average"]["estimate"] < 20.0
