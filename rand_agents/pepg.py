@@ -52,7 +52,8 @@ class PEPGConfig:
         shrink: What the best centre is multiplied by when a cycle begins, before `perturb`
             times fresh initial weights are added (shrink and perturb, Ash and Adams, 2020).
             After a cycle that was no better the next begins farther away, see `DISTANCES`.
-        perturb: See `shrink`; where that is 0, every cycle starts anew.
+        perturb: See `shrink`; where that is 0, cycles start anew, after setbacks from larger
+            weights than the first.
         polishing_cycles: So many of the last cycles minimise the q-norm with `polishing_q`, if it
             is smaller than the objective's: a large q leaves mistakes where they are in layouts
             that are not among the worst.

@@ -205,12 +205,7 @@ def test_polishing_keeps_what_is_better_by_its_own_q(monkeypatch: pytest.MonkeyP
 def test_a_centre_that_is_no_number_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     agent = agent_with(cycles=2)
     best, agent.search.center = agent.search.center, agent.search.center + np.float32(1.0)
-    costs = torch.tensor(
-        [
-            [[5.0], [5.0]],
-            [[torch.nan], [8.0]],
-        ]
-    )
+    costs = torch.tensor([[[5.0], [5.0]], [[torch.nan], [8.0]]])
     monkeypatch.setattr(agent, "costs", lambda candidates: costs)
     agent._keep_better(0)
     assert agent._best is best
