@@ -73,7 +73,7 @@ def half_trained() -> Generation:
         some = Generation(
             agent, {**some.weights, "positions": 80 * some.weights["positions"]}, some.seeds
         )
-        best = some.rollout().steps().mean((1, 2)).argsort()[:25]
+        best = sum(some.rollout().steps(), torch.zeros(())).mean((1, 2)).argsort()[:25]
         parts.append(some.part(best).weights)
     weights = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
     return Generation(agent, weights, seeds=some.seeds)
@@ -98,8 +98,8 @@ def _add_rows(
 
     def measured(way: str) -> tuple[int, Tensor]:
         rollout = generation.rollout()
-        steps = rollout.compiled_steps() if way == "compiled" else rollout.torch_steps()
-        return rollout.token_evaluations, steps
+        found, after = rollout.compiled_steps() if way == "compiled" else rollout.torch_steps()
+        return rollout.token_evaluations, found + after
 
     def plainly() -> tuple[int, Tensor]:
         steps, tokens = plain_steps(agent.game, agent.model, few.weights, layouts, few.seeds)

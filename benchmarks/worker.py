@@ -19,7 +19,6 @@ from rand_agents.files import write_atomically
 from rand_agents.intervals import percentile95
 from rand_agents.rollout import GridGame
 from rand_envs.grid import GridTask
-from rand_envs.minimax import SearchGrid
 
 Json = dict[str, Any]
 
@@ -245,14 +244,12 @@ def grid_cells(agent: Agent[Any], rng_seed: int) -> Json | None:
     visits = game.first_visits(agent.model, layouts, torch.from_numpy(seeds))
     first = visits.clip(max=task.horizon).mean(0).reshape(task.rows, task.columns)
     first[task.start] = 0.0
-    outcome = agent.play(layouts, seeds).outcome
+    with torch.no_grad():
+        costs, detours = game.costs_and_detours(agent.model, layouts, torch.from_numpy(seeds))
     steps = np.zeros((task.rows, task.columns))
-    steps[row, column] = outcome.mean(1)
-    grid = SearchGrid.create(task.size, task.walls, task.start)
-    treasures = map(tuple, layouts["treasure"].tolist())
-    shortest = grid.distances[[grid.index[cell] for cell in treasures]]
+    steps[row, column] = costs.double().mean(1)
     found = visits[:, row * task.columns + column].T
-    direct = (outcome == found + shortest[:, None])[found <= task.horizon]
+    direct = (detours.numpy() == 0)[found <= task.horizon]
     return {
         "first_visit": first.round(3).tolist(),
         "steps": steps.round(3).tolist(),

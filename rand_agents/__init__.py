@@ -5,7 +5,8 @@ from rand_agents.algorithms import load_agent
 from rand_agents.evaluation import evaluate
 from rand_agents.mlp import MLPConfig
 from rand_agents.objectives import CVaRObjective, ObjectiveConfig, QNormObjective, q_norm
-from rand_agents.pepg import PEPG, PEPGConfig
+from rand_agents.pepg import PEPG
+from rand_agents.pepg_config import PEPGConfig
 from rand_agents.qnorm import QNorm, QNormConfig
 from rand_agents.report import Report
 from rand_agents.search import SearchConfig

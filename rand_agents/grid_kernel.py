@@ -48,6 +48,13 @@ class Policies(NamedTuple):
     positions: Any
 
 
+class Steps(NamedTuple):
+    """Steps until a treasure is found, and after that: (P, G, cells, m), P left out in a job."""
+
+    found: Any
+    after: Any
+
+
 class _Rows(NamedTuple):
     """Roll-outs of a job, one entry each; unfound is (searches, cells), free lists free rows."""
 
@@ -66,15 +73,17 @@ class _Rows(NamedTuple):
 
 def play(
     shape: Shape, rules: Rules, policies: Policies
-) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """Steps used, (P, G, cells, m), right where a treasure is wanted; tokens evaluated, (P,).
+) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int64]]:
+    """Steps until found, steps used after that, (P, G, cells, m); tokens evaluated, (P,).
 
+    The steps are right where a treasure is wanted; one never found is found with the last step.
     Runs on as many threads as torch does; the result does not depend on how many.
     """
     candidates, m = len(policies.weights), policies.seeds.shape[1]
     groups, cells = rules.wanted.shape
     searches = groups * m
-    steps = np.full((candidates, groups, cells, m), rules.episodes * rules.horizon, np.int32)
+    found = np.full((candidates, groups, cells, m), rules.episodes * rules.horizon, np.int32)
+    after = np.zeros_like(found)
     firsts = np.arange(0, searches, SEARCHES)
     candidate, first = (a.reshape(-1) for a in np.indices((candidates, len(firsts))))
     begin = firsts[first]
@@ -82,15 +91,15 @@ def play(
     tokens = np.zeros(len(jobs), np.int64)
     threads = min(torch.get_num_threads(), len(jobs))
     count = 1 if threads == 1 else threads * PARTS
-    run = functools.partial(_run, shape, rules, policies, steps)
+    run = functools.partial(_run, shape, rules, policies, Steps(found, after))
     with ThreadPoolExecutor(threads) as pool:
         # The list passes on what a thread may raise.
         list(pool.map(run, np.array_split(jobs, count), np.array_split(tokens, count)))
-    return steps, tokens.reshape(candidates, -1).sum(-1)
+    return found, after, tokens.reshape(candidates, -1).sum(-1)
 
 
 def _run(
-    shape: Shape, rules: Rules, policies: Policies, steps: Any, jobs: Any, tokens: Any
+    shape: Shape, rules: Rules, policies: Policies, steps: Steps, jobs: Any, tokens: Any
 ) -> None:
     """Play some jobs with memory of their own."""
     size = min(SEARCHES, len(rules.wanted) * policies.seeds.shape[1])
@@ -103,7 +112,7 @@ def _run(
 
 @compiled
 def _play_job(
-    shape: Shape, rules: Rules, policies: Policies, steps: Any, memory: Memory, rows: _Rows,
+    shape: Shape, rules: Rules, policies: Policies, steps: Steps, memory: Memory, rows: _Rows,
     candidate: int, begin: int, end: int,
 ) -> int:  # fmt: skip
     """Play the searches begin <= number < end and their branches; returns the tokens evaluated."""
@@ -172,7 +181,7 @@ def _argmax(output: Any, lane: int, count: int) -> int:
 
 
 @compiled
-def _move(rules: Rules, rows: _Rows, steps: Any, row: int) -> bool:
+def _move(rules: Rules, rows: _Rows, steps: Steps, row: int) -> bool:
     """Act; whether that finds a treasure for the first time, or the treasure that it chases."""
     rows.seen[row] += 1
     if rows.seen[row] == 1:
@@ -182,13 +191,13 @@ def _move(rules: Rules, rows: _Rows, steps: Any, row: int) -> bool:
     rows.position[row] = cell
     rows.clock[row] += 1
     if treasure != SEARCHING:
-        steps[group, treasure, seed] += 1
+        steps.after[group, treasure, seed] += 1
         return bool(cell == treasure)
     if not rows.unfound[row, cell]:
         return False
     rows.unfound[row, cell] = False
     before = (rules.episodes - rows.remaining[row]) * rules.horizon
-    steps[group, cell, seed] = before + rows.clock[row]
+    steps.found[group, cell, seed] = before + rows.clock[row]
     return True
 
 
@@ -220,14 +229,15 @@ def _compiled_jobs(sources: int) -> Any:
     # `sources` is held for numba's cache, see `lanes.sources_of`.
     @numba.njit(cache=True, nogil=True, error_model="numpy")
     def play_jobs(
-        shape: Shape, rules: Rules, policies: Policies, steps: Any, memory: Memory, rows: _Rows,
+        shape: Shape, rules: Rules, policies: Policies, steps: Steps, memory: Memory, rows: _Rows,
         jobs: Any, tokens: Any,
     ) -> None:  # fmt: skip
         _ = sources
         for job in range(len(jobs)):
             candidate, begin, end = jobs[job]
+            own = Steps(steps.found[candidate], steps.after[candidate])
             tokens[job] = _play_job(
-                shape, rules, policies, steps[candidate], memory, rows, candidate, begin, end
+                shape, rules, policies, own, memory, rows, candidate, begin, end
             )
 
     return play_jobs

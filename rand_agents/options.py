@@ -13,7 +13,8 @@ from tyro.conf import FlagCreatePairsOff
 from rand_agents.algorithm import Agent
 from rand_agents.games import game_for
 from rand_agents.objectives import ObjectiveConfig
-from rand_agents.pepg import PEPG, PEPGConfig
+from rand_agents.pepg import PEPG
+from rand_agents.pepg_config import PEPGConfig
 from rand_agents.qnorm import QNorm, QNormConfig
 from rand_agents.search import SearchConfig
 from rand_agents.seeds import Draw, SeedSpec

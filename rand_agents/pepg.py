@@ -3,9 +3,9 @@
 Also called PGPE (Sehnke et al., 2010); symmetric sampling with centred ranks as in EvoJAX.
 """
 
+import dataclasses
 import json
 import math
-from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -16,115 +16,17 @@ from rand_agents.adversary import MAX_EXHAUSTIVE, is_enumerable
 from rand_agents.algorithm import Agent, cosine
 from rand_agents.games import game_for, model_of, task_of
 from rand_agents.gym_game import GymGame
-from rand_agents.objectives import Objective, ObjectiveConfig, QNormObjective, check_q
+from rand_agents.objectives import Objective, ObjectiveConfig, QNormObjective
+from rand_agents.pepg_config import PEPGConfig
 from rand_agents.search import Search, SearchConfig, Vector
 from rand_agents.tokens import Game
+from rand_agents.transformer import TransformerConfig
 from rand_envs.task import Array
 
 HORIZON_FALL = 0.5
 """The part of a run in which the training horizon falls to the game's own."""
 DISTANCES = (1.0, 1.3, 1.7)
 """How far from the best centre cycles begin, by turns while none is better than it."""
-
-
-@dataclass(frozen=True)
-class PEPGConfig:
-    """Options of `PEPG`.
-
-    Attributes:
-        objective: What is minimised; q = inf is the brute-force adversary.
-        search: The evolution strategy.
-        m: Seeds a generation, shared by all candidates and layouts.
-        batch_size: Layouts a generation, shared by all candidates; None plays every layout.
-        candidates_at_once: Candidates evaluated in one batch, to bound memory.
-        training_horizon: How long episodes may last when training begins, where the game has a
-            horizon; it falls to the game's own in the first half of the run. A treasure found
-            late then costs less than one never found: there is a slope where the game itself
-            has none. None leaves the game as it is.
-        effective_horizon: Two numbers of steps, between which the effective horizon of
-            discounting rises geometrically; after that nothing is discounted any more.
-            Discounted costs reward finding a treasure soon under some seeds more than finding
-            it late under all. None never discounts.
-        horizon_rise: Fraction of the run over which the effective horizon rises.
-        cycles: A run is so many short ones, each with every schedule from its start to its end
-            and a search of its own. All but the first begin near the best centre so far, see
-            `shrink`. The run ends with the best of them.
-        shrink: What the best centre is multiplied by when a cycle begins, before `perturb`
-            times fresh initial weights are added (shrink and perturb, Ash and Adams, 2020).
-            After a cycle that was no better the next begins farther away, see `DISTANCES`.
-        perturb: See `shrink`; where that is 0, cycles start anew, after setbacks from larger
-            weights than the first.
-        polishing_cycles: So many of the last cycles minimise the q-norm with `polishing_q`, if it
-            is smaller than the objective's: a large q leaves mistakes where they are in layouts
-            that are not among the worst.
-        polishing_q: See `polishing_cycles`.
-    """
-
-    objective: ObjectiveConfig = field(default_factory=lambda: ObjectiveConfig(q=math.inf))
-    search: SearchConfig = field(default_factory=SearchConfig)
-    m: int = 10
-    batch_size: int | None = None
-    candidates_at_once: int = 100
-    training_horizon: int | None = None
-    effective_horizon: tuple[float, float] | None = None
-    horizon_rise: float = 0.6
-    cycles: int = 1
-    shrink: float = 0.8
-    perturb: float = 0.5
-    polishing_cycles: int = 0
-    polishing_q: float = 4.0
-
-    def __post_init__(self) -> None:
-        if isinstance(self.objective, dict):
-            object.__setattr__(self, "objective", ObjectiveConfig(**self.objective))
-        if isinstance(self.search, dict):
-            object.__setattr__(self, "search", SearchConfig(**self.search))
-        if self.m < 1:
-            raise ValueError(f"the number of seeds m must be at least 1, got {self.m}")
-        if self.batch_size is not None and self.batch_size < 1:
-            raise ValueError(f"batch_size must be at least 1, got {self.batch_size}")
-        if self.candidates_at_once < 1:
-            raise ValueError(
-                f"candidates_at_once must be at least 1, got {self.candidates_at_once}"
-            )
-        if self.cycles < 1:
-            raise ValueError(f"the number of cycles must be at least 1, got {self.cycles}")
-        if not 0.0 <= self.shrink <= 1.0:
-            raise ValueError(f"shrink must be at least 0 and at most 1, got {self.shrink}")
-        if not self.perturb >= 0.0:
-            raise ValueError(f"perturb must be at least 0, got {self.perturb}")
-        check_q(self.polishing_q)
-        if not 0 <= self.polishing_cycles < self.cycles:
-            raise ValueError(
-                f"polishing_cycles must be at least 0 and fewer than the {self.cycles} cycles, "
-                f"got {self.polishing_cycles}"
-            )
-        if self.polishing_cycles and self.objective.kind != "q-norm":
-            raise ValueError("polishing cycles need the q-norm as the objective")
-        if not 0.0 < self.horizon_rise <= 1.0:
-            raise ValueError(f"horizon_rise must be above 0 and at most 1, got {self.horizon_rise}")
-        if self.effective_horizon is not None:
-            # A file gives a list.
-            start, end = self.effective_horizon
-            object.__setattr__(self, "effective_horizon", (start, end))
-            if not 0 < start <= end < math.inf:
-                raise ValueError(
-                    "effective_horizon must be two finite numbers of steps above 0, the second "
-                    f"not below the first, got {start} and {end}"
-                )
-
-    def discounted(self, costs: Tensor, progress: float) -> Tensor:
-        """Costs c in steps as training sees them at `progress` in [0, 1] of a run.
-
-        With effective horizon h, the sum of c steps each discounted by exp(-1 / h) against the
-        one before it, taken as an integral: h (1 - exp(-c / h)).
-        """
-        if self.effective_horizon is None or progress >= self.horizon_rise:
-            return costs
-        start, end = self.effective_horizon
-        h = start * (end / start) ** (progress / self.horizon_rise)
-        seen: Tensor = -h * torch.expm1(-costs / h)
-        return seen
 
 
 def _with_horizon(game: Game, horizon: int) -> Game:
@@ -186,11 +88,15 @@ class PEPG(Agent[PEPGConfig]):
                     f"{name} needs costs of at least 0, and minus a return in "
                     f"{self.task.env_id} can be below: it must be {none}"
                 )
+        if self.config.detour_weight and not self.game.has_detours:
+            raise ValueError(f"{self.task.env_id} has no detours, so detour_weight must be 0")
         center = parameters_to_vector(self.model.parameters()).detach().cpu().numpy()
+        self._m = 1 if self.seeds.is_fixed else self.config.m
+        self._check_bits()
         self.search = Search(center, self.config.search)
+        self._silence(0)
         self._best = self.search.center
         self._setbacks = 0
-        self._m = 1 if self.seeds.is_fixed else self.config.m
         self._all_layouts: Array | None = None
         if self.config.batch_size is None:
             if not is_enumerable(self):
@@ -200,16 +106,51 @@ class PEPG(Agent[PEPGConfig]):
                 )
             self._all_layouts = self.task.layout_space.enumerate()
 
+    def _check_bits(self) -> None:
+        if not self.config.cycles_per_bit or self.seeds.is_fixed:
+            return
+        shape = self.model.config
+        if self.seeds.distribution != "bits":
+            raise ValueError(
+                f"cycles_per_bit needs seeds of bits, not {self.seeds.distribution} ones"
+            )
+        if not isinstance(shape, TransformerConfig) or shape.seed_placement == "own":
+            raise ValueError(
+                "cycles_per_bit needs a SeedTransformer whose tokens carry the whole seed"
+            )
+
+    def _bits(self, cycle: int) -> int:
+        """How many bits of the seed, or entries of another one, are in use in a cycle."""
+        if not self.config.cycles_per_bit or self.seeds.is_fixed:
+            return self.seeds.dim
+        return min(self.seeds.dim, 1 + cycle // self.config.cycles_per_bit)
+
+    def _draw(self, cycle: int) -> Array:
+        """The seeds of a generation, (m, seed_dim); fewer of fewer bits."""
+        bits, rng = self._bits(cycle), self._rngs["seeds"]
+        if bits == self.seeds.dim:
+            return self.seeds.sample(rng, self._m)
+        some = dataclasses.replace(self.seeds, dim=bits).sample(rng, min(self._m, 1 << bits))
+        return np.pad(some, ((0, 0), (0, self.seeds.dim - bits)))
+
+    def _silence(self, cycle: int) -> None:
+        """Set the weights of bits that are not in use to 0, and the policy to the centre."""
+        bits = self._bits(cycle)
+        if bits < self.seeds.dim:
+            self.search.center = self.search.center.copy()
+            own = self.unflatten(torch.from_numpy(self.search.center).unsqueeze(0))
+            for name, weight in own.items():
+                if name.endswith("_seed"):
+                    weight[:, bits:] = 0.0
+        self._load_center()
+
     def _update(self, progress: float) -> dict[str, float]:
         # Every schedule is one of the cycle.
         cycle, progress = self._cycle_at(self.num_timesteps)
-        if self.num_timesteps:
-            before, _ = self._cycle_at(self.num_timesteps - 1)
-            if before < cycle:
-                self._keep_better(before)
-                self._begin_cycle()
+        if self.num_timesteps and self._cycle_at(self.num_timesteps - 1)[0] < cycle:
+            self._begin_cycle()
         logs = self._generation(cycle, progress)
-        if self.config.cycles > 1 and self.num_timesteps + 1 == self.total_timesteps:
+        if self.config.cycles > 1 and self._cycle_at(self.num_timesteps + 1)[0] > cycle:
             self._keep_better(cycle)
             self.search.center = self._best
             self._load_center()
@@ -236,8 +177,8 @@ class PEPG(Agent[PEPGConfig]):
 
     def _keep_better(self, cycle: int) -> None:
         """Compare a cycle's centre with the best so far, on the game itself and the same seeds."""
-        costs = self.costs(np.stack([self._best, self.search.center]))
-        best, center = self._objective_at(cycle, 1.0)(costs).tolist()
+        both, _ = self._objectives(np.stack([self._best, self.search.center]), cycle, 1.0)
+        best, center = both.tolist()
         # Of equals the earlier one: weights that change without need only grow.
         if center < best:
             self._best, self._setbacks = self.search.center, 0
@@ -250,16 +191,25 @@ class PEPG(Agent[PEPGConfig]):
             return QNormObjective(min(self.config.polishing_q, objective.q))
         return objective.at(progress)
 
+    def _objectives(self, candidates: Vector, cycle: int, progress: float) -> tuple[Tensor, Tensor]:
+        """The objective of flat parameter vectors, double (P,), and its costs, (P, n, m)."""
+        weight = self.config.detour_weight if self._is_polishing(cycle) else 0.0
+        costs, *detours = self._played(candidates, cycle, progress, weight > 0.0)
+        seen = self.config.discounted(costs, progress)
+        values = self._objective_at(cycle, progress)(seen).double()
+        for steps in detours:
+            values += weight * steps.double().mean((-2, -1))
+        return values, costs
+
     def _generation(self, cycle: int, progress: float) -> dict[str, float]:
         search = self.search
         noise = search.noise(self._rngs["noise"])
-        costs = self.costs(search.candidates(noise), progress)
-        seen = self.config.discounted(costs, progress)
-        objective = self._objective_at(cycle, progress)(seen).double().cpu().numpy()
+        values, costs = self._objectives(search.candidates(noise), cycle, progress)
+        objective = values.cpu().numpy()
         if np.isnan(objective).all():
             raise FloatingPointError("every candidate's objective became NaN; try a smaller std")
         logs = search.tell(noise, -objective, self._learning_rate(progress))
-        self._load_center()
+        self._silence(cycle)
         return logs | {
             "train/objective_best": float(np.nanmin(objective)),
             "train/objective_mean": float(np.nanmean(objective)),
@@ -280,18 +230,28 @@ class PEPG(Agent[PEPGConfig]):
 
         They are those of the game at `progress` in [0, 1] of a run, see `training_horizon`.
         """
+        (costs,) = self._played(candidates, self.config.cycles - 1, progress)
+        return costs
+
+    def _played(
+        self, candidates: Vector, cycle: int, progress: float, with_detours: bool = False
+    ) -> list[Tensor]:
+        """`costs` on the seeds of a cycle, and the detours among them if they are wanted."""
         layouts = self._layouts(self._rngs["layouts"])
-        drawn = torch.from_numpy(self.seeds.sample(self._rngs["seeds"], self._m)).to(self.device)
+        drawn = torch.from_numpy(self._draw(cycle)).to(self.device)
         game = self._game_at(progress)
-        self.env_steps += len(candidates) * len(layouts) * self._m * game.task.max_steps
+        self.env_steps += len(candidates) * len(layouts) * len(drawn) * game.task.max_steps
         vectors = torch.from_numpy(candidates).to(self.device)
         count = self.config.candidates_at_once
+        played: list[tuple[Tensor, ...]] = []
         with torch.no_grad():
-            costs = [
-                game.costs(self.model, layouts, drawn, self.unflatten(vectors[i : i + count]))
-                for i in range(0, len(vectors), count)
-            ]
-        return torch.cat(costs)
+            for first in range(0, len(vectors), count):
+                weights = self.unflatten(vectors[first : first + count])
+                if with_detours:
+                    played.append(game.costs_and_detours(self.model, layouts, drawn, weights))
+                else:
+                    played.append((game.costs(self.model, layouts, drawn, weights),))
+        return [torch.cat(parts) for parts in zip(*played, strict=True)]
 
     def _layouts(self, rng: np.random.Generator) -> Array:
         if self._all_layouts is not None:

@@ -23,6 +23,7 @@ from rand_agents.seeds import SeedSpec
 from rand_agents.tokens import Game, draw_category
 from rand_agents.transformer import Cache, SeedTransformer, TransformerConfig, Weights
 from rand_envs.grid import GridTask
+from rand_envs.minimax.search_grid import SearchGrid
 from rand_envs.player import Play
 from rand_envs.task import Array
 
@@ -110,11 +111,14 @@ class GridRollout:
         plain = self.embedded.dtype in (torch.float32, torch.float64)
         return plain and self.embedded.is_cpu and self.sample_rng is None
 
-    def steps(self) -> Tensor:
-        """Steps used over all episodes, (P, n, m)."""
+    def steps(self) -> tuple[Tensor, Tensor]:
+        """Steps until the treasure is found, over all episodes, and steps after that: (P, n, m).
+
+        A treasure that is never found is found with the last step.
+        """
         return self.compiled_steps() if self.is_compiled else self.torch_steps()
 
-    def compiled_steps(self) -> Tensor:
+    def compiled_steps(self) -> tuple[Tensor, Tensor]:
         """`steps` by compiled code on the CPU, by argmax."""
         config, moves = self.model.config, self.moves.numpy()
         wanted = np.zeros(moves.shape[:2], np.bool_)
@@ -128,24 +132,28 @@ class GridRollout:
             positions = self.weights["positions"]
         tensors = (pack(config, self.weights), self.embedded, seeds, positions)
         policies = Policies(*(tensor.detach().contiguous().numpy() for tensor in tensors))
-        steps, tokens = play(shape_of(config, self.capacity), rules, policies)
+        *parts, tokens = play(shape_of(config, self.capacity), rules, policies)
         self.token_evaluations += int(tokens.sum())
-        return torch.from_numpy(steps)[:, self.group, self.treasure].float()
+        found, after = (
+            torch.from_numpy(part)[:, self.group, self.treasure].float() for part in parts
+        )
+        return found, after
 
-    def torch_steps(self) -> Tensor:
+    def torch_steps(self) -> tuple[Tensor, Tensor]:
         """`steps` on any device, all candidates and layouts side by side."""
-        total = torch.zeros(self.candidates, self.n * self.m, device=self.seeds.device)
-        unfound = torch.ones_like(total, dtype=torch.bool)
+        until = torch.zeros(self.candidates, self.n * self.m, device=self.seeds.device)
+        after = torch.zeros_like(until)
+        unfound = torch.ones_like(until, dtype=torch.bool)
         search = self._begin()
         for episode in range(self.task.num_episodes):
             base = search.cache.seen.clone()
             visits = self._search(search)
-            row = self.group.unsqueeze(-1) * self.m + torch.arange(self.m, device=total.device)
+            row = self.group.unsqueeze(-1) * self.m + torch.arange(self.m, device=until.device)
             row = row.reshape(-1).expand(self.candidates, -1)
             cell = self.treasure.repeat_interleave(self.m)
             first = visits[self.candidate, row, cell]
             now = unfound & (first < NEVER)
-            total += torch.where(unfound, first.clamp(max=self.task.horizon), 0)
+            until += torch.where(unfound, first.clamp(max=self.task.horizon), 0)
             unfound &= ~now
             remaining = self.task.num_episodes - 1 - episode
             if remaining and now.any():
@@ -163,10 +171,11 @@ class GridRollout:
                     remaining * real,
                     torch.ones_like(index[1]),
                 )
-                self._chase(chase, total)
+                self._chase(chase, after)
             if not unfound.any():
                 break
-        return total.reshape(self.candidates, self.n, self.m)
+        shape = (self.candidates, self.n, self.m)
+        return until.reshape(shape), after.reshape(shape)
 
     def first_visits(self) -> Tensor:
         """First-visit times in the first episode, (P, walls patterns * m, cells)."""
@@ -208,8 +217,8 @@ class GridRollout:
                 break
         return visits
 
-    def _chase(self, rows: _Chase, total: Tensor) -> None:
-        """Play the remaining episodes of each row; adds the steps to total, (P, n * m)."""
+    def _chase(self, rows: _Chase, after: Tensor) -> None:
+        """Play the remaining episodes of each row; adds the steps to `after`, (P, n * m)."""
         limit = int(rows.remaining.max()) * self.task.horizon
         for step in range(limit):
             active = rows.remaining > 0
@@ -222,7 +231,7 @@ class GridRollout:
                 rows.remaining *= real
                 active = real
             position = self._move(rows.group, rows.position, rows.found, rows.cache)
-            total.scatter_add_(-1, rows.slot, active.to(total))
+            after.scatter_add_(-1, rows.slot, active.to(after))
             rows.clock += 1
             rows.found = (position == rows.treasure).long()
             ended = (rows.found > 0) | (rows.clock == self.task.horizon)
@@ -242,6 +251,19 @@ def transition_table(task: GridTask, walls: Array) -> NDArray[np.int64]:
     return task.move(state, action).reshape(shape)
 
 
+def shortest_paths(task: GridTask, layouts: Array) -> NDArray[np.int64]:
+    """Steps of a shortest path from the start to the treasure, (n,)."""
+    walls, pattern = np.unique(layouts["walls"], axis=0, return_inverse=True)
+    steps = np.zeros((len(walls), *task.size), np.int64)
+    for i, mask in enumerate(walls):
+        grid = SearchGrid.create(task.size, mask, task.start)
+        rows, columns = np.array(grid.cells).T
+        steps[i, rows, columns] = grid.distances
+    rows, columns = layouts["treasure"].T
+    found: NDArray[np.int64] = steps[pattern.reshape(-1), rows, columns]
+    return found
+
+
 def cell_tokens(task: GridTask) -> Tensor:
     """Token of each observation, row 2 * cell + found flag: (2 * cells, rows + columns + 1)."""
     rows, columns = task.rows, task.columns
@@ -256,6 +278,7 @@ class GridGame(Game):
     """First token the seed, then one token [row, column, found] a step; four action logits."""
 
     differentiable: ClassVar[bool] = False
+    has_detours: ClassVar[bool] = True
 
     def __init__(self, task: GridTask) -> None:
         """Play `task`."""
@@ -299,7 +322,22 @@ class GridGame(Game):
         self, model: SeedTransformer, layouts: Array, seeds: Tensor, weights: Weights | None = None
     ) -> Tensor:
         """Steps used over all episodes, (*lead, n, m)."""
-        return self._steps(model, layouts, seeds, weights, None)
+        found, after = self._steps(model, layouts, seeds, weights, None)
+        return found + after
+
+    def costs_and_detours(
+        self, model: SeedTransformer, layouts: Array, seeds: Tensor, weights: Weights | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """`costs`, and by how much the episodes after the first exceed shortest paths.
+
+        Of those, one that begins with the treasure unknown counts as a whole horizon, even if it
+        finds it: not to find a treasure must not be a way round a detour to it.
+        """
+        found, after = self._steps(model, layouts, seeds, weights, None)
+        horizon, later = self.task.horizon, self.task.num_episodes - 1
+        shortest = torch.from_numpy(shortest_paths(self.task, layouts)).to(after).unsqueeze(-1)
+        unknown = torch.ceil(found / horizon) - 1
+        return found + after, after + horizon * unknown - later * shortest
 
     def _steps(
         self,
@@ -308,11 +346,13 @@ class GridGame(Game):
         seeds: Tensor,
         weights: Weights | None,
         sample_rng: np.random.Generator | None,
-    ) -> Tensor:
+    ) -> tuple[Tensor, Tensor]:
+        """Steps until the treasure is found, and after that, (*lead, n, m)."""
         if weights is not None:
             return GridRollout(self.task, model, weights, layouts, seeds, sample_rng).steps()
         own = {name: weight.unsqueeze(0) for name, weight in model.named_weights().items()}
-        return GridRollout(self.task, model, own, layouts, seeds, sample_rng).steps()[0]
+        found, after = GridRollout(self.task, model, own, layouts, seeds, sample_rng).steps()
+        return found[0], after[0]
 
     def first_visits(
         self, model: SeedTransformer, layouts: Array, seeds: Tensor
@@ -335,7 +375,8 @@ class GridGame(Game):
         sample_rng: np.random.Generator | None = None,
     ) -> Play:
         """Steps used; there is no vote."""
-        steps = self._steps(model, layouts, seeds, None, sample_rng).cpu().numpy()
+        found, after = self._steps(model, layouts, seeds, None, sample_rng)
+        steps = (found + after).cpu().numpy()
         return Play(steps.astype(np.float64), None, steps.astype(np.float32)[..., None])
 
     def observed(self, observation: Array) -> Tensor:

@@ -35,6 +35,8 @@ class Game(ABC):
     """Whether `costs` has a gradient with respect to the weights."""
     signed_costs: ClassVar[bool] = False
     """Whether `costs` may be below 0, where q-norms but the mean and the maximum mean nothing."""
+    has_detours: ClassVar[bool] = False
+    """Whether what is learned in an episode leaves one best way through those after it."""
     token_dim: int
     output_dim: int
     context: int
@@ -56,6 +58,12 @@ class Game(ABC):
 
         `seeds` has shape (m, seed_dim); `weights` may carry a leading population axis.
         """
+
+    def costs_and_detours(
+        self, model: SeedTransformer, layouts: Array, seeds: Tensor, weights: Weights | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """`costs`, and how much of them what was learned before made needless; same shapes."""
+        raise ValueError(f"{self.task.env_id} has no detours")
 
     @abstractmethod
     def play(

@@ -57,9 +57,8 @@ def test_compiled_roll_outs_are_those_of_torch(
     rollout = random_rollout(task, policy, 5, dtype)
     assert rollout.is_compiled
     compiled, by_torch = rollout.steps(), rollout.torch_steps()
-    assert compiled.dtype == by_torch.dtype
     torch.testing.assert_close(compiled, by_torch, rtol=0, atol=0)
-    assert compiled.unique().numel() > 1 or name == "never found"
+    assert sum(compiled).unique().numel() > 1 or name == "never found"
 
 
 def test_compiled_roll_outs_do_not_depend_on_threads_or_what_they_share_a_batch_with() -> None:
@@ -73,7 +72,8 @@ def test_compiled_roll_outs_do_not_depend_on_threads_or_what_they_share_a_batch_
     finally:
         torch.set_num_threads(threads)
     rollout.seeds, rollout.m = rollout.seeds[17:18], 1
-    torch.testing.assert_close(rollout.steps(), one[..., 17:18], rtol=0, atol=0)
+    alone = tuple(steps[..., 17:18] for steps in one)
+    torch.testing.assert_close(rollout.steps(), alone, rtol=0, atol=0)
 
 
 def test_layouts_share_the_search_and_branches_share_its_context() -> None:

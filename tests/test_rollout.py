@@ -13,7 +13,7 @@ from torch import Tensor
 from rand_agents import PEPG, PEPGConfig, QNorm, QNormConfig, SearchConfig, TransformerConfig
 from rand_agents.acting import PolicyState
 from rand_agents.algorithm import Agent
-from rand_agents.rollout import NEVER, GridRollout
+from rand_agents.rollout import NEVER, GridRollout, transition_table
 from rand_agents.tokens import draw_category
 from rand_envs import ColoringTask, GridTask, RecallTask
 from rand_envs.task import Array, Task
@@ -57,8 +57,10 @@ def grid_policy(task: GridTask, **changes: Any) -> TransformerConfig:
     return dataclasses.replace(policy, **changes)
 
 
-def by_predict(agent: Agent[Any], layouts: Array, seeds: Array) -> tuple[Array, Array]:
-    """Outcomes (n, m), and the last action (n, m, *action), of playing with the environment."""
+def steps_by_predict(
+    agent: Agent[Any], layouts: Array, seeds: Array
+) -> Iterator[tuple[Array, Array, Array]]:
+    """Plays with the environment; states (n * m,), actions and who acted, after each step."""
     n, m = len(layouts), len(seeds)
     task: Task[Any] = agent.task
     state = task.initial(np.repeat(layouts, m))
@@ -72,9 +74,18 @@ def by_predict(agent: Agent[Any], layouts: Array, seeds: Array) -> tuple[Array, 
         actions, context = agent.predict(task.observe(state), context, None, deterministic=True)
         after, _, terminated = task.step(state[alive], actions[alive])
         state[alive] = after
+        yield state, actions, alive.copy()
         alive[alive] = ~terminated
-    assert not alive.any()
-    return task.outcome(state).reshape(n, m), actions.reshape(n, m, *actions.shape[1:])
+        if not alive.any():
+            return
+    raise AssertionError("longer than the longest instance")
+
+
+def by_predict(agent: Agent[Any], layouts: Array, seeds: Array) -> tuple[Array, Array]:
+    """Outcomes (n, m), and the last action (n, m, *action), of playing with the environment."""
+    *_, (state, actions, _) = steps_by_predict(agent, layouts, seeds)
+    shape = (len(layouts), len(seeds))
+    return agent.task.outcome(state).reshape(shape), actions.reshape(*shape, *actions.shape[1:])
 
 
 def draws(dim: int, m: int, rng_seed: int = 0) -> Array:
@@ -202,6 +213,72 @@ def test_a_grid_policy_that_knows_the_way_takes_it() -> None:
     visits = rollout.first_visits()[0, 0].tolist()
     assert visits[1:] == [1, 2, 3, 4]
     assert visits[0] == NEVER
+
+
+def shortest_by_steps(task: GridTask, layouts: Array) -> Array:
+    """Steps to the treasure when every free neighbour of what was reached is reached next."""
+    found = np.zeros(len(layouts), int)
+    for i, layout in enumerate(layouts):
+        moves = transition_table(task, layout["walls"][None])[0]
+        reached, goal = {task.start[0] * task.columns + task.start[1]}, layout["treasure"]
+        while goal[0] * task.columns + goal[1] not in reached:
+            reached |= {int(cell) for place in reached for cell in moves[place]}
+            found[i] += 1
+    return found
+
+
+@pytest.mark.parametrize("name", ["two episodes", "three episodes", "fixed walls", "many walls"])
+def test_detours_are_what_later_episodes_waste(name: str) -> None:
+    task = GridTask(**GRIDS[name])
+    layouts, seeds = some_layouts(task), 4 * draws(3, 3) - 2
+    shortest = shortest_by_steps(task, layouts).repeat(3)
+    wasted = []
+    for rng_seed in range(4):
+        agent = shaken(PEPG(grid_policy(task), task, PEPG_TINY, rng_seed=rng_seed), rng_seed, 0.5)
+        agent.model.weights["positions"] *= 4
+        expected = np.zeros(len(layouts) * 3)
+        episode, known = np.zeros(len(expected), int), np.zeros(len(expected), bool)
+        finds = known.copy()
+        for state, _, alive in steps_by_predict(agent, layouts, seeds):
+            # A step counts in the episode that it was taken in.
+            expected += alive & (episode > 0) & known
+            finds = state["finds"] > 0
+            ended = alive & ((state["episode"] > episode) | state["found"])
+            expected += task.horizon * (ended & (episode > 0) & ~known)
+            known = np.where(ended, finds, known)
+            episode = state["episode"].copy()
+        # The last episode of those that never found anything has no next one to end it.
+        expected += task.horizon * (~known & ~finds)
+        expected -= (task.num_episodes - 1) * shortest
+        costs, detours = agent.game.costs_and_detours(
+            agent.model, layouts, torch.from_numpy(seeds).double()
+        )
+        np.testing.assert_array_equal(detours.reshape(-1), expected)
+        outcome, _ = by_predict(agent, layouts, seeds)
+        np.testing.assert_array_equal(costs, outcome)
+        assert (expected >= 0).all()
+        wasted.append(expected.mean())
+    assert 0 < np.mean(wasted) < (task.num_episodes - 1) * task.horizon
+
+
+def test_detours_of_a_row_by_hand() -> None:
+    # Going right finds treasure k in k steps, going up never: the second episode is all detour.
+    task = GridTask((1, 5), horizon=6)
+    agent = PEPG(grid_policy(task), task, PEPG_TINY)
+    layouts, seeds = task.layout_space.enumerate(), torch.from_numpy(draws(3, 2))
+    agent.model.weights["read_out"].zero_()
+    for action, expected in ((0, [0.0, 0.0, 0.0, 0.0]), (2, [5.0, 4.0, 3.0, 2.0])):
+        agent.model.weights["read_out_bias"].copy_(torch.eye(4)[action])
+        _, detours = agent.game.costs_and_detours(agent.model, layouts, seeds)
+        np.testing.assert_array_equal(detours, np.array(expected)[:, None].repeat(2, 1))
+
+
+def test_other_games_have_no_detours() -> None:
+    agent = QNorm(RECALL_POLICIES["replication"], RECALL)
+    layouts = RECALL.layout_space.enumerate()
+    assert not agent.game.has_detours
+    with pytest.raises(ValueError, match="RandRecall-v0 has no detours"):
+        agent.game.costs_and_detours(agent.model, layouts, torch.from_numpy(draws(4, 3)))
 
 
 def test_a_grid_population_is_a_loop_over_candidates() -> None:

@@ -1,0 +1,126 @@
+"""Options of `PEPG`."""
+
+import math
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from rand_agents.objectives import ObjectiveConfig, check_q
+from rand_agents.search import SearchConfig
+
+
+@dataclass(frozen=True)
+class PEPGConfig:
+    """Options of `PEPG`.
+
+    Attributes:
+        objective: What is minimised; q = inf is the brute-force adversary.
+        search: The evolution strategy.
+        m: Seeds a generation, shared by all candidates and layouts.
+        batch_size: Layouts a generation, shared by all candidates; None plays every layout.
+        candidates_at_once: Candidates evaluated in one batch, to bound memory.
+        training_horizon: How long episodes may last when training begins, where the game has a
+            horizon; it falls to the game's own in the first half of the run. A treasure found
+            late then costs less than one never found: there is a slope where the game itself
+            has none. None leaves the game as it is.
+        effective_horizon: Two numbers of steps, between which the effective horizon of
+            discounting rises geometrically; after that nothing is discounted any more.
+            Discounted costs reward finding a treasure soon under some seeds more than finding
+            it late under all. None never discounts.
+        horizon_rise: Fraction of the run over which the effective horizon rises.
+        cycles: A run is so many short ones, each with every schedule from its start to its end
+            and a search of its own. All but the first begin near the best centre so far, see
+            `shrink`. Each leaves the best centre so far as the policy.
+        shrink: What the best centre is multiplied by when a cycle begins, before `perturb`
+            times fresh initial weights are added (shrink and perturb, Ash and Adams, 2020).
+            After a cycle that was no better the next begins farther away, see `DISTANCES`.
+        perturb: See `shrink`; where that is 0, cycles start anew, after setbacks from larger
+            weights than the first.
+        polishing_cycles: So many of the last cycles minimise the q-norm with `polishing_q`, if it
+            is smaller than the objective's: a large q leaves mistakes where they are in layouts
+            that are not among the worst.
+        polishing_q: See `polishing_cycles`.
+        cycles_per_bit: The seed's bits come into use one by one, one with the first cycle and one
+            more after each so many; before its time a bit is not drawn and its weights are 0, so
+            that it begins as a copy of what there is. A few different ways to play are found more
+            easily than many, and found ones are varied more easily than new ones found. 0 uses
+            all bits at once, as do models with a fixed seed.
+        detour_weight: In the polishing cycles each step that an episode after the first takes
+            beyond a shortest path adds so much to the objective, in the mean over layouts and
+            seeds: the q-norm hardly sees detours to a treasure near the start.
+    """
+
+    objective: ObjectiveConfig = field(default_factory=lambda: ObjectiveConfig(q=math.inf))
+    search: SearchConfig = field(default_factory=SearchConfig)
+    m: int = 10
+    batch_size: int | None = None
+    candidates_at_once: int = 100
+    training_horizon: int | None = None
+    effective_horizon: tuple[float, float] | None = None
+    horizon_rise: float = 0.6
+    cycles: int = 1
+    shrink: float = 0.8
+    perturb: float = 0.5
+    polishing_cycles: int = 0
+    polishing_q: float = 4.0
+    cycles_per_bit: int = 0
+    detour_weight: float = 0.0
+
+    def __post_init__(self) -> None:
+        if isinstance(self.objective, dict):
+            object.__setattr__(self, "objective", ObjectiveConfig(**self.objective))
+        if isinstance(self.search, dict):
+            object.__setattr__(self, "search", SearchConfig(**self.search))
+        if self.m < 1:
+            raise ValueError(f"the number of seeds m must be at least 1, got {self.m}")
+        if self.batch_size is not None and self.batch_size < 1:
+            raise ValueError(f"batch_size must be at least 1, got {self.batch_size}")
+        if self.candidates_at_once < 1:
+            raise ValueError(
+                f"candidates_at_once must be at least 1, got {self.candidates_at_once}"
+            )
+        if self.cycles < 1:
+            raise ValueError(f"the number of cycles must be at least 1, got {self.cycles}")
+        if not 0.0 <= self.shrink <= 1.0:
+            raise ValueError(f"shrink must be at least 0 and at most 1, got {self.shrink}")
+        if not self.perturb >= 0.0:
+            raise ValueError(f"perturb must be at least 0, got {self.perturb}")
+        check_q(self.polishing_q)
+        if not 0 <= self.polishing_cycles < self.cycles:
+            raise ValueError(
+                f"polishing_cycles must be at least 0 and fewer than the {self.cycles} cycles, "
+                f"got {self.polishing_cycles}"
+            )
+        if self.cycles_per_bit < 0:
+            raise ValueError(f"cycles_per_bit must be at least 0, got {self.cycles_per_bit}")
+        if not 0.0 <= self.detour_weight < math.inf:
+            raise ValueError(
+                f"detour_weight must be at least 0 and finite, got {self.detour_weight}"
+            )
+        if self.polishing_cycles and self.objective.kind != "q-norm":
+            raise ValueError("polishing cycles need the q-norm as the objective")
+        if not 0.0 < self.horizon_rise <= 1.0:
+            raise ValueError(f"horizon_rise must be above 0 and at most 1, got {self.horizon_rise}")
+        if self.effective_horizon is not None:
+            # A file gives a list.
+            start, end = self.effective_horizon
+            object.__setattr__(self, "effective_horizon", (start, end))
+            if not 0 < start <= end < math.inf:
+                raise ValueError(
+                    "effective_horizon must be two finite numbers of steps above 0, the second "
+                    f"not below the first, got {start} and {end}"
+                )
+
+    def discounted(self, costs: Tensor, progress: float) -> Tensor:
+        """Costs c in steps as training sees them at `progress` in [0, 1] of a run.
+
+        With effective horizon h, the sum of c steps each discounted by exp(-1 / h) against the
+        one before it, taken as an integral: h (1 - exp(-c / h)).
+        """
+        if self.effective_horizon is None or progress >= self.horizon_rise:
+            return costs
+        start, end = self.effective_horizon
+        h = start * (end / start) ** (progress / self.horizon_rise)
+        seen: Tensor = -h * torch.expm1(-costs / h)
+        return seen
