@@ -3,7 +3,6 @@
 Also called PGPE (Sehnke et al., 2010); symmetric sampling with centred ranks as in EvoJAX.
 """
 
-import dataclasses
 import json
 import math
 
@@ -20,7 +19,6 @@ from rand_agents.objectives import Objective, ObjectiveConfig, QNormObjective
 from rand_agents.pepg_config import PEPGConfig
 from rand_agents.search import Search, SearchConfig, Vector
 from rand_agents.tokens import Game
-from rand_agents.transformer import TransformerConfig
 from rand_envs.task import Array
 
 HORIZON_FALL = 0.5
@@ -91,12 +89,10 @@ class PEPG(Agent[PEPGConfig]):
         if self.config.detour_weight and not self.game.has_detours:
             raise ValueError(f"{self.task.env_id} has no detours, so detour_weight must be 0")
         center = parameters_to_vector(self.model.parameters()).detach().cpu().numpy()
-        self._m = 1 if self.seeds.is_fixed else self.config.m
-        self._check_bits()
         self.search = Search(center, self.config.search)
-        self._silence(0)
         self._best = self.search.center
         self._setbacks = 0
+        self._m = 1 if self.seeds.is_fixed else self.config.m
         self._all_layouts: Array | None = None
         if self.config.batch_size is None:
             if not is_enumerable(self):
@@ -105,44 +101,6 @@ class PEPG(Agent[PEPGConfig]):
                     f"to play all, more than {MAX_EXHAUSTIVE}"
                 )
             self._all_layouts = self.task.layout_space.enumerate()
-
-    def _check_bits(self) -> None:
-        if not self.config.cycles_per_bit or self.seeds.is_fixed:
-            return
-        shape = self.model.config
-        if self.seeds.distribution != "bits":
-            raise ValueError(
-                f"cycles_per_bit needs seeds of bits, not {self.seeds.distribution} ones"
-            )
-        if not isinstance(shape, TransformerConfig) or shape.seed_placement == "own":
-            raise ValueError(
-                "cycles_per_bit needs a SeedTransformer whose tokens carry the whole seed"
-            )
-
-    def _bits(self, cycle: int) -> int:
-        """How many bits of the seed, or entries of another one, are in use in a cycle."""
-        if not self.config.cycles_per_bit or self.seeds.is_fixed:
-            return self.seeds.dim
-        return min(self.seeds.dim, 1 + cycle // self.config.cycles_per_bit)
-
-    def _draw(self, cycle: int) -> Array:
-        """The seeds of a generation, (m, seed_dim); fewer of fewer bits."""
-        bits, rng = self._bits(cycle), self._rngs["seeds"]
-        if bits == self.seeds.dim:
-            return self.seeds.sample(rng, self._m)
-        some = dataclasses.replace(self.seeds, dim=bits).sample(rng, min(self._m, 1 << bits))
-        return np.pad(some, ((0, 0), (0, self.seeds.dim - bits)))
-
-    def _silence(self, cycle: int) -> None:
-        """Set the weights of bits that are not in use to 0, and the policy to the centre."""
-        bits = self._bits(cycle)
-        if bits < self.seeds.dim:
-            self.search.center = self.search.center.copy()
-            own = self.unflatten(torch.from_numpy(self.search.center).unsqueeze(0))
-            for name, weight in own.items():
-                if name.endswith("_seed"):
-                    weight[:, bits:] = 0.0
-        self._load_center()
 
     def _update(self, progress: float) -> dict[str, float]:
         # Every schedule is one of the cycle.
@@ -194,7 +152,7 @@ class PEPG(Agent[PEPGConfig]):
     def _objectives(self, candidates: Vector, cycle: int, progress: float) -> tuple[Tensor, Tensor]:
         """The objective of flat parameter vectors, double (P,), and its costs, (P, n, m)."""
         weight = self.config.detour_weight if self._is_polishing(cycle) else 0.0
-        costs, *detours = self._played(candidates, cycle, progress, weight > 0.0)
+        costs, *detours = self._played(candidates, progress, weight > 0.0)
         seen = self.config.discounted(costs, progress)
         values = self._objective_at(cycle, progress)(seen).double()
         for steps in detours:
@@ -209,7 +167,7 @@ class PEPG(Agent[PEPGConfig]):
         if np.isnan(objective).all():
             raise FloatingPointError("every candidate's objective became NaN; try a smaller std")
         logs = search.tell(noise, -objective, self._learning_rate(progress))
-        self._silence(cycle)
+        self._load_center()
         return logs | {
             "train/objective_best": float(np.nanmin(objective)),
             "train/objective_mean": float(np.nanmean(objective)),
@@ -230,17 +188,17 @@ class PEPG(Agent[PEPGConfig]):
 
         They are those of the game at `progress` in [0, 1] of a run, see `training_horizon`.
         """
-        (costs,) = self._played(candidates, self.config.cycles - 1, progress)
+        (costs,) = self._played(candidates, progress)
         return costs
 
     def _played(
-        self, candidates: Vector, cycle: int, progress: float, with_detours: bool = False
+        self, candidates: Vector, progress: float, with_detours: bool = False
     ) -> list[Tensor]:
-        """`costs` on the seeds of a cycle, and the detours among them if they are wanted."""
+        """`costs`, and the detours among them if they are wanted."""
         layouts = self._layouts(self._rngs["layouts"])
-        drawn = torch.from_numpy(self._draw(cycle)).to(self.device)
+        drawn = torch.from_numpy(self.seeds.sample(self._rngs["seeds"], self._m)).to(self.device)
         game = self._game_at(progress)
-        self.env_steps += len(candidates) * len(layouts) * len(drawn) * game.task.max_steps
+        self.env_steps += len(candidates) * len(layouts) * self._m * game.task.max_steps
         vectors = torch.from_numpy(candidates).to(self.device)
         count = self.config.candidates_at_once
         played: list[tuple[Tensor, ...]] = []

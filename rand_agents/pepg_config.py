@@ -41,11 +41,6 @@ class PEPGConfig:
             is smaller than the objective's: a large q leaves mistakes where they are in layouts
             that are not among the worst.
         polishing_q: See `polishing_cycles`.
-        cycles_per_bit: The seed's bits come into use one by one, one with the first cycle and one
-            more after each so many; before its time a bit is not drawn and its weights are 0, so
-            that it begins as a copy of what there is. A few different ways to play are found more
-            easily than many, and found ones are varied more easily than new ones found. 0 uses
-            all bits at once, as do models with a fixed seed.
         detour_weight: In the polishing cycles each step that an episode after the first takes
             beyond a shortest path adds so much to the objective, in the mean over layouts and
             seeds: the q-norm hardly sees detours to a treasure near the start.
@@ -64,7 +59,6 @@ class PEPGConfig:
     perturb: float = 0.5
     polishing_cycles: int = 0
     polishing_q: float = 4.0
-    cycles_per_bit: int = 0
     detour_weight: float = 0.0
 
     def __post_init__(self) -> None:
@@ -92,8 +86,6 @@ class PEPGConfig:
                 f"polishing_cycles must be at least 0 and fewer than the {self.cycles} cycles, "
                 f"got {self.polishing_cycles}"
             )
-        if self.cycles_per_bit < 0:
-            raise ValueError(f"cycles_per_bit must be at least 0, got {self.cycles_per_bit}")
         if not 0.0 <= self.detour_weight < math.inf:
             raise ValueError(
                 f"detour_weight must be at least 0 and finite, got {self.detour_weight}"

@@ -1,6 +1,5 @@
 """PEPG's cycles: where they begin, where they start from, that the best of them is kept."""
 
-import dataclasses
 import functools
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from hypothesis import strategies as st
 from rand_agents import PEPG, ObjectiveConfig, PEPGConfig, SearchConfig, SeedSpec
 from rand_agents.games import model_of
 from rand_agents.objectives import QNormObjective
-from rand_envs import ColoringTask, GridTask, RecallTask
+from rand_envs import GridTask, RecallTask
 
 
 def agent_with(**changes: Any) -> PEPG:
@@ -254,7 +253,6 @@ def test_a_run_killed_in_its_second_cycle_goes_on_as_if_it_had_not_been(tmp_path
         ({"perturb": -0.1}, "perturb must be at least 0, got -0.1"),
         ({"polishing_q": 0.5}, "q must be a number of at least 1"),
         ({"cycles": 2, "polishing_cycles": 2}, "fewer than the 2 cycles, got 2"),
-        ({"cycles_per_bit": -1}, "cycles_per_bit must be at least 0, got -1"),
         ({"detour_weight": -1.0}, "detour_weight must be at least 0 and finite, got -1.0"),
         ({"detour_weight": float("inf")}, "detour_weight must be at least 0 and finite, got inf"),
         ({"polishing_cycles": -1}, "polishing_cycles must be at least 0"),
@@ -263,53 +261,6 @@ def test_a_run_killed_in_its_second_cycle_goes_on_as_if_it_had_not_been(tmp_path
 def test_cycles_that_mean_nothing_are_an_error(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         agent_with(**changes)
-
-
-def test_bits_come_into_use_one_by_one() -> None:
-    agent = agent_with(cycles=5, cycles_per_bit=2)
-    used: list[tuple[int, int]] = []
-    layouts, every = agent.task.layout_space.enumerate(), agent.seeds.every()
-    assert every is not None
-
-    def look(_locals: dict[str, Any], _globals: dict[str, Any]) -> bool:
-        seeds = agent._draw(agent._cycle_at(agent.num_timesteps - 1)[0])
-        used.append((len(seeds), len(np.unique(seeds, axis=0))))
-        assert (agent.model.weights["first_seed"][0] != 0).all()
-        if len(seeds) == 2:
-            assert not seeds[:, 1].any()
-            assert not agent.model.weights["first_seed"][1].any()
-            # What has its second bit set plays as what has not.
-            losses = agent.losses(layouts, every[np.lexsort(every.T)])
-            np.testing.assert_array_equal(losses[:, :2], losses[:, 2:])
-        return True
-
-    agent.learn(15, callback=look)
-    assert used == [(2, 2)] * 6 + [(4, 4)] * 9
-
-
-def test_a_new_bit_begins_as_a_copy_of_the_best_and_is_then_perturbed() -> None:
-    agent = agent_with(cycles=2, cycles_per_bit=1, shrink=0.5)
-    agent.learn(4, callback=lambda _locals, _globals: agent.num_timesteps < 2)
-    weight = agent.unflatten(torch.from_numpy(agent._best).unsqueeze(0))["first_seed"][0]
-    assert weight[0].all()
-    assert not weight[1].any()
-    agent._begin_cycle()
-    weight = agent.unflatten(torch.from_numpy(agent.search.center).unsqueeze(0))["first_seed"][0]
-    assert weight.all()
-
-
-def test_bits_that_cannot_come_one_by_one_are_an_error() -> None:
-    task, some = GridTask(2, horizon=4), PEPGConfig(cycles=2, cycles_per_bit=1)
-    gaussian = r"cycles_per_bit needs seeds of bits, not gaussian ones"
-    with pytest.raises(ValueError, match=gaussian):
-        PEPG("SeedTransformer", task, some)
-    own = dataclasses.replace(some, batch_size=2)
-    with pytest.raises(ValueError, match="whose tokens carry the whole seed"):
-        PEPG("SeedTransformer", ColoringTask(5), own, seeds=SeedSpec(5, "bits"))
-    # A fixed seed has nothing to grow.
-    fixed = PEPG("SeedTransformer", task, some, seeds=SeedSpec(3, draw="fixed"))
-    assert fixed._draw(0).shape == (1, 3)
-    assert (fixed.model.weights["first_seed"] != 0).all()
 
 
 def test_detours_weigh_in_polishing_cycles_alone() -> None:
