@@ -328,16 +328,11 @@ class GridGame(Game):
     def costs_and_detours(
         self, model: SeedTransformer, layouts: Array, seeds: Tensor, weights: Weights | None = None
     ) -> tuple[Tensor, Tensor]:
-        """`costs`, and by how much the episodes after the first exceed shortest paths.
-
-        Of those, one that begins with the treasure unknown counts as a whole horizon, even if it
-        finds it: not to find a treasure must not be a way round a detour to it.
-        """
+        """`costs`, and by how much the episodes after the first exceed shortest paths."""
         found, after = self._steps(model, layouts, seeds, weights, None)
-        horizon, later = self.task.horizon, self.task.num_episodes - 1
-        shortest = torch.from_numpy(shortest_paths(self.task, layouts)).to(after).unsqueeze(-1)
-        unknown = torch.ceil(found / horizon) - 1
-        return found + after, after + horizon * unknown - later * shortest
+        costs, later = found + after, self.task.num_episodes - 1
+        shortest = torch.from_numpy(shortest_paths(self.task, layouts)).to(costs).unsqueeze(-1)
+        return costs, costs - found.clamp(max=self.task.horizon) - later * shortest
 
     def _steps(
         self,

@@ -236,19 +236,11 @@ def test_detours_are_what_later_episodes_waste(name: str) -> None:
     for rng_seed in range(4):
         agent = shaken(PEPG(grid_policy(task), task, PEPG_TINY, rng_seed=rng_seed), rng_seed, 0.5)
         agent.model.weights["positions"] *= 4
-        expected = np.zeros(len(layouts) * 3)
-        episode, known = np.zeros(len(expected), int), np.zeros(len(expected), bool)
-        finds = known.copy()
+        expected, episode = np.zeros(len(layouts) * 3), np.zeros(len(layouts) * 3, int)
         for state, _, alive in steps_by_predict(agent, layouts, seeds):
             # A step counts in the episode that it was taken in.
-            expected += alive & (episode > 0) & known
-            finds = state["finds"] > 0
-            ended = alive & ((state["episode"] > episode) | state["found"])
-            expected += task.horizon * (ended & (episode > 0) & ~known)
-            known = np.where(ended, finds, known)
+            expected += alive & (episode > 0)
             episode = state["episode"].copy()
-        # The last episode of those that never found anything has no next one to end it.
-        expected += task.horizon * (~known & ~finds)
         expected -= (task.num_episodes - 1) * shortest
         costs, detours = agent.game.costs_and_detours(
             agent.model, layouts, torch.from_numpy(seeds).double()
