@@ -151,13 +151,28 @@ class PEPG(Agent[PEPGConfig]):
 
     def _objectives(self, candidates: Vector, cycle: int, progress: float) -> tuple[Tensor, Tensor]:
         """The objective of flat parameter vectors, double (P,), and its costs, (P, n, m)."""
-        weight = self.config.detour_weight if self._is_polishing(cycle) else 0.0
-        costs, *detours = self._played(candidates, progress, weight > 0.0)
+        costs, *detours = self._played(candidates, progress, self._detour_weight(cycle) > 0.0)
+        return self._value(cycle, progress, costs, *detours), costs
+
+    def _detour_weight(self, cycle: int) -> float:
+        return self.config.detour_weight if self._is_polishing(cycle) else 0.0
+
+    def _value(self, cycle: int, progress: float, costs: Tensor, *detours: Tensor) -> Tensor:
+        """The objective, (*lead), of costs and detours, (*lead, n, m)."""
         seen = self.config.discounted(costs, progress)
-        values = self._objective_at(cycle, progress)(seen).double()
+        value = self._objective_at(cycle, progress)(seen).double()
         for steps in detours:
-            values += weight * steps.double().mean((-2, -1))
-        return values, costs
+            value += self._detour_weight(cycle) * steps.double().mean((-2, -1))
+        return value
+
+    def final_objective(self, layouts: Array, seeds: Array) -> float:
+        """What the last cycle minimises, of this policy on some layouts and seeds."""
+        last, parts = self.config.cycles - 1, [torch.from_numpy(self.losses(layouts, seeds))]
+        if self._detour_weight(last):
+            drawn = self._as_tensor(seeds)
+            with torch.no_grad():
+                parts.append(self.game.costs_and_detours(self.model, layouts, drawn)[1].cpu())
+        return float(self._value(last, 1.0, *parts))
 
     def _generation(self, cycle: int, progress: float) -> dict[str, float]:
         search = self.search

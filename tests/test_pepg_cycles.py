@@ -283,6 +283,11 @@ def test_detours_weigh_in_polishing_cycles_alone() -> None:
     expected = plain + 0.5 * detours.double().mean((-2, -1))
     torch.testing.assert_close(weighed, expected, rtol=1e-6, atol=0.0)
     assert detours.any()
+    layouts = agent.task.layout_space.enumerate()
+    for i, candidate in enumerate(candidates):
+        agent.search.center = candidate
+        agent._load_center()
+        assert agent.final_objective(layouts, every) == pytest.approx(float(expected[i]), rel=1e-6)
 
 
 def test_games_without_detours_take_no_weight_of_them() -> None:
