@@ -78,17 +78,17 @@ GRID = Recipe(
         # until the path has become short enough to reach them.
         training_horizon=40,
         # A search ends in one of many local optima; from near the best so far it ends in another.
-        cycles=14,
+        cycles=18,
         # The norm with q = 10 does not see detours to the cells near the start. Weighed from the
         # beginning, they leave a single path: each path has its own to avoid.
-        polishing_cycles=8,
+        polishing_cycles=12,
         polishing_q=10.0,
-        detour_weight=4.0,
+        detour_weight=2.0,
     ),
     # The maximum alone has no slope before anything is found; with q from 20 to 40 training is
     # slower and ends at a worse worst cell.
     adversarial=ObjectiveConfig(q=10.0),
-    updates=6300,
+    updates=8100,
     # All four vectors of two bits in every generation: the mean over seeds is exact. Eight of three
     # bits also end at two or three paths, with more detours and at twice the cost.
     seed_dim=2,
