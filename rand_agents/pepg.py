@@ -23,8 +23,8 @@ from rand_envs.task import Array
 
 HORIZON_FALL = 0.5
 """The part of a run in which the training horizon falls to the game's own."""
-DISTANCES = (1.0, 1.3, 1.7)
-"""How far from the best centre cycles begin, by turns while none is better than it."""
+DISTANCES = (1.0, 0.3, 1.3, 0.5)
+"""How far from the best policy cycles begin, by turns while none is better than it."""
 
 
 def _with_horizon(game: Game, horizon: int) -> Game:
@@ -92,6 +92,7 @@ class PEPG(Agent[PEPGConfig]):
         self.search = Search(center, self.config.search)
         self._best = self.search.center
         self._setbacks = 0
+        self._elite = self._best, math.inf
         self._m = 1 if self.seeds.is_fixed else self.config.m
         self._all_layouts: Array | None = None
         if self.config.batch_size is None:
@@ -124,7 +125,7 @@ class PEPG(Agent[PEPGConfig]):
         return cycle >= self.config.cycles - self.config.polishing_cycles
 
     def _begin_cycle(self) -> None:
-        """Start the search anew, near the best centre so far; farther away after setbacks."""
+        """Start the search anew, near the best policy so far; elsewhere after setbacks."""
         fresh = model_of(self.model.config, int(self._rngs["noise"].integers(2**31)))
         weights = parameters_to_vector(fresh.parameters()).detach().numpy()
         distance = DISTANCES[self._setbacks % len(DISTANCES)]
@@ -134,25 +135,32 @@ class PEPG(Agent[PEPGConfig]):
         self._load_center()
 
     def _keep_better(self, cycle: int) -> None:
-        """Compare a cycle's centre with the best so far, on the game itself and the same seeds."""
-        both, _ = self._objectives(np.stack([self._best, self.search.center]), cycle, 1.0)
-        best, center = both.tolist()
+        """Compare what a cycle found with the best so far: the game itself, the same seeds."""
+        elite, value = self._elite
+        found = [self._best, self.search.center] + [elite] * (value < math.inf)
+        played = self._played(np.stack(found), 1.0, self._detour_weight(cycle) > 0.0)
+        values = self._value(cycle, 1.0, *played)
         # Of equals the earlier one: weights that change without need only grow.
-        if center < best:
-            self._best, self._setbacks = self.search.center, 0
-        else:
-            self._setbacks += 1
+        best = min(range(len(found)), key=values.nan_to_num(math.inf).tolist().__getitem__)
+        self._best, self._setbacks = found[best], 0 if best else self._setbacks + 1
+        self._elite = self._best, math.inf
+
+    def _keep_elite(self, candidates: Vector, cycle: int, *played: Tensor) -> None:
+        """Keep the best candidate of a polishing cycle.
+
+        An argmax policy changes in jumps: what one candidate gains by a lucky one is lost in the
+        mean that moves the centre.
+        """
+        values = self._value(cycle, 1.0, *played).nan_to_num(math.inf)
+        best = int(values.argmin())
+        if float(values[best]) < self._elite[1]:
+            self._elite = candidates[best].copy(), float(values[best])
 
     def _objective_at(self, cycle: int, progress: float) -> Objective:
         objective = self.config.objective
         if self._is_polishing(cycle):
             return QNormObjective(min(self.config.polishing_q, objective.q))
         return objective.at(progress)
-
-    def _objectives(self, candidates: Vector, cycle: int, progress: float) -> tuple[Tensor, Tensor]:
-        """The objective of flat parameter vectors, double (P,), and its costs, (P, n, m)."""
-        costs, *detours = self._played(candidates, progress, self._detour_weight(cycle) > 0.0)
-        return self._value(cycle, progress, costs, *detours), costs
 
     def _detour_weight(self, cycle: int) -> float:
         return self.config.detour_weight if self._is_polishing(cycle) else 0.0
@@ -177,8 +185,11 @@ class PEPG(Agent[PEPGConfig]):
     def _generation(self, cycle: int, progress: float) -> dict[str, float]:
         search = self.search
         noise = search.noise(self._rngs["noise"])
-        values, costs = self._objectives(search.candidates(noise), cycle, progress)
-        objective = values.cpu().numpy()
+        candidates = search.candidates(noise)
+        costs, *detours = self._played(candidates, progress, self._detour_weight(cycle) > 0.0)
+        if self._is_polishing(cycle) and self._game_at(progress) is self.game:
+            self._keep_elite(candidates, cycle, costs, *detours)
+        objective = self._value(cycle, progress, costs, *detours).cpu().numpy()
         if np.isnan(objective).all():
             raise FloatingPointError("every candidate's objective became NaN; try a smaller std")
         logs = search.tell(noise, -objective, self._learning_rate(progress))
@@ -203,8 +214,7 @@ class PEPG(Agent[PEPGConfig]):
 
         They are those of the game at `progress` in [0, 1] of a run, see `training_horizon`.
         """
-        (costs,) = self._played(candidates, progress)
-        return costs
+        return self._played(candidates, progress)[0]
 
     def _played(
         self, candidates: Vector, progress: float, with_detours: bool = False
@@ -268,6 +278,9 @@ class PEPG(Agent[PEPGConfig]):
         if self.config.cycles > 1:
             # A copy, since a file cannot hold one array under two names.
             tensors |= {"best": self._best.copy(), "setbacks": np.array(self._setbacks)}
+            elite, value = self._elite
+            if value < math.inf:
+                tensors |= {"elite": elite.copy(), "elite_value": np.array(value)}
         return {name: torch.from_numpy(v) for name, v in tensors.items()} | {
             "steps": torch.tensor(s.steps)
         }
@@ -282,3 +295,5 @@ class PEPG(Agent[PEPGConfig]):
         if self.config.cycles > 1:
             self._best = tensors["best"].numpy()
             self._setbacks = int(tensors["setbacks"])
+            if "elite" in tensors:
+                self._elite = tensors["elite"].numpy(), float(tensors["elite_value"])

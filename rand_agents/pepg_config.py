@@ -30,16 +30,18 @@ class PEPGConfig:
             it late under all. None never discounts.
         horizon_rise: Fraction of the run over which the effective horizon rises.
         cycles: A run is so many short ones, each with every schedule from its start to its end
-            and a search of its own. All but the first begin near the best centre so far, see
-            `shrink`. Each leaves the best centre so far as the policy.
-        shrink: What the best centre is multiplied by when a cycle begins, before `perturb`
-            times fresh initial weights are added (shrink and perturb, Ash and Adams, 2020).
-            After a cycle that was no better the next begins farther away, see `DISTANCES`.
+            and a search of its own. All but the first begin near the best policy so far, see
+            `shrink`. Each leaves the best so far as the policy.
+        shrink: What the best policy's weights are multiplied by when a cycle begins, before
+            `perturb` times fresh initial weights are added (shrink and perturb, Ash and Adams,
+            2020).
+            After a cycle that was no better the next begins elsewhere, see `pepg.DISTANCES`.
         perturb: See `shrink`; where that is 0, cycles start anew, after setbacks from larger
             weights than the first.
         polishing_cycles: So many of the last cycles minimise the q-norm with `polishing_q`, if it
             is smaller than the objective's: a large q leaves mistakes where they are in layouts
-            that are not among the worst.
+            that are not among the worst. They may also end with their best candidate instead of
+            their centre.
         polishing_q: See `polishing_cycles`.
         detour_weight: In the polishing cycles each step that an episode after the first takes
             beyond a shortest path adds so much to the objective, in the mean over layouts and

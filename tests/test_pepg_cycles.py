@@ -73,7 +73,7 @@ def test_a_cycle_begins_at_the_best_centre_shrunk_and_perturbed() -> None:
     np.testing.assert_array_equal(agent._best, best)
 
 
-def test_the_next_cycle_begins_farther_away_until_one_is_better() -> None:
+def test_the_next_cycle_begins_elsewhere_until_one_is_better() -> None:
     agent = agent_with(cycles=2, shrink=0.8, perturb=0.0)
     rng = np.random.default_rng(0)
     one, other = agent.search.candidates(agent.search.noise(rng))[:2]
@@ -86,14 +86,14 @@ def test_the_next_cycle_begins_farther_away_until_one_is_better() -> None:
         agent._keep_better(0)
         agent._begin_cycle()
         distances.append(1.0 - agent.search.center[0] / better[0])
-    np.testing.assert_allclose(distances, [0.26, 0.34, 0.2, 0.26, 0.34], rtol=1e-4)
+    np.testing.assert_allclose(distances, [0.06, 0.26, 0.1, 0.2, 0.06], rtol=1e-4)
     agent._best, agent.search.center = worse, better
     agent._keep_better(0)
     agent._begin_cycle()
     np.testing.assert_allclose(agent.search.center, 0.8 * better, rtol=1e-5)
     # Never beyond the origin.
     agent = agent_with(cycles=2, shrink=0.1, perturb=0.0)
-    agent._setbacks = 8
+    agent._setbacks = 2
     agent._begin_cycle()
     assert not agent.search.center.any()
 
@@ -192,8 +192,8 @@ def test_polishing_cycles_have_a_smaller_q_and_begin_like_others() -> None:
 
     agent.learn(8, callback=look)
     assert qs == [4.0] * 4 + [2.0] * 4
-    # No better, so farther and farther away, and then by turns.
-    distances = [0.0, 1.3, 1.7, 1.0]
+    # No better, so each at another distance.
+    distances = [0.0, 0.3, 1.3, 0.5]
     np.testing.assert_allclose(ratios, [1.0 - 0.5 * d for d in distances], atol=1e-3)
     # A model trained on the mean stays one.
     mean = PEPGConfig(ObjectiveConfig(q=1.0), **options)
@@ -266,11 +266,9 @@ def test_cycles_that_mean_nothing_are_an_error(changes: dict[str, Any], message:
 def test_detours_weigh_in_polishing_cycles_alone() -> None:
     agent = agent_with(cycles=2, polishing_cycles=1, polishing_q=4.0, detour_weight=0.5)
     candidates = agent.search.candidates(agent.search.noise(np.random.default_rng(0)))
-    plain, costs = agent._objectives(candidates, 0, 1.0)
-    weighed, same = agent._objectives(candidates, 1, 1.0)
-    # All four seeds in another order.
-    means = costs.double().mean(-1)
-    torch.testing.assert_close(same.double().mean(-1), means)
+    played = agent._played(candidates, 1.0, True)
+    plain, weighed = agent._value(0, 1.0, played[0]), agent._value(1, 1.0, *played)
+    means = played[0].double().mean(-1)
     torch.testing.assert_close(plain, means.pow(4).mean(-1).pow(0.25), rtol=1e-6, atol=0.0)
     every = agent.seeds.every()
     assert every is not None
@@ -288,6 +286,41 @@ def test_detours_weigh_in_polishing_cycles_alone() -> None:
         agent.search.center = candidate
         agent._load_center()
         assert agent.final_objective(layouts, every) == pytest.approx(float(expected[i]), rel=1e-6)
+
+
+def test_a_polishing_cycle_may_end_with_its_best_candidate(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # The horizon is the game's own, 9, from the middle of a cycle on.
+    agent = agent_with(cycles=2, polishing_cycles=1, polishing_q=4.0, training_horizon=12)
+    every, layouts = agent.seeds.every(), agent.task.layout_space.enumerate()
+    assert every is not None
+    played: list[tuple[int, float, Any]] = []
+    play = agent._played
+
+    def remember(candidates: Any, progress: float, with_detours: bool = False) -> Any:
+        parts = play(candidates, progress, with_detours)
+        if len(candidates) == 10:
+            values = agent._value(1, 1.0, *parts).tolist()
+            played.extend(zip([agent.num_timesteps] * 10, values, candidates, strict=True))
+        return parts
+
+    monkeypatch.setattr(agent, "_played", remember)
+
+    def at_ends(_locals: dict[str, Any], _globals: dict[str, Any]) -> bool:
+        if agent.num_timesteps == 8:
+            # Not in the first cycle, which is no polishing one.
+            assert not any((weights(agent) == candidate).all() for *_, candidate in played)
+        return True
+
+    before = agent._best
+    agent.learn(16, callback=at_ends)
+    late = [(value, candidate) for update, value, candidate in played if update >= 12]
+    assert len(late) == 40
+    value, best = min(late, key=lambda pair: pair[0])
+    assert agent.final_objective(layouts, every) <= value + 1e-5
+    np.testing.assert_array_equal(weights(agent), best)
+    assert (before != best).any()
 
 
 def test_games_without_detours_take_no_weight_of_them() -> None:
