@@ -229,10 +229,14 @@ def test_only_runs_of_several_cycles_have_a_best_centre_in_their_files() -> None
 
 
 def test_a_run_killed_in_its_second_cycle_goes_on_as_if_it_had_not_been(tmp_path: Path) -> None:
-    whole = agent_with(cycles=3).learn(9)
-    killed = agent_with(cycles=3)
+    options: dict[str, Any] = {"cycles": 3, "polishing_cycles": 2, "detour_weight": 1.0}
+    whole = agent_with(**options).learn(9)
+    killed = agent_with(**options)
+
+    elites: dict[int, Any] = {}
 
     def save_at_five(_locals: dict[str, Any], _globals: dict[str, Any]) -> bool:
+        elites[killed.num_timesteps] = killed._elite[0]
         if killed.num_timesteps == 5:
             killed.save(tmp_path / "agent")
         return killed.num_timesteps < 7
@@ -240,6 +244,8 @@ def test_a_run_killed_in_its_second_cycle_goes_on_as_if_it_had_not_been(tmp_path
     killed.learn(9, callback=save_at_five)
     resumed = PEPG.load(tmp_path / "agent.safetensors")
     assert resumed.num_timesteps == 5
+    # Its best candidate so far comes from before.
+    np.testing.assert_array_equal(resumed._elite[0], elites[5])
     resumed.resume()
     np.testing.assert_array_equal(weights(whole), weights(resumed))
     assert whole.env_steps == resumed.env_steps
