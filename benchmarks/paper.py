@@ -73,29 +73,23 @@ GRID = Recipe(
             std_learning_rate=0.0,
             tolerated_ties=0.3,
         ),
-        m=4,
+        m=8,
         # With the game's own 25 steps, cells that a path leaves out stay out: nothing is gained
         # until the path has become short enough to reach them.
         training_horizon=40,
         # A search ends in one of many local optima; from near the best so far it ends in another.
-        cycles=14,
-        # The norm with q = 10 does not see detours to the cells near the start. Weighed from the
-        # beginning, they leave a single path: each path has its own to avoid.
-        polishing_cycles=10,
-        polishing_q=10.0,
-        detour_weight=2.0,
+        cycles=32,
+        # With q = 10 the cells near the start have no weight, and detours to them remain.
+        polishing_cycles=20,
+        polishing_q=3.0,
     ),
     # The maximum alone has no slope before anything is found; with q from 20 to 40 training is
     # slower and ends at a worse worst cell.
     adversarial=ObjectiveConfig(q=10.0),
-    updates=6300,
-    # All four vectors of two bits in every generation: the mean over seeds is exact. Eight of three
-    # bits also end at two or three paths, with more detours and at twice the cost.
-    seed_dim=2,
+    updates=14_400,
+    # All eight vectors of three bits in every generation: the mean over seeds is exact.
+    seed_dim=3,
     seed_draw="distinct",
-    # How good the paths are depends on the initial weights.
-    starts=2,
-    trial=1800,
     evaluation=EvaluationSize(num_seeds=200, num_fresh_seeds=1000),
 )
 
@@ -135,7 +129,7 @@ SMALL_GRID = Recipe(
 )
 
 GRID_SWEEP_UPDATES = 2000
-GRID_FIRST = 12
+GRID_FIRST = 6
 """Earlier recipes of 5 x 5 were tried on the runs before this one."""
 
 

@@ -23,8 +23,6 @@ from rand_envs.task import Array
 
 HORIZON_FALL = 0.5
 """The part of a run in which the training horizon falls to the game's own."""
-DISTANCES = (1.0, 0.3, 1.3, 0.5)
-"""How far from the best policy cycles begin, by turns while none is better than it."""
 
 
 def _with_horizon(game: Game, horizon: int) -> Game:
@@ -106,10 +104,13 @@ class PEPG(Agent[PEPGConfig]):
     def _update(self, progress: float) -> dict[str, float]:
         # Every schedule is one of the cycle.
         cycle, progress = self._cycle_at(self.num_timesteps)
-        if self.num_timesteps and self._cycle_at(self.num_timesteps - 1)[0] < cycle:
-            self._begin_cycle()
+        if self.num_timesteps:
+            before, _ = self._cycle_at(self.num_timesteps - 1)
+            if before < cycle:
+                self._keep_better(before)
+                self._begin_cycle()
         logs = self._generation(cycle, progress)
-        if self.config.cycles > 1 and self._cycle_at(self.num_timesteps + 1)[0] > cycle:
+        if self.config.cycles > 1 and self.num_timesteps + 1 == self.total_timesteps:
             self._keep_better(cycle)
             self.search.center = self._best
             self._load_center()
@@ -128,7 +129,7 @@ class PEPG(Agent[PEPGConfig]):
         """Start the search anew, near the best policy so far; elsewhere after setbacks."""
         fresh = model_of(self.model.config, int(self._rngs["noise"].integers(2**31)))
         weights = parameters_to_vector(fresh.parameters()).detach().numpy()
-        distance = DISTANCES[self._setbacks % len(DISTANCES)]
+        distance = self.config.kicks[self._setbacks % len(self.config.kicks)]
         shrink = max(0.0, 1.0 - distance * (1.0 - self.config.shrink))
         center = shrink * self._best + distance * self.config.perturb * weights
         self.search = Search(center.astype(np.float32), self.config.search)
@@ -146,7 +147,7 @@ class PEPG(Agent[PEPGConfig]):
         self._elite = self._best, math.inf
 
     def _keep_elite(self, candidates: Vector, cycle: int, *played: Tensor) -> None:
-        """Keep the best candidate of a polishing cycle.
+        """Keep the best candidate of a cycle.
 
         An argmax policy changes in jumps: what one candidate gains by a lucky one is lost in the
         mean that moves the centre.
@@ -187,7 +188,7 @@ class PEPG(Agent[PEPGConfig]):
         noise = search.noise(self._rngs["noise"])
         candidates = search.candidates(noise)
         costs, *detours = self._played(candidates, progress, self._detour_weight(cycle) > 0.0)
-        if self._is_polishing(cycle) and self._game_at(progress) is self.game:
+        if self.config.elitist and self._game_at(progress) is self.game:
             self._keep_elite(candidates, cycle, costs, *detours)
         objective = self._value(cycle, progress, costs, *detours).cpu().numpy()
         if np.isnan(objective).all():

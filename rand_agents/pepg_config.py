@@ -31,17 +31,21 @@ class PEPGConfig:
         horizon_rise: Fraction of the run over which the effective horizon rises.
         cycles: A run is so many short ones, each with every schedule from its start to its end
             and a search of its own. All but the first begin near the best policy so far, see
-            `shrink`. Each leaves the best so far as the policy.
+            `shrink`. The run ends with the best of them.
         shrink: What the best policy's weights are multiplied by when a cycle begins, before
             `perturb` times fresh initial weights are added (shrink and perturb, Ash and Adams,
             2020).
-            After a cycle that was no better the next begins elsewhere, see `pepg.DISTANCES`.
+            After a cycle that was no better the next begins elsewhere, see `kicks`.
         perturb: See `shrink`; where that is 0, cycles start anew, after setbacks from larger
             weights than the first.
+        kicks: How many times as far from the best policy the next cycle begins, by turns while none
+            is better than it; the first follows a cycle that was better.
+        elitist: Whether a cycle may end with its best candidate instead of its centre: an argmax
+            policy changes in jumps, and what one gains by a lucky one is lost in the mean. Seeds
+            and layouts should be all there are, or it is the luckiest that is kept.
         polishing_cycles: So many of the last cycles minimise the q-norm with `polishing_q`, if it
             is smaller than the objective's: a large q leaves mistakes where they are in layouts
-            that are not among the worst. They may also end with their best candidate instead of
-            their centre.
+            that are not among the worst.
         polishing_q: See `polishing_cycles`.
         detour_weight: In the polishing cycles each step that an episode after the first takes
             beyond a shortest path adds so much to the objective, in the mean over layouts and
@@ -59,6 +63,8 @@ class PEPGConfig:
     cycles: int = 1
     shrink: float = 0.8
     perturb: float = 0.5
+    kicks: tuple[float, ...] = (1.0, 1.3, 1.7)
+    elitist: bool = False
     polishing_cycles: int = 0
     polishing_q: float = 4.0
     detour_weight: float = 0.0
@@ -82,6 +88,12 @@ class PEPGConfig:
             raise ValueError(f"shrink must be at least 0 and at most 1, got {self.shrink}")
         if not self.perturb >= 0.0:
             raise ValueError(f"perturb must be at least 0, got {self.perturb}")
+        # A file gives a list.
+        object.__setattr__(self, "kicks", tuple(self.kicks))
+        if not (self.kicks and all(0.0 < kick < math.inf for kick in self.kicks)):
+            raise ValueError(
+                f"kicks must be finite numbers above 0, at least one, got {self.kicks}"
+            )
         check_q(self.polishing_q)
         if not 0 <= self.polishing_cycles < self.cycles:
             raise ValueError(
