@@ -34,8 +34,7 @@ class PEPGConfig:
             `shrink`. The run ends with the best of them.
         shrink: What the best policy's weights are multiplied by when a cycle begins, before
             `perturb` times fresh initial weights are added (shrink and perturb, Ash and Adams,
-            2020).
-            After a cycle that was no better the next begins elsewhere, see `kicks`.
+            2020). After a cycle that was no better the next begins elsewhere, see `kicks`.
         perturb: See `shrink`; where that is 0, cycles start anew, after setbacks from larger
             weights than the first.
         kicks: How many times as far from the best policy the next cycle begins, by turns while none
@@ -104,6 +103,10 @@ class PEPGConfig:
             raise ValueError(
                 f"detour_weight must be at least 0 and finite, got {self.detour_weight}"
             )
+        if self.detour_weight and not self.polishing_cycles:
+            raise ValueError("detour_weight needs polishing_cycles, in which it is weighed")
+        if self.elitist and self.cycles == 1:
+            raise ValueError("elitist needs several cycles, which end with their best candidate")
         if self.polishing_cycles and self.objective.kind != "q-norm":
             raise ValueError("polishing cycles need the q-norm as the objective")
         if not 0.0 < self.horizon_rise <= 1.0:

@@ -251,6 +251,8 @@ def test_a_run_killed_in_its_second_cycle_goes_on_as_if_it_had_not_been(tmp_path
         ({"cycles": 2, "polishing_cycles": 2}, "fewer than the 2 cycles, got 2"),
         ({"kicks": ()}, "kicks must be finite numbers above 0, at least one"),
         ({"kicks": (1.0, 0.0)}, "kicks must be finite numbers above 0"),
+        ({"detour_weight": 1.0}, "detour_weight needs polishing_cycles"),
+        ({"elitist": True}, "elitist needs several cycles"),
         ({"detour_weight": -1.0}, "detour_weight must be at least 0 and finite, got -1.0"),
         ({"detour_weight": float("inf")}, "detour_weight must be at least 0 and finite, got inf"),
         ({"polishing_cycles": -1}, "polishing_cycles must be at least 0"),
