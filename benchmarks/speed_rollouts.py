@@ -73,7 +73,8 @@ def half_trained() -> Generation:
         some = Generation(
             agent, {**some.weights, "positions": 80 * some.weights["positions"]}, some.seeds
         )
-        best = sum(some.rollout().steps(), torch.zeros(())).mean((1, 2)).argsort()[:25]
+        found, after = some.rollout().steps()
+        best = (found + after).mean((1, 2)).argsort()[:25]
         parts.append(some.part(best).weights)
     weights = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
     return Generation(agent, weights, seeds=some.seeds)

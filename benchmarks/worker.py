@@ -12,7 +12,7 @@ import torch
 from job import Job
 from summary import machine
 
-from rand_agents import PEPG, PEPGConfig, QNormConfig
+from rand_agents import PEPGConfig, QNormConfig
 from rand_agents.algorithm import Agent
 from rand_agents.algorithms import load_agent
 from rand_agents.files import write_atomically
@@ -134,9 +134,8 @@ def objective_of(agent: Agent[Any], rng_seed: int) -> float:
     rng = np.random.default_rng(rng_seed)
     layouts = agent.task.layout_space.sample(rng, SCORED_LAYOUTS)
     seeds = agent.draw_seeds(rng, 1 if agent.seeds.is_fixed else PROBED_SEEDS)
-    if isinstance(agent, PEPG):
-        return agent.final_objective(layouts, seeds)
-    return float(agent.config.objective.at(1.0)(torch.from_numpy(agent.losses(layouts, seeds))))
+    losses = torch.from_numpy(agent.losses(layouts, seeds))
+    return float(agent.config.objective.at(1.0)(losses))
 
 
 class _Run:

@@ -174,15 +174,6 @@ class PEPG(Agent[PEPGConfig]):
             value += self._detour_weight(cycle) * steps.double().mean((-2, -1))
         return value
 
-    def final_objective(self, layouts: Array, seeds: Array) -> float:
-        """What the last cycle minimises, of this policy on some layouts and seeds."""
-        last, parts = self.config.cycles - 1, [torch.from_numpy(self.losses(layouts, seeds))]
-        if self._detour_weight(last):
-            drawn = self._as_tensor(seeds)
-            with torch.no_grad():
-                parts.append(self.game.costs_and_detours(self.model, layouts, drawn)[1].cpu())
-        return float(self._value(last, 1.0, *parts))
-
     def _generation(self, cycle: int, progress: float) -> dict[str, float]:
         search = self.search
         noise = search.noise(self._rngs["noise"])

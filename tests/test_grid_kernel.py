@@ -57,6 +57,7 @@ def test_compiled_roll_outs_are_those_of_torch(
     rollout = random_rollout(task, policy, 5, dtype)
     assert rollout.is_compiled
     compiled, by_torch = rollout.steps(), rollout.torch_steps()
+    assert [steps.dtype for steps in compiled] == [steps.dtype for steps in by_torch]
     torch.testing.assert_close(compiled, by_torch, rtol=0, atol=0)
     assert sum(compiled).unique().numel() > 1 or name == "never found"
 
