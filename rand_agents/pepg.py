@@ -15,7 +15,7 @@ from rand_agents.adversary import MAX_EXHAUSTIVE, is_enumerable
 from rand_agents.algorithm import Agent, cosine
 from rand_agents.games import game_for, model_of, task_of
 from rand_agents.gym_game import GymGame
-from rand_agents.objectives import Objective, ObjectiveConfig, QNormObjective
+from rand_agents.objectives import ObjectiveConfig
 from rand_agents.pepg_config import PEPGConfig
 from rand_agents.search import Search, SearchConfig, Vector
 from rand_agents.tokens import Game
@@ -23,6 +23,11 @@ from rand_envs.task import Array
 
 HORIZON_FALL = 0.5
 """The part of a run in which the training horizon falls to the game's own."""
+KICKS = (1.0, 0.3, 1.3, 0.5)
+"""How far from the best policy the next cycle begins, by turns while none is better than it.
+
+The first follows a cycle that was better.
+"""
 
 
 def _with_horizon(game: Game, horizon: int) -> Game:
@@ -78,14 +83,13 @@ class PEPG(Agent[PEPGConfig]):
                 f"the q-norm needs costs of at least 0, and minus a return in {self.task.env_id} "
                 'can be below: use q=1 (the mean), q=inf (the maximum), or kind="cvar"'
             )
-        for name, none in (("effective_horizon", None), ("polishing_cycles", 0)):
-            if self.game.signed_costs and getattr(self.config, name) != none:
-                raise ValueError(
-                    f"{name} needs costs of at least 0, and minus a return in "
-                    f"{self.task.env_id} can be below: it must be {none}"
-                )
-        if self.config.detour_weight and not self.game.has_detours:
-            raise ValueError(f"{self.task.env_id} has no detours, so detour_weight must be 0")
+        if self.game.signed_costs and self.config.effective_horizon is not None:
+            raise ValueError(
+                f"effective_horizon needs costs of at least 0, and minus a return in "
+                f"{self.task.env_id} can be below: it must be None"
+            )
+        if any(self.config.detour_weights) and not self.game.has_detours:
+            raise ValueError(f"{self.task.env_id} has no detours, so detour_weights must be 0")
         center = parameters_to_vector(self.model.parameters()).detach().cpu().numpy()
         self.search = Search(center, self.config.search)
         self._best = self.search.center
@@ -104,13 +108,10 @@ class PEPG(Agent[PEPGConfig]):
     def _update(self, progress: float) -> dict[str, float]:
         # Every schedule is one of the cycle.
         cycle, progress = self._cycle_at(self.num_timesteps)
-        if self.num_timesteps:
-            before, _ = self._cycle_at(self.num_timesteps - 1)
-            if before < cycle:
-                self._keep_better(before)
-                self._begin_cycle()
+        if self.num_timesteps and self._cycle_at(self.num_timesteps - 1)[0] < cycle:
+            self._begin_cycle()
         logs = self._generation(cycle, progress)
-        if self.config.cycles > 1 and self.num_timesteps + 1 == self.total_timesteps:
+        if self.config.cycles > 1 and self._cycle_at(self.num_timesteps + 1)[0] > cycle:
             self._keep_better(cycle)
             self.search.center = self._best
             self._load_center()
@@ -126,10 +127,10 @@ class PEPG(Agent[PEPGConfig]):
         return cycle >= self.config.cycles - self.config.polishing_cycles
 
     def _begin_cycle(self) -> None:
-        """Start the search anew, near the best policy so far; elsewhere after setbacks."""
+        """Start the search anew, near the best policy so far."""
         fresh = model_of(self.model.config, int(self._rngs["noise"].integers(2**31)))
         weights = parameters_to_vector(fresh.parameters()).detach().numpy()
-        distance = self.config.kicks[self._setbacks % len(self.config.kicks)]
+        distance = KICKS[self._setbacks % len(KICKS)]
         shrink = max(0.0, 1.0 - distance * (1.0 - self.config.shrink))
         center = shrink * self._best + distance * self.config.perturb * weights
         self.search = Search(center.astype(np.float32), self.config.search)
@@ -157,19 +158,13 @@ class PEPG(Agent[PEPGConfig]):
         if float(values[best]) < self._elite[1]:
             self._elite = candidates[best].copy(), float(values[best])
 
-    def _objective_at(self, cycle: int, progress: float) -> Objective:
-        objective = self.config.objective
-        if self._is_polishing(cycle):
-            return QNormObjective(min(self.config.polishing_q, objective.q))
-        return objective.at(progress)
-
     def _detour_weight(self, cycle: int) -> float:
-        return self.config.detour_weight if self._is_polishing(cycle) else 0.0
+        return self.config.detour_weights[self._is_polishing(cycle)]
 
     def _value(self, cycle: int, progress: float, costs: Tensor, *detours: Tensor) -> Tensor:
         """The objective, (*lead), of costs and detours, (*lead, n, m)."""
         seen = self.config.discounted(costs, progress)
-        value = self._objective_at(cycle, progress)(seen).double()
+        value = self.config.objective.at(progress)(seen).double()
         for steps in detours:
             value += self._detour_weight(cycle) * steps.double().mean((-2, -1))
         return value
@@ -179,7 +174,7 @@ class PEPG(Agent[PEPGConfig]):
         noise = search.noise(self._rngs["noise"])
         candidates = search.candidates(noise)
         costs, *detours = self._played(candidates, progress, self._detour_weight(cycle) > 0.0)
-        if self.config.elitist and self._game_at(progress) is self.game:
+        if self._is_polishing(cycle) and self._game_at(progress) is self.game:
             self._keep_elite(candidates, cycle, costs, *detours)
         objective = self._value(cycle, progress, costs, *detours).cpu().numpy()
         if np.isnan(objective).all():

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from rand_agents.objectives import ObjectiveConfig, check_q
+from rand_agents.objectives import ObjectiveConfig
 from rand_agents.search import SearchConfig
 
 
@@ -34,21 +34,18 @@ class PEPGConfig:
             `shrink`. The run ends with the best of them.
         shrink: What the best policy's weights are multiplied by when a cycle begins, before
             `perturb` times fresh initial weights are added (shrink and perturb, Ash and Adams,
-            2020). After a cycle that was no better the next begins elsewhere, see `kicks`.
+            2020). After a cycle that was no better the next begins nearer or farther away, see
+            `KICKS`.
         perturb: See `shrink`; where that is 0, cycles start anew, after setbacks from larger
             weights than the first.
-        kicks: How many times as far from the best policy the next cycle begins, by turns while none
-            is better than it; the first follows a cycle that was better.
-        elitist: Whether a cycle may end with its best candidate instead of its centre: an argmax
-            policy changes in jumps, and what one gains by a lucky one is lost in the mean. Seeds
-            and layouts should be all there are, or it is the luckiest that is kept.
-        polishing_cycles: So many of the last cycles minimise the q-norm with `polishing_q`, if it
-            is smaller than the objective's: a large q leaves mistakes where they are in layouts
-            that are not among the worst.
-        polishing_q: See `polishing_cycles`.
-        detour_weight: In the polishing cycles each step that an episode after the first takes
-            beyond a shortest path adds so much to the objective, in the mean over layouts and
-            seeds: the q-norm hardly sees detours to a treasure near the start.
+        polishing_cycles: So many of the last cycles may end with their best candidate instead of
+            their centre: an argmax policy changes in jumps, and what one gains by a lucky one is
+            lost in the mean. Seeds and layouts should be all there are, or it is the luckiest
+            that is kept.
+        detour_weights: Each step that an episode after the first takes beyond a shortest path
+            adds so much to the objective, in the mean over layouts and seeds; the second number
+            is for the polishing cycles. The q-norm hardly sees detours to a treasure near the
+            start; a large weight from the beginning leads to the best deterministic policy.
     """
 
     objective: ObjectiveConfig = field(default_factory=lambda: ObjectiveConfig(q=math.inf))
@@ -62,11 +59,8 @@ class PEPGConfig:
     cycles: int = 1
     shrink: float = 0.8
     perturb: float = 0.5
-    kicks: tuple[float, ...] = (1.0, 1.3, 1.7)
-    elitist: bool = False
     polishing_cycles: int = 0
-    polishing_q: float = 4.0
-    detour_weight: float = 0.0
+    detour_weights: tuple[float, float] = (0.0, 0.0)
 
     def __post_init__(self) -> None:
         if isinstance(self.objective, dict):
@@ -87,28 +81,24 @@ class PEPGConfig:
             raise ValueError(f"shrink must be at least 0 and at most 1, got {self.shrink}")
         if not self.perturb >= 0.0:
             raise ValueError(f"perturb must be at least 0, got {self.perturb}")
-        # A file gives a list.
-        object.__setattr__(self, "kicks", tuple(self.kicks))
-        if not (self.kicks and all(0.0 < kick < math.inf for kick in self.kicks)):
-            raise ValueError(
-                f"kicks must be finite numbers above 0, at least one, got {self.kicks}"
-            )
-        check_q(self.polishing_q)
         if not 0 <= self.polishing_cycles < self.cycles:
             raise ValueError(
                 f"polishing_cycles must be at least 0 and fewer than the {self.cycles} cycles, "
                 f"got {self.polishing_cycles}"
             )
-        if not 0.0 <= self.detour_weight < math.inf:
+        # A file gives a list.
+        before, polishing = self.detour_weights
+        object.__setattr__(self, "detour_weights", (before, polishing))
+        if not all(0.0 <= weight < math.inf for weight in self.detour_weights):
             raise ValueError(
-                f"detour_weight must be at least 0 and finite, got {self.detour_weight}"
+                "detour_weights must be two finite numbers of at least 0, got "
+                f"{before} and {polishing}"
             )
-        if self.detour_weight and not self.polishing_cycles:
-            raise ValueError("detour_weight needs polishing_cycles, in which it is weighed")
-        if self.elitist and self.cycles == 1:
-            raise ValueError("elitist needs several cycles, which end with their best candidate")
-        if self.polishing_cycles and self.objective.kind != "q-norm":
-            raise ValueError("polishing cycles need the q-norm as the objective")
+        if before != polishing and not self.polishing_cycles:
+            raise ValueError(
+                f"without polishing_cycles the two detour_weights must be equal, got {before} "
+                f"and {polishing}"
+            )
         if not 0.0 < self.horizon_rise <= 1.0:
             raise ValueError(f"horizon_rise must be above 0 and at most 1, got {self.horizon_rise}")
         if self.effective_horizon is not None:
