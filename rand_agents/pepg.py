@@ -148,11 +148,7 @@ class PEPG(Agent[PEPGConfig]):
         self._elite = self._best, math.inf
 
     def _keep_elite(self, candidates: Vector, cycle: int, *played: Tensor) -> None:
-        """Keep the best candidate of a cycle.
-
-        An argmax policy changes in jumps: what one candidate gains by a lucky one is lost in the
-        mean that moves the centre.
-        """
+        """Remember the best candidate of the cycle, see `PEPGConfig.polishing_cycles`."""
         values = self._value(cycle, 1.0, *played).nan_to_num(math.inf)
         best = int(values.argmin())
         if float(values[best]) < self._elite[1]:

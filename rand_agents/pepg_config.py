@@ -34,10 +34,9 @@ class PEPGConfig:
             `shrink`. The run ends with the best of them.
         shrink: What the best policy's weights are multiplied by when a cycle begins, before
             `perturb` times fresh initial weights are added (shrink and perturb, Ash and Adams,
-            2020). After a cycle that was no better the next begins nearer or farther away, see
-            `KICKS`.
-        perturb: See `shrink`; where that is 0, cycles start anew, after setbacks from larger
-            weights than the first.
+            2020). After cycles that were no better the next begins nearer or farther away by
+            turns, see `rand_agents.pepg.KICKS`.
+        perturb: See `shrink`.
         polishing_cycles: So many of the last cycles may end with their best candidate instead of
             their centre: an argmax policy changes in jumps, and what one gains by a lucky one is
             lost in the mean. Seeds and layouts should be all there are, or it is the luckiest
