@@ -88,8 +88,8 @@ GRID = Recipe(
     # slower and ends at a worse worst cell.
     adversarial=ObjectiveConfig(q=10.0),
     updates=7200,
-    # All four vectors of two bits in every generation: the mean over seeds is exact. With more
-    # seeds all of them settle on one path.
+    # All four vectors of two bits in every generation: the mean over seeds is exact. With
+    # eight no more paths are found, only more slowly.
     seed_dim=2,
     seed_draw="distinct",
     # The first four cycles decide which paths there are, and many starts find a poor pair.

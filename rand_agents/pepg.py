@@ -85,7 +85,7 @@ class PEPG(Agent[PEPGConfig]):
             )
         if self.game.signed_costs and self.config.effective_horizon is not None:
             raise ValueError(
-                f"effective_horizon needs costs of at least 0, and minus a return in "
+                "effective_horizon needs costs of at least 0, and minus a return in "
                 f"{self.task.env_id} can be below: it must be None"
             )
         if any(self.config.detour_weights) and not self.game.has_detours:

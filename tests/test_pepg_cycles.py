@@ -170,6 +170,32 @@ def test_schedules_start_again_in_every_cycle(monkeypatch: pytest.MonkeyPatch) -
     assert steps == [long, short + compared] * 3
 
 
+def test_polishing_cycles_begin_like_others() -> None:
+    # Without steps and perturbations to speak of, a cycle ends where it begins.
+    search = SearchConfig(population=10, learning_rate=1e-9, std=1e-6)
+    options: dict[str, Any] = {"cycles": 6, "polishing_cycles": 3, "shrink": 0.5, "perturb": 0.0}
+    config = PEPGConfig(ObjectiveConfig(q=4.0), search, m=4, **options)
+    task = GridTask(3, horizon=9)
+    agent = PEPG("SeedTransformer", task, config, seeds=SeedSpec(2, "bits", "distinct"))
+    polishing: list[bool] = []
+    ratios: list[float] = []
+
+    def look(_locals: dict[str, Any], _globals: dict[str, Any]) -> bool:
+        # In the middle of a cycle; the last of its updates ends at the best policy.
+        if agent.num_timesteps % 2:
+            polishing.append(agent._is_polishing(agent._cycle_at(agent.num_timesteps)[0]))
+            ratios.append(float(np.linalg.norm(agent.search.center) / np.linalg.norm(agent._best)))
+        else:
+            assert agent.search.center is agent._best
+        return True
+
+    agent.learn(12, callback=look)
+    assert polishing == [False] * 3 + [True] * 3
+    # No better, so by turns.
+    distances = [0.0, 0.3, 1.3, 0.5, 1.0, 0.3]
+    np.testing.assert_allclose(ratios, [1.0 - 0.5 * d for d in distances], atol=1e-3)
+
+
 def test_the_better_of_two_is_so_by_the_weight_of_its_cycle(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
