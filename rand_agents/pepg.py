@@ -155,7 +155,11 @@ class PEPG(Agent[PEPGConfig]):
             self._elite = candidates[best].copy(), float(values[best])
 
     def _detour_weight(self, cycle: int) -> float:
-        return self.config.detour_weights[self._is_polishing(cycle)]
+        before, last = self.config.detour_weights
+        if not self._is_polishing(cycle) or before == last:
+            return before
+        left = self.config.cycles - 1 - cycle
+        return float(last * (before / last) ** (left / self.config.polishing_cycles))
 
     def _value(self, cycle: int, progress: float, costs: Tensor, *detours: Tensor) -> Tensor:
         """The objective, (*lead), of costs and detours, (*lead, n, m)."""

@@ -226,7 +226,7 @@ def test_only_runs_of_several_cycles_have_a_best_centre_in_their_files() -> None
 
 
 def test_a_run_killed_in_its_second_cycle_goes_on_as_if_it_had_not_been(tmp_path: Path) -> None:
-    options: dict[str, Any] = {"cycles": 3, "polishing_cycles": 2, "detour_weights": (0.0, 1.0)}
+    options: dict[str, Any] = {"cycles": 3, "polishing_cycles": 2, "detour_weights": (0.1, 1.0)}
     whole = agent_with(**options).learn(9)
     killed = agent_with(**options)
 
@@ -256,6 +256,10 @@ def test_a_run_killed_in_its_second_cycle_goes_on_as_if_it_had_not_been(tmp_path
         ({"perturb": -0.1}, "perturb must be at least 0, got -0.1"),
         ({"cycles": 2, "polishing_cycles": 2}, "fewer than the 2 cycles, got 2"),
         ({"detour_weights": (0.0, 1.0)}, "without polishing_cycles the two detour_weights"),
+        (
+            {"cycles": 2, "polishing_cycles": 1, "detour_weights": (0.0, 1.0)},
+            "that differ must be above 0, .* got 0.0 and 1.0",
+        ),
         ({"detour_weights": (-1.0, 1.0)}, "finite numbers of at least 0, got -1.0 and 1.0"),
         ({"detour_weights": (0.0, float("inf"))}, "finite numbers of at least 0, got 0.0 and inf"),
         ({"polishing_cycles": -1}, "polishing_cycles must be at least 0"),
@@ -266,8 +270,8 @@ def test_cycles_that_mean_nothing_are_an_error(changes: dict[str, Any], message:
         agent_with(**changes)
 
 
-def test_detours_weigh_more_in_polishing_cycles() -> None:
-    agent = agent_with(cycles=2, polishing_cycles=1, detour_weights=(0.1, 0.5))
+def test_detours_weigh_more_from_one_polishing_cycle_to_the_next() -> None:
+    agent = agent_with(cycles=5, polishing_cycles=3, detour_weights=(0.1, 0.8))
     candidates = agent.search.candidates(agent.search.noise(np.random.default_rng(0)))
     played = agent._played(candidates, 1.0, True)
     means = played[0].double().mean(-1)
@@ -281,7 +285,7 @@ def test_detours_weigh_more_in_polishing_cycles() -> None:
         agent.unflatten(torch.from_numpy(candidates)),
     )
     assert detours.any()
-    for cycle, weight in ((0, 0.1), (1, 0.5)):
+    for cycle, weight in enumerate((0.1, 0.1, 0.2, 0.4, 0.8)):
         expected = plain + weight * detours.double().mean((-2, -1))
         weighed = agent._value(cycle, 1.0, *played)
         torch.testing.assert_close(weighed, expected, rtol=1e-6, atol=0.0)
@@ -318,6 +322,6 @@ def test_a_polishing_cycle_may_end_with_its_best_candidate(
 
 
 def test_games_without_detours_take_no_weight_of_them() -> None:
-    config = PEPGConfig(cycles=2, polishing_cycles=1, batch_size=2, detour_weights=(0.0, 1.0))
+    config = PEPGConfig(cycles=2, polishing_cycles=1, batch_size=2, detour_weights=(0.1, 1.0))
     with pytest.raises(ValueError, match="RandRecall-v0 has no detours, so detour_weights must be"):
         PEPG("SeedTransformer", RecallTask(3, 2), config)
