@@ -15,6 +15,8 @@ from worker import run_job
 
 Json = dict[str, Any]
 
+LINE_SECONDS = 60.0
+"""How often progress is printed where a bar cannot be redrawn, as in a log file."""
 SPAWN = multiprocessing.get_context("spawn")
 
 _queue: Any = None
@@ -85,9 +87,13 @@ def _follow(
             tally.note(*queue.get())
         bar.update(task, completed=tally.completed, description=f"{tally.running} running")
 
-    waiting = set(pending)
+    waiting, printed = set(pending), time.monotonic()
     while waiting:
         drain()
+        if not console.is_terminal and time.monotonic() - printed > LINE_SECONDS:
+            printed = time.monotonic()
+            share = tally.completed / tally.total
+            console.print(f"  {share:.0%}, about {tally.time_left()} left", highlight=False)
         for future in [future for future in waiting if future.done()]:
             waiting.remove(future)
             job = pending[future]

@@ -1,15 +1,22 @@
 """The main job: its results, its figures, its report, and that it goes on after a stop."""
 
+import io
 import json
 import os
 import subprocess
 import sys
+from concurrent.futures import Future
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
+import numpy as np
+import pool
 import pytest
 from experiments import PRESETS, select
 from job import MODELS, Job, jobs
+from rich.console import Console
+from rich.progress import Progress
 from summary import ground_truth, over_runs
 from table import shown_gap
 from worker import read_result, result_path, train
@@ -108,6 +115,48 @@ def test_interrupted_training_goes_on_to_the_same_weights(
     assert not list((tmp_path / "parts" / "partial").iterdir())
     for name, weight in whole.model.named_weights().items():
         assert weight.equal(resumed.model.named_weights()[name])
+
+
+def test_progress_is_printed_where_a_bar_cannot_be_redrawn(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    first, second = jobs(select("smoke", ["recall"]), 0)[:2]
+    queue: Any = SimpleQueue()
+    result = {
+        "report": {"average": {"estimate": 1.0}, "worst": {"estimate": 2.0}, "unit": "bits"},
+        "train_seconds": 3.0,
+    }
+
+    class Slow(Future[dict[str, Any]]):
+        """Done at the third look, half done at the second."""
+
+        looks = 0
+
+        def done(self) -> bool:
+            self.looks += 1
+            if self.looks == 2:
+                queue.put((second.name, 0.5))
+            elif self.looks == 3:
+                self.set_result(result)
+            return super().done()
+
+    quick: Future[dict[str, Any]] = Future()
+    quick.set_result(result)
+    monkeypatch.setattr(pool, "LINE_SECONDS", 0.0)
+    printed: dict[bool, list[str]] = {}
+    for terminal in (False, True):
+        console = Console(file=io.StringIO(), force_terminal=terminal, width=100)
+        with Progress(console=console, disable=True) as bar:
+            found = pool._follow({quick: first, Slow(): second}, queue, bar, console)
+        assert set(found) == {first.name, second.name}
+        assert isinstance(console.file, io.StringIO)
+        printed[terminal] = [line for line in console.file.getvalue().splitlines() if "%" in line]
+    share = [float(line.split("%")[0]) for line in printed[False]]
+    whole = first.work + second.work
+    expected = [0.0, first.work / whole, (first.work + second.work / 2) / whole]
+    np.testing.assert_allclose(share, [100 * part for part in expected], atol=0.51)
+    assert all(line.endswith(" left") for line in printed[False])
+    assert printed[True] == []
 
 
 def test_every_job_differs_only_as_the_four_models_do() -> None:
