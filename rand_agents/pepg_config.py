@@ -37,10 +37,11 @@ class PEPGConfig:
             2020). After cycles that were no better the next begins nearer or farther away by
             turns, see `rand_agents.pepg.KICKS`.
         perturb: See `shrink`.
-        polishing_cycles: So many of the last cycles may end with their best candidate instead of
-            their centre: an argmax policy changes in jumps, and what one gains by a lucky one is
-            lost in the mean. Seeds and layouts should be all there are, or it is the luckiest
-            that is kept.
+        polishing_cycles: So many of the last cycles begin near the best policy, whether the one
+            before was better or not, have the game's own horizon from their start, and may end
+            with their best candidate instead of their centre: an argmax policy changes in jumps,
+            and what one gains by a lucky one is lost in the mean. Seeds and layouts should be
+            all there are, or it is the luckiest that is kept.
         detour_weights: Each step that an episode after the first takes beyond a shortest path
             adds so much to the objective, in the mean over layouts and seeds. Over the polishing
             cycles the weight goes from the first number to the second, which is that of the
