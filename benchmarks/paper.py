@@ -79,8 +79,8 @@ GRID = Recipe(
         # until the path has become short enough to reach them.
         training_horizon=40,
         # A search ends in one of many local optima; from near the best so far it ends in another.
-        cycles=14,
-        polishing_cycles=10,
+        cycles=12,
+        polishing_cycles=8,
         # With q = 10 the cells near the start have no weight, and detours to them remain; weighed
         # more from the beginning, or at once, they lead to the best single path.
         detour_weights=(0.1, 2.0),
@@ -88,14 +88,15 @@ GRID = Recipe(
     # The maximum alone has no slope before anything is found; with q from 20 to 40 training is
     # slower and ends at a worse worst cell.
     adversarial=ObjectiveConfig(q=10.0),
-    updates=6300,
+    updates=5400,
     # All four vectors of two bits in every generation: the mean over seeds is exact. With
     # eight no more paths are found, only more slowly.
     seed_dim=2,
     seed_draw="distinct",
-    # The first four cycles decide which paths there are, and many starts find a poor pair.
-    starts=6,
-    trial=1800,
+    # The first four cycles decide which paths there are; how good they are is seen when three more
+    # have polished them.
+    starts=4,
+    trial=3150,
     evaluation=EvaluationSize(num_seeds=200, num_fresh_seeds=1000),
 )
 
