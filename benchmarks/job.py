@@ -49,8 +49,7 @@ class Recipe:
         seed_draw: How the seeds of an update are drawn, but for the fixed models; "distinct"
             makes them bits, whatever the game's default.
         starts: Initial weights that are tried; the run goes on from the best of them.
-        trial: Updates after which the starts are compared, by the objective at its end; what a
-            trainer adds to it, as PEPG the weight of detours, does not count.
+        trial: Updates after which the starts are compared, by the objective at its end.
         evaluation: How much is played to score a run.
     """
 

@@ -130,12 +130,23 @@ class _Probe:
 
 
 def objective_of(agent: Agent[Any], rng_seed: int) -> float:
-    """The objective at its end, of layouts and seeds that training does not see."""
+    """The objective at its end, of layouts and seeds that training does not see.
+
+    Detours have the weight of the last cycle: of two starts that find as much, that is better
+    which remembers more of it.
+    """
     rng = np.random.default_rng(rng_seed)
     layouts = agent.task.layout_space.sample(rng, SCORED_LAYOUTS)
     seeds = agent.draw_seeds(rng, 1 if agent.seeds.is_fixed else PROBED_SEEDS)
     losses = torch.from_numpy(agent.losses(layouts, seeds))
-    return float(agent.config.objective.at(1.0)(losses))
+    value = float(agent.config.objective.at(1.0)(losses))
+    weight = agent.config.detour_weights[1] if isinstance(agent.config, PEPGConfig) else 0.0
+    if weight:
+        drawn = torch.from_numpy(seeds)
+        with torch.no_grad():
+            detours = agent.game.costs_and_detours(agent.model, layouts, drawn)[1]
+        value += weight * float(detours.double().mean())
+    return value
 
 
 class _Run:

@@ -28,6 +28,8 @@ KICKS = (1.0, 0.3, 1.3, 0.5)
 
 The first follows a cycle that was better.
 """
+POLISHING_KICK = 0.3
+"""The same for every polishing cycle."""
 
 
 def _with_horizon(game: Game, horizon: int) -> Game:
@@ -67,10 +69,10 @@ class PEPG(Agent[PEPGConfig]):
             )
         return _with_horizon(game, horizon)
 
-    def _game_at(self, progress: float) -> Game:
-        """The game at `progress` in [0, 1) of the run."""
+    def _game_at(self, cycle: int, progress: float) -> Game:
+        """The game at `progress` in [0, 1) of a cycle."""
         longest = self.config.training_horizon
-        if longest is None:
+        if longest is None or self._is_polishing(cycle):
             return self.game
         own = self.task.config["horizon"]
         left = max(0.0, 1.0 - progress / HORIZON_FALL)
@@ -109,7 +111,7 @@ class PEPG(Agent[PEPGConfig]):
         # Every schedule is one of the cycle.
         cycle, progress = self._cycle_at(self.num_timesteps)
         if self.num_timesteps and self._cycle_at(self.num_timesteps - 1)[0] < cycle:
-            self._begin_cycle()
+            self._begin_cycle(cycle)
         logs = self._generation(cycle, progress)
         if self.config.cycles > 1 and self._cycle_at(self.num_timesteps + 1)[0] > cycle:
             self._keep_better(cycle)
@@ -126,11 +128,12 @@ class PEPG(Agent[PEPGConfig]):
     def _is_polishing(self, cycle: int) -> bool:
         return cycle >= self.config.cycles - self.config.polishing_cycles
 
-    def _begin_cycle(self) -> None:
+    def _begin_cycle(self, cycle: int) -> None:
         """Start the search anew, near the best policy so far."""
         fresh = model_of(self.model.config, int(self._rngs["noise"].integers(2**31)))
         weights = parameters_to_vector(fresh.parameters()).detach().numpy()
-        distance = KICKS[self._setbacks % len(KICKS)]
+        polishing = self._is_polishing(cycle)
+        distance = POLISHING_KICK if polishing else KICKS[self._setbacks % len(KICKS)]
         shrink = max(0.0, 1.0 - distance * (1.0 - self.config.shrink))
         center = shrink * self._best + distance * self.config.perturb * weights
         self.search = Search(center.astype(np.float32), self.config.search)
@@ -140,7 +143,7 @@ class PEPG(Agent[PEPGConfig]):
         """Compare what a cycle found with the best so far: the game itself, the same seeds."""
         elite, value = self._elite
         found = [self._best, self.search.center] + [elite] * (value < math.inf)
-        played = self._played(np.stack(found), 1.0, self._detour_weight(cycle) > 0.0)
+        played = self._played(np.stack(found), cycle, 1.0)
         values = self._value(cycle, 1.0, *played)
         # Of equals the earlier one: weights that change without need only grow.
         best = min(range(len(found)), key=values.nan_to_num(math.inf).tolist().__getitem__)
@@ -155,7 +158,11 @@ class PEPG(Agent[PEPGConfig]):
             self._elite = candidates[best].copy(), float(values[best])
 
     def _detour_weight(self, cycle: int) -> float:
-        return self.config.detour_weights[self._is_polishing(cycle)]
+        before, last = self.config.detour_weights
+        if not self._is_polishing(cycle) or before == last:
+            return before
+        left = self.config.cycles - 1 - cycle
+        return float(last * (before / last) ** (left / self.config.polishing_cycles))
 
     def _value(self, cycle: int, progress: float, costs: Tensor, *detours: Tensor) -> Tensor:
         """The objective, (*lead), of costs and detours, (*lead, n, m)."""
@@ -169,8 +176,8 @@ class PEPG(Agent[PEPGConfig]):
         search = self.search
         noise = search.noise(self._rngs["noise"])
         candidates = search.candidates(noise)
-        costs, *detours = self._played(candidates, progress, self._detour_weight(cycle) > 0.0)
-        if self._is_polishing(cycle) and self._game_at(progress) is self.game:
+        costs, *detours = self._played(candidates, cycle, progress)
+        if self._is_polishing(cycle):
             self._keep_elite(candidates, cycle, costs, *detours)
         objective = self._value(cycle, progress, costs, *detours).cpu().numpy()
         if np.isnan(objective).all():
@@ -195,17 +202,16 @@ class PEPG(Agent[PEPGConfig]):
     def costs(self, candidates: Vector, progress: float = 1.0) -> Tensor:
         """Costs of flat parameter vectors, (P, dimension), on fresh seeds: (P, n, m).
 
-        They are those of the game at `progress` in [0, 1] of a run, see `training_horizon`.
+        They are those of the game at `progress` in [0, 1] of the first cycle, see
+        `training_horizon`.
         """
-        return self._played(candidates, progress)[0]
+        return self._played(candidates, 0, progress)[0]
 
-    def _played(
-        self, candidates: Vector, progress: float, with_detours: bool = False
-    ) -> list[Tensor]:
-        """`costs`, and the detours among them if they are wanted."""
+    def _played(self, candidates: Vector, cycle: int, progress: float) -> list[Tensor]:
+        """`costs` in a cycle, and the detours among them where they have a weight."""
         layouts = self._layouts(self._rngs["layouts"])
         drawn = torch.from_numpy(self.seeds.sample(self._rngs["seeds"], self._m)).to(self.device)
-        game = self._game_at(progress)
+        game, with_detours = self._game_at(cycle, progress), self._detour_weight(cycle) > 0.0
         self.env_steps += len(candidates) * len(layouts) * self._m * game.task.max_steps
         vectors = torch.from_numpy(candidates).to(self.device)
         count = self.config.candidates_at_once

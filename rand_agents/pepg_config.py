@@ -37,14 +37,16 @@ class PEPGConfig:
             2020). After cycles that were no better the next begins nearer or farther away by
             turns, see `rand_agents.pepg.KICKS`.
         perturb: See `shrink`.
-        polishing_cycles: So many of the last cycles may end with their best candidate instead of
-            their centre: an argmax policy changes in jumps, and what one gains by a lucky one is
-            lost in the mean. Seeds and layouts should be all there are, or it is the luckiest
-            that is kept.
+        polishing_cycles: So many of the last cycles begin near the best policy, whether the one
+            before was better or not, have the game's own horizon from their start, and may end
+            with their best candidate instead of their centre: an argmax policy changes in jumps,
+            and what one gains by a lucky one is lost in the mean. Seeds and layouts should be
+            all there are, or it is the luckiest that is kept.
         detour_weights: Each step that an episode after the first takes beyond a shortest path
-            adds so much to the objective, in the mean over layouts and seeds; the second number
-            is for the polishing cycles. The q-norm hardly sees detours to a treasure near the
-            start; a large weight from the beginning leads to the best deterministic policy.
+            adds so much to the objective, in the mean over layouts and seeds. Over the polishing
+            cycles the weight goes from the first number to the second, which is that of the
+            last, by equal factors. The q-norm hardly sees detours to a treasure near the start;
+            a large weight from the beginning, or at once, leads to the best deterministic policy.
     """
 
     objective: ObjectiveConfig = field(default_factory=lambda: ObjectiveConfig(q=math.inf))
@@ -86,17 +88,21 @@ class PEPGConfig:
                 f"got {self.polishing_cycles}"
             )
         # A file gives a list.
-        before, polishing = self.detour_weights
-        object.__setattr__(self, "detour_weights", (before, polishing))
+        before, last = self.detour_weights
+        object.__setattr__(self, "detour_weights", (before, last))
         if not all(0.0 <= weight < math.inf for weight in self.detour_weights):
             raise ValueError(
-                "detour_weights must be two finite numbers of at least 0, got "
-                f"{before} and {polishing}"
+                f"detour_weights must be two finite numbers of at least 0, got {before} and {last}"
             )
-        if before != polishing and not self.polishing_cycles:
+        if before != last and not self.polishing_cycles:
             raise ValueError(
                 f"without polishing_cycles the two detour_weights must be equal, got {before} "
-                f"and {polishing}"
+                f"and {last}"
+            )
+        if before != last and 0.0 in self.detour_weights:
+            raise ValueError(
+                "two detour_weights that differ must be above 0, since one goes to the other by "
+                f"equal factors, got {before} and {last}"
             )
         if not 0.0 < self.horizon_rise <= 1.0:
             raise ValueError(f"horizon_rise must be above 0 and at most 1, got {self.horizon_rise}")

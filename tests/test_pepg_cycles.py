@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from rand_agents import PEPG, ObjectiveConfig, PEPGConfig, SearchConfig, SeedSpec
 from rand_agents.games import model_of
+from rand_agents.pepg import POLISHING_KICK
 from rand_envs import GridTask, RecallTask
 
 
@@ -58,7 +59,7 @@ def test_a_cycle_begins_at_the_best_centre_shrunk_and_perturbed() -> None:
     agent._setbacks = 0
     best = agent._best.copy()
     state = agent._rngs["noise"].bit_generator.state
-    agent._begin_cycle()
+    agent._begin_cycle(0)
     rng = np.random.default_rng()
     rng.bit_generator.state = state
     fresh = model_of(agent.model.config, int(rng.integers(2**31)))
@@ -83,17 +84,17 @@ def test_where_cycles_begin_goes_by_turns_until_one_is_better() -> None:
     for _ in range(5):
         agent.search.center = worse
         agent._keep_better(0)
-        agent._begin_cycle()
+        agent._begin_cycle(0)
         distances.append(1.0 - agent.search.center[0] / better[0])
     np.testing.assert_allclose(distances, [0.06, 0.26, 0.1, 0.2, 0.06], rtol=1e-4)
     agent._best, agent.search.center = worse, better
     agent._keep_better(0)
-    agent._begin_cycle()
+    agent._begin_cycle(0)
     np.testing.assert_allclose(agent.search.center, 0.8 * better, rtol=1e-5)
     # Never beyond the origin.
     agent = agent_with(cycles=2, shrink=0.1, perturb=0.0)
     agent._setbacks = 2
-    agent._begin_cycle()
+    agent._begin_cycle(0)
     assert not agent.search.center.any()
 
 
@@ -149,7 +150,7 @@ def test_the_better_of_two_is_kept_and_of_equals_the_earlier() -> None:
 
 def test_schedules_start_again_in_every_cycle(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[float] = []
-    agent = agent_with(cycles=3, training_horizon=12)
+    agent = agent_with(cycles=3, polishing_cycles=1, training_horizon=12)
     rate = agent._learning_rate
     monkeypatch.setattr(agent, "_learning_rate", lambda at: seen.append(rate(at)) or rate(at))
     begun = agent.env_steps
@@ -163,14 +164,15 @@ def test_schedules_start_again_in_every_cycle(monkeypatch: pytest.MonkeyPatch) -
 
     agent.learn(6, callback=count)
     np.testing.assert_allclose(seen, [0.05, 0.03] * 3)
-    # Horizons of 12 and 9; at its end a cycle's centre is compared with the best policy.
+    # Horizons of 12 and 9; at its end a cycle's centre is compared with the best policy. The cycle
+    # that polishes has the game's own horizon, and compares its best candidate as well.
     generation = 10 * 8 * 4 * 2
-    compared = 2 * 8 * 4 * 2 * 9
+    policy = 8 * 4 * 2 * 9
     long, short = generation * 12, generation * 9
-    assert steps == [long, short + compared] * 3
+    assert steps == [long, short + 2 * policy] * 2 + [short, short + 3 * policy]
 
 
-def test_polishing_cycles_begin_like_others() -> None:
+def test_polishing_cycles_begin_near_the_best_policy() -> None:
     # Without steps and perturbations to speak of, a cycle ends where it begins.
     search = SearchConfig(population=10, learning_rate=1e-9, std=1e-6)
     options: dict[str, Any] = {"cycles": 6, "polishing_cycles": 3, "shrink": 0.5, "perturb": 0.0}
@@ -191,8 +193,8 @@ def test_polishing_cycles_begin_like_others() -> None:
 
     agent.learn(12, callback=look)
     assert polishing == [False] * 3 + [True] * 3
-    # No better, so by turns.
-    distances = [0.0, 0.3, 1.3, 0.5, 1.0, 0.3]
+    # No better, so by turns, until they polish.
+    distances = [0.0, 0.3, 1.3] + [POLISHING_KICK] * 3
     np.testing.assert_allclose(ratios, [1.0 - 0.5 * d for d in distances], atol=1e-3)
 
 
@@ -226,7 +228,7 @@ def test_only_runs_of_several_cycles_have_a_best_centre_in_their_files() -> None
 
 
 def test_a_run_killed_in_its_second_cycle_goes_on_as_if_it_had_not_been(tmp_path: Path) -> None:
-    options: dict[str, Any] = {"cycles": 3, "polishing_cycles": 2, "detour_weights": (0.0, 1.0)}
+    options: dict[str, Any] = {"cycles": 3, "polishing_cycles": 2, "detour_weights": (0.1, 1.0)}
     whole = agent_with(**options).learn(9)
     killed = agent_with(**options)
 
@@ -256,6 +258,10 @@ def test_a_run_killed_in_its_second_cycle_goes_on_as_if_it_had_not_been(tmp_path
         ({"perturb": -0.1}, "perturb must be at least 0, got -0.1"),
         ({"cycles": 2, "polishing_cycles": 2}, "fewer than the 2 cycles, got 2"),
         ({"detour_weights": (0.0, 1.0)}, "without polishing_cycles the two detour_weights"),
+        (
+            {"cycles": 2, "polishing_cycles": 1, "detour_weights": (0.0, 1.0)},
+            "that differ must be above 0, .* got 0.0 and 1.0",
+        ),
         ({"detour_weights": (-1.0, 1.0)}, "finite numbers of at least 0, got -1.0 and 1.0"),
         ({"detour_weights": (0.0, float("inf"))}, "finite numbers of at least 0, got 0.0 and inf"),
         ({"polishing_cycles": -1}, "polishing_cycles must be at least 0"),
@@ -266,10 +272,10 @@ def test_cycles_that_mean_nothing_are_an_error(changes: dict[str, Any], message:
         agent_with(**changes)
 
 
-def test_detours_weigh_more_in_polishing_cycles() -> None:
-    agent = agent_with(cycles=2, polishing_cycles=1, detour_weights=(0.1, 0.5))
+def test_detours_weigh_more_from_one_polishing_cycle_to_the_next() -> None:
+    agent = agent_with(cycles=5, polishing_cycles=3, detour_weights=(0.1, 0.8))
     candidates = agent.search.candidates(agent.search.noise(np.random.default_rng(0)))
-    played = agent._played(candidates, 1.0, True)
+    played = agent._played(candidates, 0, 1.0)
     means = played[0].double().mean(-1)
     plain = means.pow(4).mean(-1).pow(0.25)
     every = agent.seeds.every()
@@ -281,7 +287,7 @@ def test_detours_weigh_more_in_polishing_cycles() -> None:
         agent.unflatten(torch.from_numpy(candidates)),
     )
     assert detours.any()
-    for cycle, weight in ((0, 0.1), (1, 0.5)):
+    for cycle, weight in enumerate((0.1, 0.1, 0.2, 0.4, 0.8)):
         expected = plain + weight * detours.double().mean((-2, -1))
         weighed = agent._value(cycle, 1.0, *played)
         torch.testing.assert_close(weighed, expected, rtol=1e-6, atol=0.0)
@@ -290,13 +296,12 @@ def test_detours_weigh_more_in_polishing_cycles() -> None:
 def test_a_polishing_cycle_may_end_with_its_best_candidate(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    # The horizon is the game's own, 9, from the middle of a cycle on.
     agent = agent_with(cycles=2, polishing_cycles=1, training_horizon=12)
     played: list[tuple[int, float, Any]] = []
     play = agent._played
 
-    def remember(candidates: Any, progress: float, with_detours: bool = False) -> Any:
-        parts = play(candidates, progress, with_detours)
+    def remember(candidates: Any, cycle: int, progress: float) -> Any:
+        parts = play(candidates, cycle, progress)
         if len(candidates) == 10:
             values = agent._value(1, 1.0, *parts).tolist()
             played.extend(zip([agent.num_timesteps] * 10, values, candidates, strict=True))
@@ -310,14 +315,14 @@ def test_a_polishing_cycle_may_end_with_its_best_candidate(
 
     monkeypatch.setattr(agent, "_played", remember)
     agent.learn(16, callback=at_ends)
-    late = [(value, candidate) for update, value, candidate in played if update >= 12]
-    assert len(late) == 40
+    late = [(value, candidate) for update, value, candidate in played if update >= 8]
+    assert len(late) == 80
     value, best = min(late, key=lambda pair: pair[0])
     assert objective(agent) == pytest.approx(value, rel=1e-6)
     np.testing.assert_array_equal(weights(agent), best)
 
 
 def test_games_without_detours_take_no_weight_of_them() -> None:
-    config = PEPGConfig(cycles=2, polishing_cycles=1, batch_size=2, detour_weights=(0.0, 1.0))
+    config = PEPGConfig(cycles=2, polishing_cycles=1, batch_size=2, detour_weights=(0.1, 1.0))
     with pytest.raises(ValueError, match="RandRecall-v0 has no detours, so detour_weights must be"):
         PEPG("SeedTransformer", RecallTask(3, 2), config)
