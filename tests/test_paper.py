@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from earlier import differences
@@ -19,12 +20,22 @@ from recipe_figures import GRID_RECIPES, RECIPES
 from rich.console import Console
 from run import write_outputs
 from summary import readable_json
-from worker import agent_path, grid_cells, objective_of, read_result, run_job, train
+from worker import (
+    PROBED_SEEDS,
+    SCORED_LAYOUTS,
+    agent_path,
+    grid_cells,
+    objective_of,
+    read_result,
+    run_job,
+    train,
+)
 from zoo_scores import score_zoo
 
 from rand_agents import PEPG, PEPGConfig, load_zoo, zoo_names
 from rand_agents import zoo as zoo_module
 from rand_agents.__main__ import main
+from rand_agents.rollout import GridGame
 from rand_agents.transformer import TransformerConfig
 from rand_agents.zoo import zoo_card
 from rand_envs import GridTask
@@ -193,6 +204,29 @@ def test_scoring_otherwise_does_not_train_again(tmp_path: Path) -> None:
     assert agent_path(tmp_path, job).stat().st_mtime_ns == before
     longer = dataclasses.replace(job, recipe=dataclasses.replace(more, updates=3))
     assert longer.training_fingerprint != job.training_fingerprint
+
+
+def test_starts_are_compared_with_detours_as_the_last_cycle_weighs_them() -> None:
+    game = GridTask(3)
+    options: dict[str, Any] = {"cycles": 2, "polishing_cycles": 1}
+    plain, weighed = (
+        PEPG("SeedTransformer", game, PEPGConfig(detour_weights=weights, **options), rng_seed=1)
+        for weights in ((0.0, 0.0), (0.1, 2.0))
+    )
+    rng = np.random.default_rng(3)
+    layouts = game.layout_space.sample(rng, SCORED_LAYOUTS)
+    seeds = plain.draw_seeds(rng, PROBED_SEEDS)
+    losses = plain.losses(layouts, seeds)
+    assert objective_of(plain, 3) == pytest.approx(losses.mean(1).max())
+    row, column = layouts["treasure"].T
+    assert isinstance(plain.game, GridGame)
+    visits = plain.game.first_visits(plain.model, layouts, torch.from_numpy(seeds))
+    found = visits[:, row * 3 + column].T.clip(max=game.horizon)
+    shortest = row + column
+    detours = losses - found - shortest[:, None]
+    assert detours.min() >= 0.0 < detours.mean()
+    expected = losses.mean(1).max() + 2.0 * detours.mean()
+    assert objective_of(weighed, 3) == pytest.approx(expected)
 
 
 def test_a_run_goes_on_from_the_best_of_its_starts(tmp_path: Path) -> None:
