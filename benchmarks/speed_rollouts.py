@@ -73,7 +73,7 @@ def half_trained() -> Generation:
         some = Generation(
             agent, {**some.weights, "positions": 80 * some.weights["positions"]}, some.seeds
         )
-        found, after = some.rollout().steps()
+        found, after, _ = some.rollout().steps()
         best = (found + after).mean((1, 2)).argsort()[:25]
         parts.append(some.part(best).weights)
     weights = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
@@ -99,7 +99,7 @@ def _add_rows(
 
     def measured(way: str) -> tuple[int, Tensor]:
         rollout = generation.rollout()
-        found, after = rollout.compiled_steps() if way == "compiled" else rollout.torch_steps()
+        found, after, _ = rollout.compiled_steps() if way == "compiled" else rollout.torch_steps()
         return rollout.token_evaluations, found + after
 
     def plainly() -> tuple[int, Tensor]:

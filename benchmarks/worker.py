@@ -256,7 +256,7 @@ def grid_cells(agent: Agent[Any], rng_seed: int) -> Json | None:
     first = visits.clip(max=task.horizon).mean(0).reshape(task.rows, task.columns)
     first[task.start] = 0.0
     with torch.no_grad():
-        costs, detours = game.costs_and_detours(agent.model, layouts, torch.from_numpy(seeds))
+        costs, detours, _ = game.costs_and_detours(agent.model, layouts, torch.from_numpy(seeds))
     steps = np.zeros((task.rows, task.columns))
     steps[row, column] = costs.double().mean(1)
     found = visits[:, row * task.columns + column].T

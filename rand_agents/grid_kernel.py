@@ -26,13 +26,18 @@ SEARCHING = -1
 
 
 class Rules(NamedTuple):
-    """The game: horizon, episodes, start cell; next cells (G, cells, 4), treasures (G, cells)."""
+    """The game: horizon, episodes, start cell; next cells (G, cells, 4), treasures (G, cells).
+
+    `distance`, (G, cells, cells), is that of a treasure in steps, from each cell; without
+    patterns, (0, cells, cells), where no losses are wanted.
+    """
 
     horizon: int
     episodes: int
     start: int
     moves: NDArray[np.int64]
     wanted: NDArray[np.bool_]
+    distance: NDArray[np.int64]
 
 
 class Policies(NamedTuple):
@@ -49,10 +54,14 @@ class Policies(NamedTuple):
 
 
 class Steps(NamedTuple):
-    """Steps until a treasure is found, and after that: (P, G, cells, m), P left out in a job."""
+    """Steps until a treasure is found, steps and losses after that: (P, G, cells, m).
+
+    P is left out in a job.
+    """
 
     found: Any
     after: Any
+    losses: Any
 
 
 class _Rows(NamedTuple):
@@ -71,19 +80,17 @@ class _Rows(NamedTuple):
     free: Any
 
 
-def play(
-    shape: Shape, rules: Rules, policies: Policies
-) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int64]]:
-    """Steps until found, steps used after that, (P, G, cells, m); tokens evaluated, (P,).
+def play(shape: Shape, rules: Rules, policies: Policies) -> tuple[Steps, NDArray[np.int64]]:
+    """Steps and losses, see `GridRollout.steps`, and tokens evaluated, (P,).
 
-    The steps are right where a treasure is wanted; one never found is found with the last step.
+    They are right where a treasure is wanted; one never found is found with the last step.
     Runs on as many threads as torch does; the result does not depend on how many.
     """
     candidates, m = len(policies.weights), policies.seeds.shape[1]
     groups, cells = rules.wanted.shape
     searches = groups * m
     found = np.full((candidates, groups, cells, m), rules.episodes * rules.horizon, np.int32)
-    after = np.zeros_like(found)
+    steps = Steps(found, np.zeros_like(found), np.zeros(found.shape, policies.weights.dtype))
     firsts = np.arange(0, searches, SEARCHES)
     candidate, first = (a.reshape(-1) for a in np.indices((candidates, len(firsts))))
     begin = firsts[first]
@@ -91,11 +98,11 @@ def play(
     tokens = np.zeros(len(jobs), np.int64)
     threads = min(torch.get_num_threads(), len(jobs))
     count = 1 if threads == 1 else threads * PARTS
-    run = functools.partial(_run, shape, rules, policies, Steps(found, after))
+    run = functools.partial(_run, shape, rules, policies, steps)
     with ThreadPoolExecutor(threads) as pool:
         # The list passes on what a thread may raise.
         list(pool.map(run, np.array_split(jobs, count), np.array_split(tokens, count)))
-    return found, after, tokens.reshape(candidates, -1).sum(-1)
+    return steps, tokens.reshape(candidates, -1).sum(-1)
 
 
 def _run(
@@ -136,6 +143,7 @@ def _play_job(
             step(shape, memory, policies.weights[candidate], some, rows.seen)
             for lane in range(len(some)):
                 rows.action[some[lane]] = _argmax(memory.output, lane, shape.output_dim)
+                _add_loss(rules, rows, steps, memory.output, lane, some[lane])
         kept = 0
         for i in range(count):
             row = alive[i]
@@ -178,6 +186,27 @@ def _argmax(output: Any, lane: int, count: int) -> int:
         if output[i * LANES + lane] > output[best * LANES + lane]:
             best = i
     return best
+
+
+@compiled
+def _add_loss(rules: Rules, rows: _Rows, steps: Steps, output: Any, lane: int, row: int) -> None:
+    """Add the logistic loss of the logits of a branch that could still be on a shortest path."""
+    group, treasure, here = rows.group[row], rows.treasure[row], rows.position[row]
+    if len(rules.distance) == 0 or treasure == SEARCHING:
+        return
+    distance = rules.distance[group, treasure]
+    if rows.clock[row] >= distance[rules.start]:
+        return
+    nearer = other = -np.inf
+    for action in range(rules.moves.shape[2]):
+        logit = output[action * LANES + lane]
+        if distance[rules.moves[group, here, action]] < distance[here]:
+            nearer = max(nearer, logit)
+        else:
+            other = max(other, logit)
+    gap = other - nearer
+    loss = max(gap, 0.0) + np.log1p(np.exp(-abs(gap)))
+    steps.losses[group, treasure, rows.seed[row]] += loss
 
 
 @compiled
@@ -235,7 +264,7 @@ def _compiled_jobs(sources: int) -> Any:
         _ = sources
         for job in range(len(jobs)):
             candidate, begin, end = jobs[job]
-            own = Steps(steps.found[candidate], steps.after[candidate])
+            own = Steps(steps.found[candidate], steps.after[candidate], steps.losses[candidate])
             tokens[job] = _play_job(
                 shape, rules, policies, own, memory, rows, candidate, begin, end
             )

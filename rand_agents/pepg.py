@@ -90,8 +90,12 @@ class PEPG(Agent[PEPGConfig]):
                 "effective_horizon needs costs of at least 0, and minus a return in "
                 f"{self.task.env_id} can be below: it must be None"
             )
-        if any(self.config.detour_weights) and not self.game.has_detours:
-            raise ValueError(f"{self.task.env_id} has no detours, so detour_weights must be 0")
+        priced = any(self.config.detour_weights) or self.config.detour_loss_weight
+        if priced and not self.game.has_detours:
+            raise ValueError(
+                f"{self.task.env_id} has no detours, so detour_weights and detour_loss_weight "
+                "must be 0"
+            )
         center = parameters_to_vector(self.model.parameters()).detach().cpu().numpy()
         self.search = Search(center, self.config.search)
         self._best = self.search.center
@@ -157,29 +161,32 @@ class PEPG(Agent[PEPGConfig]):
         if float(values[best]) < self._elite[1]:
             self._elite = candidates[best].copy(), float(values[best])
 
-    def _detour_weight(self, cycle: int) -> float:
+    def _prices(self, cycle: int) -> tuple[float, float]:
+        """The weights of detours and of their losses."""
         before, last = self.config.detour_weights
-        if not self._is_polishing(cycle) or before == last:
-            return before
-        left = self.config.cycles - 1 - cycle
-        return float(last * (before / last) ** (left / self.config.polishing_cycles))
+        if not self._is_polishing(cycle):
+            return before, 0.0
+        left = (self.config.cycles - 1 - cycle) / self.config.polishing_cycles
+        weight = last if before == last else float(last * (before / last) ** left)
+        return weight, self.config.detour_loss_weight
 
-    def _value(self, cycle: int, progress: float, costs: Tensor, *detours: Tensor) -> Tensor:
-        """The objective, (*lead), of costs and detours, (*lead, n, m)."""
+    def _value(self, cycle: int, progress: float, costs: Tensor, *priced: Tensor) -> Tensor:
+        """The objective, (*lead), of costs, and detours and their losses, (*lead, n, m)."""
         seen = self.config.discounted(costs, progress)
         value = self.config.objective.at(progress)(seen).double()
-        for steps in detours:
-            value += self._detour_weight(cycle) * steps.double().mean((-2, -1))
+        # A cycle in which neither has a price has only costs.
+        for price, part in zip(self._prices(cycle), priced, strict=False):
+            value += price * part.double().mean((-2, -1))
         return value
 
     def _generation(self, cycle: int, progress: float) -> dict[str, float]:
         search = self.search
         noise = search.noise(self._rngs["noise"])
         candidates = search.candidates(noise)
-        costs, *detours = self._played(candidates, cycle, progress)
+        costs, *priced = self._played(candidates, cycle, progress)
         if self._is_polishing(cycle):
-            self._keep_elite(candidates, cycle, costs, *detours)
-        objective = self._value(cycle, progress, costs, *detours).cpu().numpy()
+            self._keep_elite(candidates, cycle, costs, *priced)
+        objective = self._value(cycle, progress, costs, *priced).cpu().numpy()
         if np.isnan(objective).all():
             raise FloatingPointError("every candidate's objective became NaN; try a smaller std")
         logs = search.tell(noise, -objective, self._learning_rate(progress))
@@ -208,10 +215,10 @@ class PEPG(Agent[PEPGConfig]):
         return self._played(candidates, 0, progress)[0]
 
     def _played(self, candidates: Vector, cycle: int, progress: float) -> list[Tensor]:
-        """`costs` in a cycle, and the detours among them where they have a weight."""
+        """`costs` in a cycle; also the detours among them and their losses if one has a price."""
         layouts = self._layouts(self._rngs["layouts"])
         drawn = torch.from_numpy(self.seeds.sample(self._rngs["seeds"], self._m)).to(self.device)
-        game, with_detours = self._game_at(cycle, progress), self._detour_weight(cycle) > 0.0
+        game, with_detours = self._game_at(cycle, progress), any(self._prices(cycle))
         self.env_steps += len(candidates) * len(layouts) * self._m * game.task.max_steps
         vectors = torch.from_numpy(candidates).to(self.device)
         count = self.config.candidates_at_once

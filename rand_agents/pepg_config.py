@@ -47,6 +47,10 @@ class PEPGConfig:
             cycles the weight goes from the first number to the second, which is that of the
             last, by equal factors. The q-norm hardly sees detours to a treasure near the start;
             a large weight from the beginning, or at once, leads to the best deterministic policy.
+        detour_loss_weight: In polishing cycles the loss of the episodes after the first adds so
+            much, in the mean over layouts and seeds: for each step that a shortest path takes, a
+            logistic loss of the logits, see `rand_agents.rollout.GridRollout.steps`. Detours
+            change only where an argmax does, this with every perturbation.
     """
 
     objective: ObjectiveConfig = field(default_factory=lambda: ObjectiveConfig(q=math.inf))
@@ -62,6 +66,7 @@ class PEPGConfig:
     perturb: float = 0.5
     polishing_cycles: int = 0
     detour_weights: tuple[float, float] = (0.0, 0.0)
+    detour_loss_weight: float = 0.0
 
     def __post_init__(self) -> None:
         if isinstance(self.objective, dict):
@@ -93,6 +98,16 @@ class PEPGConfig:
         if not all(0.0 <= weight < math.inf for weight in self.detour_weights):
             raise ValueError(
                 f"detour_weights must be two finite numbers of at least 0, got {before} and {last}"
+            )
+        if not 0.0 <= self.detour_loss_weight < math.inf:
+            raise ValueError(
+                "detour_loss_weight must be a finite number of at least 0, got "
+                f"{self.detour_loss_weight}"
+            )
+        if self.detour_loss_weight and not self.polishing_cycles:
+            raise ValueError(
+                "without polishing_cycles detour_loss_weight must be 0, got "
+                f"{self.detour_loss_weight}"
             )
         if before != last and not self.polishing_cycles:
             raise ValueError(

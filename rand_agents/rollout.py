@@ -10,7 +10,7 @@ other devices and sampled actions, and is tested equal.
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -23,7 +23,6 @@ from rand_agents.seeds import SeedSpec
 from rand_agents.tokens import Game, draw_category
 from rand_agents.transformer import Cache, SeedTransformer, TransformerConfig, Weights
 from rand_envs.grid import GridTask
-from rand_envs.minimax.search_grid import SearchGrid
 from rand_envs.player import Play
 from rand_envs.task import Array
 
@@ -85,16 +84,21 @@ class GridRollout:
         layouts: Array,
         seeds: Tensor,
         sample_rng: np.random.Generator | None = None,
+        with_losses: bool = False,
     ) -> None:
         """Prepare n layouts, m seeds and weights with one leading axis of P candidates."""
         self.task, self.model, self.weights = task, model, weights
-        self.seeds, self.sample_rng = seeds, sample_rng
+        self.seeds, self.sample_rng, self.with_losses = seeds, sample_rng, with_losses
         self.candidates = weights["read_out"].shape[0]
         self.n, self.m = len(layouts), len(seeds)
         walls, group = np.unique(layouts["walls"], axis=0, return_inverse=True)
         device = seeds.device
         self.group = torch.from_numpy(group.reshape(-1)).to(device)
-        self.moves = torch.from_numpy(transition_table(task, walls)).to(device)
+        moves = transition_table(task, walls)
+        self.moves = torch.from_numpy(moves).to(device)
+        # Of no pattern where they are not needed.
+        distance = path_lengths(moves if with_losses else moves[:0])
+        self.distance = torch.from_numpy(distance).to(device)
         treasure = layouts["treasure"] @ np.array([task.columns, 1])
         self.treasure = torch.from_numpy(treasure).to(device)
         self.start = task.start[0] * task.columns + task.start[1]
@@ -111,19 +115,24 @@ class GridRollout:
         plain = self.embedded.dtype in (torch.float32, torch.float64)
         return plain and self.embedded.is_cpu and self.sample_rng is None
 
-    def steps(self) -> tuple[Tensor, Tensor]:
-        """Steps until the treasure is found, over all episodes, and steps after that: (P, n, m).
+    def steps(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Steps until the treasure is found, steps and losses after that: each (P, n, m).
 
-        A treasure that is never found is found with the last step.
+        All are over all episodes; a treasure that is never found is found with the last step.
+        Each episode after the treasure was found has, in as many steps as a shortest path from
+        the start takes, the logistic loss log(1 + exp(b - a)) of each step: a is the largest
+        logit of an action that comes nearer to the treasure, b that of one that does not. The
+        losses are 0 unless they were asked for (`with_losses`).
         """
         return self.compiled_steps() if self.is_compiled else self.torch_steps()
 
-    def compiled_steps(self) -> tuple[Tensor, Tensor]:
+    def compiled_steps(self) -> tuple[Tensor, Tensor, Tensor]:
         """`steps` by compiled code on the CPU, by argmax."""
         config, moves = self.model.config, self.moves.numpy()
         wanted = np.zeros(moves.shape[:2], np.bool_)
         wanted[self.group.numpy(), self.treasure.numpy()] = True
-        rules = Rules(self.task.horizon, self.task.num_episodes, self.start, moves, wanted)
+        task, distance = self.task, self.distance.numpy()
+        rules = Rules(task.horizon, task.num_episodes, self.start, moves, wanted, distance)
         seeds = self.model.embed_seed_token(
             self.weights, self.seeds.expand(self.candidates, -1, -1)
         )
@@ -132,17 +141,17 @@ class GridRollout:
             positions = self.weights["positions"]
         tensors = (pack(config, self.weights), self.embedded, seeds, positions)
         policies = Policies(*(tensor.detach().contiguous().numpy() for tensor in tensors))
-        *parts, tokens = play(shape_of(config, self.capacity), rules, policies)
+        steps, tokens = play(shape_of(config, self.capacity), rules, policies)
         self.token_evaluations += int(tokens.sum())
-        found, after = (
-            torch.from_numpy(part)[:, self.group, self.treasure].float() for part in parts
+        found, after, losses = (
+            torch.from_numpy(part)[:, self.group, self.treasure].float() for part in steps
         )
-        return found, after
+        return found, after, losses
 
-    def torch_steps(self) -> tuple[Tensor, Tensor]:
+    def torch_steps(self) -> tuple[Tensor, Tensor, Tensor]:
         """`steps` on any device, all candidates and layouts side by side."""
         until = torch.zeros(self.candidates, self.n * self.m, device=self.seeds.device)
-        after = torch.zeros_like(until)
+        after, losses = torch.zeros_like(until), torch.zeros_like(until)
         unfound = torch.ones_like(until, dtype=torch.bool)
         search = self._begin()
         for episode in range(self.task.num_episodes):
@@ -171,11 +180,11 @@ class GridRollout:
                     remaining * real,
                     torch.ones_like(index[1]),
                 )
-                self._chase(chase, after)
+                self._chase(chase, after, losses)
             if not unfound.any():
                 break
         shape = (self.candidates, self.n, self.m)
-        return until.reshape(shape), after.reshape(shape)
+        return until.reshape(shape), after.reshape(shape), losses.reshape(shape)
 
     def first_visits(self) -> Tensor:
         """First-visit times in the first episode, (P, walls patterns * m, cells)."""
@@ -194,11 +203,23 @@ class GridRollout:
         self.token_evaluations += cache.seen.numel()
         return self.model.step(self.weights, embedded, cache)
 
-    def _move(self, group: Tensor, position: Tensor, found: Tensor, cache: Cache) -> Tensor:
-        """Observe, act, and return the next cells; all arguments of shape (P, rows)."""
-        embedded = self.embedded[self.candidate, 2 * position + found]
-        action = draw_category(self._step(embedded, cache), self.sample_rng)
-        return self.moves[group, position, action]
+    def _logits(self, position: Tensor, found: Tensor, cache: Cache) -> Tensor:
+        """Observe; all arguments of shape (P, rows), logits (P, rows, 4)."""
+        return self._step(self.embedded[self.candidate, 2 * position + found], cache)
+
+    def _move(self, group: Tensor, position: Tensor, logits: Tensor) -> Tensor:
+        """Act, and return the next cells."""
+        return self.moves[group, position, draw_category(logits, self.sample_rng)]
+
+    def _losses(self, rows: _Chase, logits: Tensor) -> Tensor:
+        """The logistic losses of logits, (P, K), see `steps`."""
+        distance = self.distance[rows.group, rows.treasure]
+        here = distance.gather(-1, rows.position.unsqueeze(-1))
+        nearer = distance.gather(-1, self.moves[rows.group, rows.position]) < here
+        a = logits.masked_fill(~nearer, -torch.inf).amax(-1)
+        b = logits.masked_fill(nearer, -torch.inf).amax(-1)
+        loss = torch.nn.functional.softplus(b - a)
+        return torch.where(rows.clock < distance[..., self.start], loss, 0.0)
 
     def _search(self, search: _Search) -> Tensor:
         """Search for one episode; first-visit times, (P, R, cells). Changes the cache."""
@@ -210,15 +231,16 @@ class GridRollout:
         wanted = torch.zeros(self.moves.shape[:2], dtype=torch.bool, device=group.device)
         wanted[self.group, self.treasure] = True
         for clock in range(1, self.task.horizon + 1):
-            position = self._move(group, position, nothing, search.cache)
+            logits = self._logits(position, nothing, search.cache)
+            position = self._move(group, position, logits)
             place = position.unsqueeze(-1)
             visits.scatter_(-1, place, visits.gather(-1, place).clamp(max=clock))
             if not (wanted[group] & (visits == NEVER)).any():
                 break
         return visits
 
-    def _chase(self, rows: _Chase, after: Tensor) -> None:
-        """Play the remaining episodes of each row; adds the steps to `after`, (P, n * m)."""
+    def _chase(self, rows: _Chase, after: Tensor, losses: Tensor) -> None:
+        """Play the remaining episodes of each row; adds to `after` and `losses`, (P, n * m)."""
         limit = int(rows.remaining.max()) * self.task.horizon
         for step in range(limit):
             active = rows.remaining > 0
@@ -230,7 +252,11 @@ class GridRollout:
                 rows = rows.rows(index, limit - step)
                 rows.remaining *= real
                 active = real
-            position = self._move(rows.group, rows.position, rows.found, rows.cache)
+            logits = self._logits(rows.position, rows.found, rows.cache)
+            if self.with_losses:
+                here = torch.where(active, self._losses(rows, logits), 0.0)
+                losses.scatter_add_(-1, rows.slot, here.to(losses))
+            position = self._move(rows.group, rows.position, logits)
             after.scatter_add_(-1, rows.slot, active.to(after))
             rows.clock += 1
             rows.found = (position == rows.treasure).long()
@@ -251,17 +277,22 @@ def transition_table(task: GridTask, walls: Array) -> NDArray[np.int64]:
     return task.move(state, action).reshape(shape)
 
 
-def shortest_paths(task: GridTask, layouts: Array) -> NDArray[np.int64]:
-    """Steps of a shortest path from the start to the treasure, (n,)."""
-    walls, pattern = np.unique(layouts["walls"], axis=0, return_inverse=True)
-    steps = np.zeros((len(walls), *task.size), np.int64)
-    for i, mask in enumerate(walls):
-        grid = SearchGrid.create(task.size, mask, task.start)
-        rows, columns = np.array(grid.cells).T
-        steps[i, rows, columns] = grid.distances
-    rows, columns = layouts["treasure"].T
-    found: NDArray[np.int64] = steps[pattern.reshape(-1), rows, columns]
-    return found
+def path_lengths(moves: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Steps of a shortest path to each cell from every cell, (g, target cells, cells).
+
+    `moves` is the table of `transition_table`, (g, cells, 4). From where a target cannot be
+    reached, as many as there are cells.
+    """
+    patterns, cells, _ = moves.shape
+    steps = np.tile(cells * (1 - np.eye(cells, dtype=np.int64)), (patterns, 1, 1))
+    pattern = np.arange(patterns)[:, None, None, None]
+    target = np.arange(cells)[:, None, None]
+    while True:
+        # One step, and on from there as is known so far.
+        shorter = np.minimum(steps, 1 + steps[pattern, target, moves[:, None]].min(-1))
+        if (shorter == steps).all():
+            return steps
+        steps = shorter
 
 
 def cell_tokens(task: GridTask) -> Tensor:
@@ -322,32 +353,38 @@ class GridGame(Game):
         self, model: SeedTransformer, layouts: Array, seeds: Tensor, weights: Weights | None = None
     ) -> Tensor:
         """Steps used over all episodes, (*lead, n, m)."""
-        found, after = self._steps(model, layouts, seeds, weights, None)
-        return found + after
+        found, after, _ = self._rollout(model, layouts, seeds, weights).steps()
+        steps = found + after
+        return steps if weights is not None else steps[0]
 
     def costs_and_detours(
         self, model: SeedTransformer, layouts: Array, seeds: Tensor, weights: Weights | None = None
-    ) -> tuple[Tensor, Tensor]:
-        """`costs`, and by how much the episodes after the first exceed shortest paths."""
-        found, after = self._steps(model, layouts, seeds, weights, None)
-        costs, later = found + after, self.task.num_episodes - 1
-        shortest = torch.from_numpy(shortest_paths(self.task, layouts)).to(costs).unsqueeze(-1)
-        return costs, costs - found.clamp(max=self.task.horizon) - later * shortest
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """`costs`; by how much the episodes after the first exceed shortest paths; their losses.
 
-    def _steps(
+        For the losses see `GridRollout.steps`.
+        """
+        rollout = self._rollout(model, layouts, seeds, weights, with_losses=True)
+        found, after, losses = rollout.steps()
+        costs, later = found + after, self.task.num_episodes - 1
+        shortest = rollout.distance[rollout.group, rollout.treasure, rollout.start].unsqueeze(-1)
+        detours = costs - found.clamp(max=self.task.horizon) - later * shortest
+        return (
+            (costs, detours, losses) if weights is not None else (costs[0], detours[0], losses[0])
+        )
+
+    def _rollout(
         self,
         model: SeedTransformer,
         layouts: Array,
         seeds: Tensor,
-        weights: Weights | None,
-        sample_rng: np.random.Generator | None,
-    ) -> tuple[Tensor, Tensor]:
-        """Steps until the treasure is found, and after that, (*lead, n, m)."""
-        if weights is not None:
-            return GridRollout(self.task, model, weights, layouts, seeds, sample_rng).steps()
-        own = {name: weight.unsqueeze(0) for name, weight in model.named_weights().items()}
-        found, after = GridRollout(self.task, model, own, layouts, seeds, sample_rng).steps()
-        return found[0], after[0]
+        weights: Weights | None = None,
+        **options: Any,
+    ) -> GridRollout:
+        """Of candidates, or of the model's own weights as the only one."""
+        if weights is None:
+            weights = {name: own.unsqueeze(0) for name, own in model.named_weights().items()}
+        return GridRollout(self.task, model, weights, layouts, seeds, **options)
 
     def first_visits(
         self, model: SeedTransformer, layouts: Array, seeds: Tensor
@@ -357,9 +394,8 @@ class GridGame(Game):
         The layouts must share their walls; `NEVER` marks cells not visited before the last
         treasure of the layouts was.
         """
-        own = {name: weight.unsqueeze(0) for name, weight in model.named_weights().items()}
         with torch.no_grad():
-            visits = GridRollout(self.task, model, own, layouts, seeds).first_visits()[0]
+            visits = self._rollout(model, layouts, seeds).first_visits()[0]
         return visits.cpu().numpy()
 
     def play(
@@ -370,8 +406,8 @@ class GridGame(Game):
         sample_rng: np.random.Generator | None = None,
     ) -> Play:
         """Steps used; there is no vote."""
-        found, after = self._steps(model, layouts, seeds, None, sample_rng)
-        steps = (found + after).cpu().numpy()
+        found, after, _ = self._rollout(model, layouts, seeds, sample_rng=sample_rng).steps()
+        steps = (found + after)[0].cpu().numpy()
         return Play(steps.astype(np.float64), None, steps.astype(np.float32)[..., None])
 
     def observed(self, observation: Array) -> Tensor:

@@ -61,8 +61,11 @@ class Game(ABC):
 
     def costs_and_detours(
         self, model: SeedTransformer, layouts: Array, seeds: Tensor, weights: Weights | None = None
-    ) -> tuple[Tensor, Tensor]:
-        """`costs`, and how much of them what was learned before made needless; same shapes."""
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """`costs`, how much of them what was learned before made needless, and a loss; same shapes.
+
+        The loss is large where a small change of the policy would bring detours, or end them.
+        """
         raise ValueError(f"{self.task.env_id} has no detours")
 
     @abstractmethod

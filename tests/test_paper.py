@@ -20,6 +20,7 @@ from recipe_figures import GRID_RECIPES, RECIPES
 from rich.console import Console
 from run import write_outputs
 from summary import readable_json
+from test_rollout import blind_agent
 from worker import (
     PROBED_SEEDS,
     SCORED_LAYOUTS,
@@ -364,28 +365,6 @@ def test_readable_json_is_json_with_short_lines() -> None:
     text = readable_json(value)
     assert json.loads(text) == value
     assert text.splitlines()[1] == ' "a": {"estimate": 1.0, "ci95": [0.5, 1.5]},'
-
-
-def blind_agent(task: GridTask, actions: str) -> PEPG:
-    """Does what the letters R, L, U, D say, one after another, whatever it sees."""
-    config = TransformerConfig(
-        task.rows + task.columns + 1,
-        4,
-        1,
-        seed_placement="first",
-        model_size=4,
-        attention="softmax",
-        embedding="linear",
-        max_length=1 + task.max_steps,
-    )
-    agent = PEPG(config, task, PEPGConfig(m=2))
-    with torch.no_grad():
-        for weight in agent.model.parameters():
-            weight.zero_()
-        for place, action in enumerate(actions):
-            agent.model.weights["positions"][1 + place, "RLUD".index(action)] = 1.0
-        agent.model.weights["read_out"].copy_(torch.eye(4))
-    return agent
 
 
 def test_cells_of_a_grid_by_hand() -> None:

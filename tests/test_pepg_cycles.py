@@ -262,6 +262,9 @@ def test_a_run_killed_in_its_second_cycle_goes_on_as_if_it_had_not_been(tmp_path
             {"cycles": 2, "polishing_cycles": 1, "detour_weights": (0.0, 1.0)},
             "that differ must be above 0, .* got 0.0 and 1.0",
         ),
+        ({"detour_loss_weight": 0.5}, "without polishing_cycles detour_loss_weight must be 0"),
+        ({"detour_loss_weight": -0.5}, "detour_loss_weight must be a finite .*, got -0.5"),
+        ({"detour_loss_weight": float("nan")}, "detour_loss_weight must be a finite .*, got nan"),
         ({"detour_weights": (-1.0, 1.0)}, "finite numbers of at least 0, got -1.0 and 1.0"),
         ({"detour_weights": (0.0, float("inf"))}, "finite numbers of at least 0, got 0.0 and inf"),
         ({"polishing_cycles": -1}, "polishing_cycles must be at least 0"),
@@ -273,22 +276,26 @@ def test_cycles_that_mean_nothing_are_an_error(changes: dict[str, Any], message:
 
 
 def test_detours_weigh_more_from_one_polishing_cycle_to_the_next() -> None:
-    agent = agent_with(cycles=5, polishing_cycles=3, detour_weights=(0.1, 0.8))
+    weights = {"detour_weights": (0.1, 0.8), "detour_loss_weight": 0.5}
+    agent = agent_with(cycles=5, polishing_cycles=3, **weights)
     candidates = agent.search.candidates(agent.search.noise(np.random.default_rng(0)))
     played = agent._played(candidates, 0, 1.0)
     means = played[0].double().mean(-1)
     plain = means.pow(4).mean(-1).pow(0.25)
     every = agent.seeds.every()
     assert every is not None
-    _, detours = agent.game.costs_and_detours(
+    _, detours, losses = agent.game.costs_and_detours(
         agent.model,
         agent.task.layout_space.enumerate(),
         torch.from_numpy(every),
         agent.unflatten(torch.from_numpy(candidates)),
     )
     assert detours.any()
+    assert losses.any()
     for cycle, weight in enumerate((0.1, 0.1, 0.2, 0.4, 0.8)):
         expected = plain + weight * detours.double().mean((-2, -1))
+        if cycle >= 2:
+            expected += 0.5 * losses.double().mean((-2, -1))
         weighed = agent._value(cycle, 1.0, *played)
         torch.testing.assert_close(weighed, expected, rtol=1e-6, atol=0.0)
 
@@ -324,5 +331,8 @@ def test_a_polishing_cycle_may_end_with_its_best_candidate(
 
 def test_games_without_detours_take_no_weight_of_them() -> None:
     config = PEPGConfig(cycles=2, polishing_cycles=1, batch_size=2, detour_weights=(0.1, 1.0))
-    with pytest.raises(ValueError, match="RandRecall-v0 has no detours, so detour_weights must be"):
+    with pytest.raises(ValueError, match="RandRecall-v0 has no detours, so detour_weights and"):
+        PEPG("SeedTransformer", RecallTask(3, 2), config)
+    config = PEPGConfig(cycles=2, polishing_cycles=1, batch_size=2, detour_loss_weight=1.0)
+    with pytest.raises(ValueError, match="RandRecall-v0 has no detours, so detour_weights and"):
         PEPG("SeedTransformer", RecallTask(3, 2), config)

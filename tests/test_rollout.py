@@ -13,9 +13,10 @@ from torch import Tensor
 from rand_agents import PEPG, PEPGConfig, QNorm, QNormConfig, SearchConfig, TransformerConfig
 from rand_agents.acting import PolicyState
 from rand_agents.algorithm import Agent
-from rand_agents.rollout import NEVER, GridRollout, transition_table
+from rand_agents.rollout import NEVER, GridRollout, path_lengths, transition_table
 from rand_agents.tokens import draw_category
 from rand_envs import ColoringTask, GridTask, RecallTask
+from rand_envs.minimax.search_grid import SearchGrid
 from rand_envs.task import Array, Task
 
 
@@ -55,6 +56,28 @@ def grid_policy(task: GridTask, **changes: Any) -> TransformerConfig:
         scale=True,
     )
     return dataclasses.replace(policy, **changes)
+
+
+def blind_agent(task: GridTask, actions: str) -> PEPG:
+    """Does what the letters R, L, U, D say, one after another, whatever it sees."""
+    config = TransformerConfig(
+        task.rows + task.columns + 1,
+        4,
+        1,
+        seed_placement="first",
+        model_size=4,
+        attention="softmax",
+        embedding="linear",
+        max_length=1 + task.max_steps,
+    )
+    agent = PEPG(config, task, PEPGConfig(m=2))
+    with torch.no_grad():
+        for weight in agent.model.parameters():
+            weight.zero_()
+        for place, action in enumerate(actions):
+            agent.model.weights["positions"][1 + place, "RLUD".index(action)] = 1.0
+        agent.model.weights["read_out"].copy_(torch.eye(4))
+    return agent
 
 
 def steps_by_predict(
@@ -242,7 +265,7 @@ def test_detours_are_what_later_episodes_waste(name: str) -> None:
             expected += alive & (episode > 0)
             episode = state["episode"].copy()
         expected -= (task.num_episodes - 1) * shortest
-        costs, detours = agent.game.costs_and_detours(
+        costs, detours, _ = agent.game.costs_and_detours(
             agent.model, layouts, torch.from_numpy(seeds).double()
         )
         np.testing.assert_array_equal(detours.reshape(-1), expected)
@@ -261,8 +284,42 @@ def test_detours_of_a_row_by_hand() -> None:
     agent.model.weights["read_out"].zero_()
     for action, expected in ((0, [0.0, 0.0, 0.0, 0.0]), (2, [5.0, 4.0, 3.0, 2.0])):
         agent.model.weights["read_out_bias"].copy_(torch.eye(4)[action])
-        _, detours = agent.game.costs_and_detours(agent.model, layouts, seeds)
+        _, detours, _ = agent.game.costs_and_detours(agent.model, layouts, seeds)
         np.testing.assert_array_equal(detours, np.array(expected)[:, None].repeat(2, 1))
+
+
+def test_losses_of_detours_by_hand() -> None:
+    # Treasure 1 is found in a step, and the next step is right. Treasure 2 is found in two, and
+    # after that the first of two steps is wrong. The step after those has no loss.
+    agent = blind_agent(GridTask((1, 3), horizon=4), "RRLRRRRR")
+    layouts, seeds = agent.task.layout_space.enumerate(), torch.zeros(2, 1)
+    *_, losses = agent.game.costs_and_detours(agent.model, layouts, seeds)
+    right, wrong = np.log1p(np.exp(-1.0)), np.log1p(np.exp(1.0))
+    np.testing.assert_allclose(losses, [[right] * 2, [wrong + right] * 2], rtol=1e-6)
+    # Nothing found, so nothing to come back to.
+    agent = blind_agent(GridTask((1, 3), horizon=4), "LLLLLLLL")
+    *_, losses = agent.game.costs_and_detours(agent.model, layouts, seeds)
+    assert not losses.any()
+
+
+@pytest.mark.parametrize("name", ["two episodes", "fixed walls", "many walls"])
+def test_path_lengths_are_those_of_a_search_from_each_cell(name: str) -> None:
+    task = GridTask(**GRIDS[name])
+    walls = np.unique(some_layouts(task)["walls"], axis=0)
+    lengths = path_lengths(transition_table(task, walls))
+    for mask, found in zip(walls, lengths, strict=True):
+        for row, column in np.argwhere(~mask):
+            grid = SearchGrid.create(task.size, mask, (row, column))
+            others = [r * task.columns + c for r, c in grid.cells]
+            from_here = found[others, row * task.columns + column]
+            np.testing.assert_array_equal(from_here, grid.distances)
+
+
+def test_cells_that_cannot_be_reached_are_as_far_as_there_are_cells() -> None:
+    # A corridor of two, and a cell that nothing leads to or away from.
+    moves = np.array([[[1, 0, 0, 0], [1, 0, 1, 1], [2, 2, 2, 2]]])
+    lengths = path_lengths(moves)
+    np.testing.assert_array_equal(lengths, [[[0, 1, 3], [1, 0, 3], [3, 3, 0]]])
 
 
 def test_other_games_have_no_detours() -> None:
