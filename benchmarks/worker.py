@@ -132,20 +132,21 @@ class _Probe:
 def objective_of(agent: Agent[Any], rng_seed: int) -> float:
     """The objective at its end, of layouts and seeds that training does not see.
 
-    Detours have the weight of the last cycle: of two starts that find as much, that is better
+    Detours have the prices of the last cycle: of two starts that find as much, that is better
     which remembers more of it.
     """
     rng = np.random.default_rng(rng_seed)
     layouts = agent.task.layout_space.sample(rng, SCORED_LAYOUTS)
     seeds = agent.draw_seeds(rng, 1 if agent.seeds.is_fixed else PROBED_SEEDS)
-    losses = torch.from_numpy(agent.losses(layouts, seeds))
-    value = float(agent.config.objective.at(1.0)(losses))
-    weight = agent.config.detour_weights[1] if isinstance(agent.config, PEPGConfig) else 0.0
-    if weight:
+    config = agent.config
+    value = float(config.objective.at(1.0)(torch.from_numpy(agent.losses(layouts, seeds))))
+    prices = config.prices(config.cycles - 1) if isinstance(config, PEPGConfig) else ()
+    if any(prices):
         drawn = torch.from_numpy(seeds)
         with torch.no_grad():
-            detours = agent.game.costs_and_detours(agent.model, layouts, drawn)[1]
-        value += weight * float(detours.double().mean())
+            _, *priced = agent.game.costs_and_detours(agent.model, layouts, drawn)
+        for price, part in zip(prices, priced, strict=True):
+            value += price * float(part.double().mean())
     return value
 
 

@@ -72,7 +72,7 @@ class PEPG(Agent[PEPGConfig]):
     def _game_at(self, cycle: int, progress: float) -> Game:
         """The game at `progress` in [0, 1) of a cycle."""
         longest = self.config.training_horizon
-        if longest is None or self._is_polishing(cycle):
+        if longest is None or self.config.is_polishing(cycle):
             return self.game
         own = self.task.config["horizon"]
         left = max(0.0, 1.0 - progress / HORIZON_FALL)
@@ -129,14 +129,11 @@ class PEPG(Agent[PEPGConfig]):
         cycle = scaled // self.total_timesteps
         return cycle, scaled / self.total_timesteps - cycle
 
-    def _is_polishing(self, cycle: int) -> bool:
-        return cycle >= self.config.cycles - self.config.polishing_cycles
-
     def _begin_cycle(self, cycle: int) -> None:
         """Start the search anew, near the best policy so far."""
         fresh = model_of(self.model.config, int(self._rngs["noise"].integers(2**31)))
         weights = parameters_to_vector(fresh.parameters()).detach().numpy()
-        polishing = self._is_polishing(cycle)
+        polishing = self.config.is_polishing(cycle)
         distance = POLISHING_KICK if polishing else KICKS[self._setbacks % len(KICKS)]
         shrink = max(0.0, 1.0 - distance * (1.0 - self.config.shrink))
         center = shrink * self._best + distance * self.config.perturb * weights
@@ -161,21 +158,12 @@ class PEPG(Agent[PEPGConfig]):
         if float(values[best]) < self._elite[1]:
             self._elite = candidates[best].copy(), float(values[best])
 
-    def _prices(self, cycle: int) -> tuple[float, float]:
-        """The weights of detours and of their losses."""
-        before, last = self.config.detour_weights
-        if not self._is_polishing(cycle):
-            return before, 0.0
-        left = (self.config.cycles - 1 - cycle) / self.config.polishing_cycles
-        weight = last if before == last else float(last * (before / last) ** left)
-        return weight, self.config.detour_loss_weight
-
     def _value(self, cycle: int, progress: float, costs: Tensor, *priced: Tensor) -> Tensor:
         """The objective, (*lead), of costs, and detours and their losses, (*lead, n, m)."""
         seen = self.config.discounted(costs, progress)
         value = self.config.objective.at(progress)(seen).double()
         # A cycle in which neither has a price has only costs.
-        for price, part in zip(self._prices(cycle), priced, strict=False):
+        for price, part in zip(self.config.prices(cycle), priced, strict=False):
             value += price * part.double().mean((-2, -1))
         return value
 
@@ -184,7 +172,7 @@ class PEPG(Agent[PEPGConfig]):
         noise = search.noise(self._rngs["noise"])
         candidates = search.candidates(noise)
         costs, *priced = self._played(candidates, cycle, progress)
-        if self._is_polishing(cycle):
+        if self.config.is_polishing(cycle):
             self._keep_elite(candidates, cycle, costs, *priced)
         objective = self._value(cycle, progress, costs, *priced).cpu().numpy()
         if np.isnan(objective).all():
@@ -218,7 +206,7 @@ class PEPG(Agent[PEPGConfig]):
         """`costs` in a cycle; also the detours among them and their losses if one has a price."""
         layouts = self._layouts(self._rngs["layouts"])
         drawn = torch.from_numpy(self.seeds.sample(self._rngs["seeds"], self._m)).to(self.device)
-        game, with_detours = self._game_at(cycle, progress), any(self._prices(cycle))
+        game, with_detours = self._game_at(cycle, progress), any(self.config.prices(cycle))
         self.env_steps += len(candidates) * len(layouts) * self._m * game.task.max_steps
         vectors = torch.from_numpy(candidates).to(self.device)
         count = self.config.candidates_at_once

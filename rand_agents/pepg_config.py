@@ -131,6 +131,19 @@ class PEPGConfig:
                     f"not below the first, got {start} and {end}"
                 )
 
+    def is_polishing(self, cycle: int) -> bool:
+        """Whether this is one of the last cycles, which polish."""
+        return cycle >= self.cycles - self.polishing_cycles
+
+    def prices(self, cycle: int) -> tuple[float, float]:
+        """What a step of detour adds to the objective in a cycle, and what a unit of its loss."""
+        before, last = self.detour_weights
+        if not self.is_polishing(cycle):
+            return before, 0.0
+        left = (self.cycles - 1 - cycle) / self.polishing_cycles
+        weight = last if before == last else last * (before / last) ** left
+        return weight, self.detour_loss_weight
+
     def discounted(self, costs: Tensor, progress: float) -> Tensor:
         """Costs c in steps as training sees them at `progress` in [0, 1] of a run.
 

@@ -210,9 +210,14 @@ def test_scoring_otherwise_does_not_train_again(tmp_path: Path) -> None:
 def test_starts_are_compared_with_detours_as_the_last_cycle_weighs_them() -> None:
     game = GridTask(3)
     options: dict[str, Any] = {"cycles": 2, "polishing_cycles": 1}
-    plain, weighed = (
-        PEPG("SeedTransformer", game, PEPGConfig(detour_weights=weights, **options), rng_seed=1)
-        for weights in ((0.0, 0.0), (0.1, 2.0))
+    prices: tuple[dict[str, Any], ...] = (
+        {},
+        {"detour_weights": (0.1, 2.0)},
+        {"detour_weights": (0.1, 2.0), "detour_loss_weight": 0.5},
+    )
+    plain, weighed, smooth = (
+        PEPG("SeedTransformer", game, PEPGConfig(**price, **options), rng_seed=1)
+        for price in prices
     )
     rng = np.random.default_rng(3)
     layouts = game.layout_space.sample(rng, SCORED_LAYOUTS)
@@ -228,6 +233,11 @@ def test_starts_are_compared_with_detours_as_the_last_cycle_weighs_them() -> Non
     assert detours.min() >= 0.0 < detours.mean()
     expected = losses.mean(1).max() + 2.0 * detours.mean()
     assert objective_of(weighed, 3) == pytest.approx(expected)
+    drawn = torch.from_numpy(seeds)
+    *_, surrogate = smooth.game.costs_and_detours(smooth.model, layouts, drawn)
+    assert surrogate.any()
+    expected += 0.5 * float(surrogate.double().mean())
+    assert objective_of(smooth, 3) == pytest.approx(expected)
 
 
 def test_a_run_goes_on_from_the_best_of_its_starts(tmp_path: Path) -> None:

@@ -185,7 +185,7 @@ def test_polishing_cycles_begin_near_the_best_policy() -> None:
     def look(_locals: dict[str, Any], _globals: dict[str, Any]) -> bool:
         # In the middle of a cycle; the last of its updates ends at the best policy.
         if agent.num_timesteps % 2:
-            polishing.append(agent._is_polishing(agent._cycle_at(agent.num_timesteps)[0]))
+            polishing.append(agent.config.is_polishing(agent._cycle_at(agent.num_timesteps)[0]))
             ratios.append(float(np.linalg.norm(agent.search.center) / np.linalg.norm(agent._best)))
         else:
             assert agent.search.center is agent._best
