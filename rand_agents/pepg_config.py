@@ -92,6 +92,20 @@ class PEPGConfig:
                 f"polishing_cycles must be at least 0 and fewer than the {self.cycles} cycles, "
                 f"got {self.polishing_cycles}"
             )
+        self._check_detours()
+        if not 0.0 < self.horizon_rise <= 1.0:
+            raise ValueError(f"horizon_rise must be above 0 and at most 1, got {self.horizon_rise}")
+        if self.effective_horizon is not None:
+            # A file gives a list.
+            start, end = self.effective_horizon
+            object.__setattr__(self, "effective_horizon", (start, end))
+            if not 0 < start <= end < math.inf:
+                raise ValueError(
+                    "effective_horizon must be two finite numbers of steps above 0, the second "
+                    f"not below the first, got {start} and {end}"
+                )
+
+    def _check_detours(self) -> None:
         # A file gives a list.
         before, last = self.detour_weights
         object.__setattr__(self, "detour_weights", (before, last))
@@ -119,17 +133,6 @@ class PEPGConfig:
                 "two detour_weights that differ must be above 0, since one goes to the other by "
                 f"equal factors, got {before} and {last}"
             )
-        if not 0.0 < self.horizon_rise <= 1.0:
-            raise ValueError(f"horizon_rise must be above 0 and at most 1, got {self.horizon_rise}")
-        if self.effective_horizon is not None:
-            # A file gives a list.
-            start, end = self.effective_horizon
-            object.__setattr__(self, "effective_horizon", (start, end))
-            if not 0 < start <= end < math.inf:
-                raise ValueError(
-                    "effective_horizon must be two finite numbers of steps above 0, the second "
-                    f"not below the first, got {start} and {end}"
-                )
 
     def is_polishing(self, cycle: int) -> bool:
         """Whether this is one of the last cycles, which polish."""

@@ -13,7 +13,8 @@ from torch import Tensor
 from rand_agents import PEPG, PEPGConfig, QNorm, QNormConfig, SearchConfig, TransformerConfig
 from rand_agents.acting import PolicyState
 from rand_agents.algorithm import Agent
-from rand_agents.rollout import NEVER, GridRollout, path_lengths, transition_table
+from rand_agents.grid_tables import path_lengths, transition_table
+from rand_agents.rollout import NEVER, GridRollout
 from rand_agents.tokens import draw_category
 from rand_envs import ColoringTask, GridTask, RecallTask
 from rand_envs.minimax.search_grid import SearchGrid
