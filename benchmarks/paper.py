@@ -84,6 +84,9 @@ GRID = Recipe(
         # With q = 10 the cells near the start have no weight, and detours to them remain; weighed
         # more from the beginning, or at once, they lead to the best single path.
         detour_weights=(0.1, 2.0),
+        # What a candidate nearly changed counts as well; otherwise detours that perturbations do
+        # not end tie, and stay.
+        detour_loss_weight=0.5,
     ),
     # The maximum alone has no slope before anything is found; with q from 20 to 40 training is
     # slower and ends at a worse worst cell.
@@ -136,7 +139,7 @@ SMALL_GRID = Recipe(
 )
 
 GRID_SWEEP_UPDATES = 2000
-GRID_FIRST = 21
+GRID_FIRST = 24
 """Earlier recipes of 5 x 5 were tried on the runs before this one."""
 
 
