@@ -8,6 +8,7 @@ import resource
 import subprocess
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from rich.table import Table
@@ -29,8 +30,18 @@ class Cost:
     peak: float
 
 
-def _peak() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+def peak() -> float:
+    """The most memory that this process has held so far, in MiB.
+
+    On Linux a process's ru_maxrss begins at what the one that started it held, so that a row
+    would show the memory of the sections before; VmHWM is the process's own.
+    """
+    status = Path("/proc/self/status")
+    if status.exists():
+        fields = dict(line.split(":", 1) for line in status.read_text().splitlines())
+        return int(fields["VmHWM"].removesuffix("kB")) / 1024
+    held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return held / (1024**2 if sys.platform == "darwin" else 1024)
 
 
 def measure(game: str, m: int, seeds_at_once: int, repeats: int) -> Cost:
@@ -45,9 +56,9 @@ def measure(game: str, m: int, seeds_at_once: int, repeats: int) -> Cost:
     # One seed compiles and loads everything that a step needs, so that it does not count.
     warm = QNorm("SeedTransformer", agent.task, QNormConfig(m=1, batch_size=config.batch_size))
     warm.learn(1)
-    before = _peak()
+    before = peak()
     taken = milliseconds(lambda: agent.learn(1), repeats)
-    return Cost(taken, before, _peak())
+    return Cost(taken, before, peak())
 
 
 def _measure_apart(game: str, m: int, seeds_at_once: int, repeats: int) -> Cost:

@@ -1,5 +1,7 @@
-"""The plain reference of the speed benchmark computes the loss that it is compared with."""
+"""The speed benchmark: its plain reference computes the same loss, its memory is a row's own."""
 
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from rand_envs import ColoringTask, RecallTask
 
 sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
 from plain import PlainColoring, PlainRecall, coloring_losses, recall_losses
+from speed_seeds import peak
 
 
 def test_the_plain_step_of_recall_has_the_same_losses():
@@ -35,3 +38,13 @@ def test_the_plain_step_of_coloring_has_the_same_losses():
     ours = agent.game.costs(agent.model, layouts, seeds)
     assert plain.shape == (40, 4)
     torch.testing.assert_close(plain, ours, rtol=1e-5, atol=1e-6)
+
+
+def test_the_peak_of_a_process_is_not_that_of_the_one_that_started_it():
+    program = "from speed_seeds import peak; print(peak())"
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1] / "benchmarks")}
+    held = np.ones(2**27)
+    assert peak() > held.nbytes / 2**20
+    command = [sys.executable, "-c", program]
+    found = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
+    assert 10 < float(found.stdout) < held.nbytes / 2**20
