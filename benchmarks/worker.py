@@ -139,15 +139,12 @@ def objective_of(agent: Agent[Any], rng_seed: int) -> float:
     layouts = agent.task.layout_space.sample(rng, SCORED_LAYOUTS)
     seeds = agent.draw_seeds(rng, 1 if agent.seeds.is_fixed else PROBED_SEEDS)
     config = agent.config
-    value = float(config.objective.at(1.0)(torch.from_numpy(agent.losses(layouts, seeds))))
-    prices = config.prices(config.cycles - 1) if isinstance(config, PEPGConfig) else ()
-    if any(prices):
+    if isinstance(config, PEPGConfig) and any(config.prices(config.cycles - 1)):
         drawn = torch.from_numpy(seeds)
         with torch.no_grad():
-            _, *priced = agent.game.costs_and_detours(agent.model, layouts, drawn)
-        for price, part in zip(prices, priced, strict=True):
-            value += price * float(part.double().mean())
-    return value
+            played = agent.game.costs_and_detours(agent.model, layouts, drawn)
+        return float(config.value(config.cycles - 1, 1.0, *played))
+    return float(config.objective.at(1.0)(torch.from_numpy(agent.losses(layouts, seeds))))
 
 
 class _Run:

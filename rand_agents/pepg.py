@@ -145,7 +145,7 @@ class PEPG(Agent[PEPGConfig]):
         elite, value = self._elite
         found = [self._best, self.search.center] + [elite] * (value < math.inf)
         played = self._played(np.stack(found), cycle, 1.0)
-        values = self._value(cycle, 1.0, *played)
+        values = self.config.value(cycle, 1.0, *played)
         # Of equals the earlier one: weights that change without need only grow.
         best = min(range(len(found)), key=values.nan_to_num(math.inf).tolist().__getitem__)
         self._best, self._setbacks = found[best], 0 if best else self._setbacks + 1
@@ -153,19 +153,10 @@ class PEPG(Agent[PEPGConfig]):
 
     def _keep_elite(self, candidates: Vector, cycle: int, *played: Tensor) -> None:
         """Remember the best candidate of the cycle, see `PEPGConfig.polishing_cycles`."""
-        values = self._value(cycle, 1.0, *played).nan_to_num(math.inf)
+        values = self.config.value(cycle, 1.0, *played).nan_to_num(math.inf)
         best = int(values.argmin())
         if float(values[best]) < self._elite[1]:
             self._elite = candidates[best].copy(), float(values[best])
-
-    def _value(self, cycle: int, progress: float, costs: Tensor, *priced: Tensor) -> Tensor:
-        """The objective, (*lead), of costs, and detours and their losses, (*lead, n, m)."""
-        seen = self.config.discounted(costs, progress)
-        value = self.config.objective.at(progress)(seen).double()
-        # A cycle in which neither has a price has only costs.
-        for price, part in zip(self.config.prices(cycle), priced, strict=False):
-            value += price * part.double().mean((-2, -1))
-        return value
 
     def _generation(self, cycle: int, progress: float) -> dict[str, float]:
         search = self.search
@@ -174,7 +165,7 @@ class PEPG(Agent[PEPGConfig]):
         costs, *priced = self._played(candidates, cycle, progress)
         if self.config.is_polishing(cycle):
             self._keep_elite(candidates, cycle, costs, *priced)
-        objective = self._value(cycle, progress, costs, *priced).cpu().numpy()
+        objective = self.config.value(cycle, progress, costs, *priced).cpu().numpy()
         if np.isnan(objective).all():
             raise FloatingPointError("every candidate's objective became NaN; try a smaller std")
         logs = search.tell(noise, -objective, self._learning_rate(progress))

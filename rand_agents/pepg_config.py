@@ -147,6 +147,17 @@ class PEPGConfig:
         weight = last if before == last else last * (before / last) ** left
         return weight, self.detour_loss_weight
 
+    def value(self, cycle: int, progress: float, costs: Tensor, *priced: Tensor) -> Tensor:
+        """The objective, (*lead), at `progress` in [0, 1] of a cycle.
+
+        It is of costs, and of detours and their losses unless neither has a price then, each
+        (*lead, n, m).
+        """
+        value = self.objective.at(progress)(self.discounted(costs, progress)).double()
+        for price, part in zip(self.prices(cycle), priced, strict=False):
+            value += price * part.double().mean((-2, -1))
+        return value
+
     def discounted(self, costs: Tensor, progress: float) -> Tensor:
         """Costs c in steps as training sees them at `progress` in [0, 1] of a run.
 

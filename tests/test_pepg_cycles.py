@@ -296,7 +296,7 @@ def test_detours_weigh_more_from_one_polishing_cycle_to_the_next() -> None:
         expected = plain + weight * detours.double().mean((-2, -1))
         if cycle >= 2:
             expected += 0.5 * losses.double().mean((-2, -1))
-        weighed = agent._value(cycle, 1.0, *played)
+        weighed = agent.config.value(cycle, 1.0, *played)
         torch.testing.assert_close(weighed, expected, rtol=1e-6, atol=0.0)
 
 
@@ -310,7 +310,7 @@ def test_a_polishing_cycle_may_end_with_its_best_candidate(
     def remember(candidates: Any, cycle: int, progress: float) -> Any:
         parts = play(candidates, cycle, progress)
         if len(candidates) == 10:
-            values = agent._value(1, 1.0, *parts).tolist()
+            values = agent.config.value(1, 1.0, *parts).tolist()
             played.extend(zip([agent.num_timesteps] * 10, values, candidates, strict=True))
         return parts
 
