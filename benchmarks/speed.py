@@ -19,12 +19,11 @@ import torch
 from gymnasium.vector import SyncVectorEnv, VectorEnv
 from rich.console import Console
 from rich.table import Table
-from speed_rollouts import rollouts
-from speed_seeds import seeds
-from speed_training import training
+from suite.timing.rollouts import rollouts
+from suite.timing.seeds import seeds
+from suite.timing.training import training
 
 from rand_agents import QNorm
-from rand_envs import ColoringTask
 
 NUM_ENVS = 1024
 OURS = ("RandGrid-v0", "RandRecall-v0", "RandColoring-v0")
@@ -86,7 +85,7 @@ def environments() -> Table:
 
 def coloring(num_seeds: int = 100, direct_cycles: int = 1000, direct_seeds: int = 10) -> Table:
     """All 181,440 cycles by windows, against playing cycles one by one."""
-    agent = QNorm("SeedTransformer", ColoringTask(10))
+    agent = QNorm("SeedTransformer", "RandColoring-v0")
     cycles = agent.task.layout_space.enumerate()
     some = np.random.default_rng(0).choice(cycles, direct_cycles, replace=False)
     drawn = agent.draw_seeds(np.random.default_rng(1), num_seeds)

@@ -2,7 +2,7 @@
 
 import sys
 
-from rand_agents.cli import main
+from rand_agents.app.cli import main
 
 __all__ = ["main"]
 

@@ -1,55 +1,42 @@
 """Games in which an adversary picks the instance before the player draws its random seed.
 
-Importing this package registers RandRecall-v0, RandColoring-v0 and RandGrid-v0.
+Importing this package registers RandRecall-v0, RandColoring-v0 and RandGrid-v0; `register`
+makes a game of your own known.
 """
 
-from gymnasium.envs.registration import register
-
-from rand_envs.adversaries import Adversary, Hedge, MutatingSearch, WorstFor
-from rand_envs.coloring import ColoringEnv, ColoringLayout, ColoringTask, ColoringVectorEnv
-from rand_envs.env import TaskEnv, TaskVectorEnv
-from rand_envs.grid import GridEnv, GridLayout, GridTask, GridVectorEnv
-from rand_envs.recall import RecallEnv, RecallLayout, RecallTask, RecallVectorEnv
-from rand_envs.sources import Fixed, LayoutSource, Sweep, Uniform
-from rand_envs.task import Layout, LayoutSpace, Task
-from rand_envs.wrappers import RandomSeedObservation
+from rand_envs import games
+from rand_envs.adversaries.sources import Adversary, Hedge, MutatingSearch, WorstFor
+from rand_envs.core.env import TaskEnv, TaskVectorEnv
+from rand_envs.core.fields import FieldLayout, Layouts
+from rand_envs.core.layouts import Layout, LayoutSpace
+from rand_envs.core.player import Play, Player
+from rand_envs.core.register import register
+from rand_envs.core.sources import Fixed, LayoutSource, Sweep, Uniform
+from rand_envs.core.task import GameValue, Task, Transition
+from rand_envs.core.wrappers import RandomSeedObservation
+from rand_envs.games import *  # noqa: F403
 
 __all__ = [
     "Adversary",
-    "ColoringEnv",
-    "ColoringLayout",
-    "ColoringTask",
-    "ColoringVectorEnv",
+    "FieldLayout",
     "Fixed",
-    "GridEnv",
-    "GridLayout",
-    "GridTask",
-    "GridVectorEnv",
+    "GameValue",
     "Hedge",
     "Layout",
     "LayoutSource",
     "LayoutSpace",
+    "Layouts",
     "MutatingSearch",
+    "Play",
+    "Player",
     "RandomSeedObservation",
-    "RecallEnv",
-    "RecallLayout",
-    "RecallTask",
-    "RecallVectorEnv",
     "Sweep",
     "Task",
     "TaskEnv",
     "TaskVectorEnv",
+    "Transition",
     "Uniform",
     "WorstFor",
+    "register",
 ]
-
-for _task, _module, _name in (
-    (RecallTask, "recall", "Recall"),
-    (ColoringTask, "coloring", "Coloring"),
-    (GridTask, "grid", "Grid"),
-):
-    register(
-        id=_task.env_id,
-        entry_point=f"rand_envs.{_module}:{_name}Env",
-        vector_entry_point=f"rand_envs.{_module}:{_name}VectorEnv",
-    )
+__all__ += games.__all__

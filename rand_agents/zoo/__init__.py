@@ -10,10 +10,10 @@ from typing import Any
 
 import torch
 
-from rand_agents.algorithm import Agent
-from rand_agents.algorithms import load_agent
-from rand_agents.files import write_atomically
-from rand_envs.task import Json
+from rand_agents.training.agent import Agent
+from rand_agents.training.files import write_atomically
+from rand_agents.training.loading import load_agent
+from rand_envs.core.arrays import Json
 
 __all__ = [
     "add_to_zoo",

@@ -1,4 +1,4 @@
-"""Pictures and texts of the games, and a window to show them in."""
+"""Pictures and texts of games, and a window to show them in; a task names its painter."""
 
 import math
 from collections.abc import Sequence
@@ -6,26 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from rand_envs.coloring import ColoringTask
-from rand_envs.grid import GridTask
-from rand_envs.recall import RecallTask
+from rand_envs.core.arrays import Array, whole_number
+from rand_envs.core.task import Task
 from rand_envs.rendering.canvas import Canvas, Frame
-from rand_envs.rendering.coloring import ColoringPainter
 from rand_envs.rendering.colors import LINE
-from rand_envs.rendering.grid import GridPainter
 from rand_envs.rendering.painter import Painter
-from rand_envs.rendering.recall import RecallPainter
+from rand_envs.rendering.plain import PlainPainter
 from rand_envs.rendering.window import Window
-from rand_envs.task import Array, Task, whole_number
 
 __all__ = ["Frame", "Window", "render_frame", "render_text", "tile"]
-
-PAINTERS: dict[type[Task[Any]], type[Painter[Any]]] = {
-    RecallTask: RecallPainter,
-    ColoringTask: ColoringPainter,
-    GridTask: GridPainter,
-}
-"""Who draws which game."""
 
 TILE_GAP = 4
 """Pixels between the frames of a tiling."""
@@ -52,8 +41,7 @@ def render_frame(
         The frame, uint8 RGB of shape (height, width, 3).
 
     Raises:
-        ValueError: the numbers of states and actions do not fit, the size is not legal, or
-            no painter knows the game.
+        ValueError: the numbers of states and actions do not fit, or the size is not legal.
     """
     painter = _painter(task, states, actions)
     if size is None:
@@ -117,8 +105,5 @@ def _painter(task: Task[Any], states: Sequence[Array], actions: Sequence[Array])
             "there must be one state more than actions, "
             f"got {len(states)} states and {len(actions)} actions"
         )
-    for kind, painter in PAINTERS.items():
-        if isinstance(task, kind):
-            return painter(task, states, actions)
-    known = ", ".join(kind.env_id for kind in PAINTERS)
-    raise ValueError(f"the game must be one of {known} to be drawn, got {task!r}")
+    painter: type[Painter[Any]] = task.painter() or PlainPainter
+    return painter(task, states, actions)

@@ -4,8 +4,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, Generic, TypeVar
 
+from rand_envs.core.arrays import Array
+from rand_envs.core.task import Task
 from rand_envs.rendering.canvas import Canvas
-from rand_envs.task import Array, Task
 
 T = TypeVar("T", bound=Task[Any])
 

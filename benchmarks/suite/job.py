@@ -1,0 +1,208 @@
+"""What a benchmark is made of: recipes, points, experiments, and single training runs."""
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from rand_agents import PEPG, ObjectiveConfig, PEPGConfig, QNorm, QNormConfig, Report, evaluate
+from rand_agents.games.registry import game_for, task_of
+from rand_agents.policies.seeds import Draw
+from rand_agents.training.agent import Agent
+
+MODELS = ("erm-fixed", "adv-fixed", "erm-seeded", "adv-seeded")
+"""Trained on the mean (erm) or the q-norm (adv), with one fixed seed or with random ones."""
+
+TASKS = {"recall": "RandRecall-v0", "coloring": "RandColoring-v0", "grid": "RandGrid-v0"}
+
+START_STRIDE = 10_000
+"""How far apart the integer seeds of a run's starts are."""
+
+
+@dataclass(frozen=True)
+class EvaluationSize:
+    """How much `evaluate` plays."""
+
+    layouts: int = 2000
+    num_seeds: int = 100
+    num_fresh_seeds: int = 2000
+    votes: tuple[int, ...] = (31,)
+    search_rounds: int = 10
+
+    def evaluate(self, agent: Agent[Any], rng_seed: int) -> Report:
+        """Play the agent this much."""
+        return evaluate(agent, **vars(self), rng_seed=rng_seed)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How the four models of one game are trained; they differ only in objective and seed.
+
+    Attributes:
+        task: Arguments of the environment.
+        policy: Fields of the default architecture to change.
+        trainer: Options of the trainer but for the objective.
+        adversarial: The objective of the adv models.
+        updates: Updates of each run.
+        seed_dim: Length of the seed vector; None for the game's default.
+        seed_draw: How the seeds of an update are drawn, but for the fixed models; "distinct"
+            makes them bits, whatever the game's default.
+        starts: Initial weights that are tried; the run goes on from the best of them.
+        trial: Updates after which the starts are compared, by the objective at its end.
+        evaluation: How much is played to score a run.
+    """
+
+    task: dict[str, Any]
+    policy: dict[str, Any]
+    trainer: QNormConfig | PEPGConfig
+    adversarial: ObjectiveConfig
+    updates: int
+    seed_dim: int | None = None
+    seed_draw: Draw = "independent"
+    starts: int = 1
+    trial: int = 0
+    evaluation: EvaluationSize = EvaluationSize()
+
+
+@dataclass(frozen=True)
+class Point:
+    """One game trained in one way: a table of models, or one place on the axis of a sweep.
+
+    Attributes:
+        label: Names its runs, so that two points of one label are the same runs.
+        recipe: How its models are trained.
+        models: Which of the four.
+        runs: Training runs of each model.
+        first: Number of the first of them; those before were seen while the recipe was chosen.
+        x: Where it lies on its experiment's axis; None without an axis.
+    """
+
+    label: str
+    recipe: Recipe
+    models: tuple[str, ...] = MODELS
+    runs: int = 1
+    first: int = 0
+    x: float | None = None
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Points that are shown together.
+
+    Attributes:
+        name: How the command line calls it.
+        task: One of `TASKS`.
+        points: What is trained.
+        axis: What changes from point to point; None for a headline, which is one point.
+    """
+
+    name: str
+    task: str
+    points: tuple[Point, ...]
+    axis: str | None = None
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training run and its evaluation."""
+
+    task: str
+    label: str
+    model: str
+    run: int
+    rng_seed: int
+    recipe: Recipe
+
+    @property
+    def name(self) -> str:
+        """A file name of its own."""
+        return f"{self.label}-{self.model}-{self.run}"
+
+    @property
+    def training_fingerprint(self) -> str:
+        """Changes whenever anything that determines the trained weights does."""
+        recipe = dataclasses.asdict(self.recipe)
+        del recipe["evaluation"]
+        return _digest([self.task, self.model, self.rng_seed, recipe])
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes whenever anything that determines the result does."""
+        evaluation = dataclasses.asdict(self.recipe.evaluation)
+        return _digest([self.training_fingerprint, evaluation])
+
+    @property
+    def updates(self) -> int:
+        """Updates of all starts together."""
+        return self.recipe.updates + (self.recipe.starts - 1) * self.recipe.trial
+
+    @property
+    def work(self) -> float:
+        """Rough cost of the training in relation to others, for order and time left."""
+        recipe, trainer = self.recipe, self.recipe.trainer
+        game = game_for(task_of(TASKS[self.task], recipe.task))
+        seeds = 1 if self.model.endswith("fixed") else trainer.m
+        layouts = trainer.batch_size or game.task.layout_space.size
+        candidates = trainer.search.population if isinstance(trainer, PEPGConfig) else 1
+        # About a microsecond a token on one core, and what an update costs even if tiny.
+        return self.updates * (2e-3 + 1e-6 * candidates * layouts * seeds * game.context)
+
+    def agent(self, start: int = 0) -> Agent[Any]:
+        """The untrained agent; of one of the starts, numbered from 1, if there are several."""
+        recipe, rng_seed = self.recipe, self.rng_seed + START_STRIDE * start
+        game = game_for(task_of(TASKS[self.task], recipe.task))
+        seeds = game.default_seeds()
+        fixed = self.model.endswith("fixed")
+        changes: dict[str, Any] = {"draw": "fixed" if fixed else recipe.seed_draw}
+        changes["r0_rng_seed"] = rng_seed
+        if recipe.seed_draw == "distinct":
+            changes["distribution"] = "bits"
+        if recipe.seed_dim is not None:
+            changes["dim"] = recipe.seed_dim
+        seeds = dataclasses.replace(seeds, **changes)
+        adversarial = self.model.startswith("adv")
+        objective = recipe.adversarial if adversarial else ObjectiveConfig(q=1.0)
+        config: Any = dataclasses.replace(recipe.trainer, objective=objective)
+        kind: Any = QNorm if isinstance(config, QNormConfig) else PEPG
+        policy = dataclasses.replace(
+            kind.training_game(game, config).default_policy(), seed_dim=seeds.dim, **recipe.policy
+        )
+        return kind(policy, game.task, config, seeds=seeds, rng_seed=rng_seed)
+
+
+def _digest(facts: Any) -> str:
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def jobs(
+    experiments: tuple[Experiment, ...],
+    rng_seed: int,
+    models: tuple[str, ...] = MODELS,
+    max_runs: int | None = None,
+) -> list[Job]:
+    """All training runs of some experiments, each once, each with an `rng_seed` of its own.
+
+    Args:
+        experiments: What is to be trained.
+        rng_seed: Determines all of them.
+        models: Only these.
+        max_runs: Only the first runs of each model; None for all.
+
+    Raises:
+        ValueError: If two points of one label have different recipes.
+    """
+    found: dict[str, Job] = {}
+    for experiment in experiments:
+        for point in experiment.points:
+            runs = point.runs if max_runs is None else min(point.runs, max_runs)
+            for model in (model for model in point.models if model in models):
+                for run in range(point.first, point.first + runs):
+                    seed = 1000 * rng_seed + run
+                    job = Job(experiment.task, point.label, model, run, seed, point.recipe)
+                    if found.setdefault(job.name, job) != job:
+                        raise ValueError(
+                            f"points of one label must be trained alike, but {point.label} of "
+                            f"{experiment.name} is not the {point.label} of another experiment"
+                        )
+    return list(found.values())

@@ -1,0 +1,170 @@
+"""Train and evaluate the four models on the three games; write results, figures and a report.
+
+python benchmarks/run.py [--preset smoke|quick|paper] [--tasks recall coloring grid] [--out DIR]
+
+Every finished training run is kept under DIR/runs: after an interruption the same command goes
+on where it stopped. results.json and the figures show all runs of the preset that are there,
+and what results.json said before of runs by the same recipe that are not.
+"""
+
+import os
+import signal
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import tyro
+from rich.console import Console
+
+from .drawing.figures import draw_figures
+from .earlier import Earlier
+from .experiments import PRESETS, Preset, TaskName, select
+from .job import MODELS, Experiment, jobs
+from .pool import train_all
+from .report import write_report
+from .summary import Json, summarise, training_runs, write_json
+from .table import results_table
+from .worker import read_result
+from .zoo_scores import score_zoo
+
+NAMES = ", ".join(experiment.name for experiment in PRESETS["paper"])
+
+Model = Literal["erm-fixed", "adv-fixed", "erm-seeded", "adv-seeded"]
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """Train and evaluate the four models on the three games.
+
+    Attributes:
+        preset: "smoke" (a minute, shows only that everything runs), "quick" (six minutes), or
+            "paper" (the paper's sizes: hours).
+        tasks: Which games.
+        models: Which of the four.
+        runs: Only the first so many training runs of each model; all by default.
+        out: Folder for results.json, figures and report.html; results/PRESET by default.
+        rng_seed: Determines every training run and every evaluation.
+        processes: Training runs at a time; one for each core by default.
+    """
+
+    preset: Preset = "quick"
+    tasks: Annotated[tuple[TaskName, ...], tyro.conf.arg(metavar="TASK ...")] = (
+        "recall",
+        "coloring",
+        "grid",
+    )
+    experiments: Annotated[
+        tuple[str, ...],
+        tyro.conf.arg(
+            metavar="NAME ...", help=f"Which experiments; all by default. Of paper: {NAMES}."
+        ),
+    ] = ()
+    models: Annotated[tuple[Model, ...], tyro.conf.arg(metavar="MODEL ...")] = MODELS
+    runs: int | None = None
+    out: Path | None = None
+    rng_seed: int = 0
+    processes: int = os.cpu_count() or 1
+
+
+def _interrupt(_signal: int, _frame: Any) -> None:
+    raise KeyboardInterrupt
+
+
+def write_outputs(
+    experiments: tuple[Experiment, ...],
+    out: Path,
+    console: Console,
+    *,
+    preset: str,
+    rng_seed: int,
+    seconds: float,
+    zoo: Json | None = None,
+) -> Json:
+    """Write results.json, figures and report.html of all runs under `out`; print the tables.
+
+    Args:
+        experiments: What to look for there.
+        out: The folder.
+        console: Where to print.
+        preset: Its name.
+        rng_seed: Of the whole benchmark.
+        seconds: How long it took.
+        zoo: Scores of the trained agents that come with the package, by game.
+
+    Returns:
+        What results.json says.
+    """
+    planned = jobs(experiments, rng_seed)
+    results = {job.name: found for job in planned if (found := read_result(out, job))}
+    summary = summarise(
+        experiments,
+        planned,
+        results,
+        preset=preset,
+        rng_seed=rng_seed,
+        seconds=seconds,
+        earlier=Earlier.read(out / "results.json", preset, rng_seed),
+    )
+    summary["zoo"] = zoo or {}
+    write_json(out / "results.json", summary)
+    shown = sum(training_runs(summary).values())
+    if shown > len(results):
+        console.print(
+            f"{shown - len(results)} training runs that are not in {out} are kept from the "
+            "results.json that was there",
+            soft_wrap=True,
+        )
+    pictures = draw_figures(planned, summary, out)
+    page = write_report(summary, pictures, out)
+    for table in results_table(summary):
+        console.print(table)
+    console.print(f"wrote {out / 'results.json'}, {len(pictures)} figures and {page}")
+    return summary
+
+
+def main() -> int:
+    # A polite kill stops like Ctrl-C: the workers end and their checkpoints stay.
+    signal.signal(signal.SIGTERM, _interrupt)
+    arguments = tyro.cli(Arguments, description=__doc__)
+    console = Console(width=None if sys.stdout.isatty() else 130)
+    try:
+        return run(arguments, console)
+    except ValueError as error:
+        console.print(f"error: {error}", markup=False, soft_wrap=True)
+        return 2
+    except KeyboardInterrupt:
+        console.print("interrupted; what is finished is kept, the same command goes on from here")
+        return 130
+
+
+def run(arguments: Arguments, console: Console) -> int:
+    start = time.monotonic()
+    preset, rng_seed = arguments.preset, arguments.rng_seed
+    out = arguments.out or Path("results") / preset
+    chosen = select(preset, arguments.tasks, arguments.experiments)
+    planned = jobs(chosen, rng_seed, arguments.models, arguments.runs)
+    todo = [job for job in planned if read_result(out, job) is None]
+    console.print(
+        f"{len(planned)} training runs of preset {preset} "
+        f"({len(planned) - len(todo)} already there), {arguments.processes} at a time; "
+        f"results in {out}"
+    )
+    if todo:
+        train_all(todo, out, arguments.processes, console)
+    zoo = None
+    if preset == "quick":
+        zoo = score_zoo(arguments.tasks, arguments.processes, console)
+    seconds = time.monotonic() - start
+    write_outputs(
+        PRESETS[preset],
+        out,
+        console,
+        preset=preset,
+        rng_seed=rng_seed,
+        seconds=seconds,
+        zoo=zoo,
+    )
+    console.print(f"{time.monotonic() - start:.0f} s in all")
+    return 0

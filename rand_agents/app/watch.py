@@ -1,0 +1,198 @@
+"""`watch`: one agent on one layout under several seeds, side by side."""
+
+import io
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from rand_agents.evaluation.evaluate import evaluate
+from rand_agents.evaluation.tables import interval_of, number
+from rand_agents.training.agent import Agent
+from rand_agents.training.files import write_atomically
+from rand_envs.core.arrays import Array, Json
+from rand_envs.core.task import rules_of
+
+LAST_FRAME_SECONDS = 3.0
+"""How long the end is shown before the animation starts again."""
+
+
+@dataclass
+class History:
+    """One instance so far, as the renderer wants it.
+
+    Attributes:
+        states: States since the start, each of shape (1,).
+        actions: Actions between them.
+    """
+
+    states: list[Array]
+    actions: list[Array] = field(default_factory=list)
+
+    def until(self, step: int) -> "History":
+        """What was known after `step` actions, or all where it ended before."""
+        return History(self.states[: step + 1], self.actions[:step])
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The layout to watch.
+
+    Attributes:
+        layout: Shape (1,).
+        remark: Where it comes from, for the user.
+    """
+
+    layout: Array
+    remark: str
+
+
+def choose_layout(agent: Agent[Any], wish: str, rng_seed: int) -> Choice:
+    """Find the layout that the user asked for.
+
+    Args:
+        agent: The player.
+        wish: "uniform", "worst" (for this agent), or the JSON of a layout.
+        rng_seed: Determines the uniform layout, and the search for the worst one.
+
+    Raises:
+        ValueError: If the wish is none of these, or not a legal layout.
+    """
+    space = agent.task.layout_space
+    if wish == "uniform":
+        rng = np.random.default_rng(np.random.SeedSequence(rng_seed).spawn(1)[0])
+        return Choice(space.sample(rng, 1), "a uniformly drawn layout")
+    if wish == "worst":
+        report = evaluate(
+            agent, layouts=200, num_seeds=30, num_fresh_seeds=300, votes=(), rng_seed=rng_seed
+        )
+        worst = report.worst
+        how = {"exact": "the worst of all layouts", "bound": "the worst layout that was found"}
+        mean, interval = number(worst.estimate, report.unit), interval_of(worst, report.unit)
+        return Choice(
+            space.pack([worst.layout]),
+            f"{how[worst.kind]}; mean {report.unit} {mean}, 95 % interval {interval}",
+        )
+    return Choice(space.pack([_parsed(wish, agent)]), "the layout asked for")
+
+
+def _parsed(wish: str, agent: Agent[Any]) -> Json:
+    space = agent.task.layout_space
+    try:
+        layout = json.loads(wish)
+    except json.JSONDecodeError:
+        layout = None
+    if not isinstance(layout, dict):
+        example = space.unpack(space.sample(np.random.default_rng(0), 1))[0].to_json()
+        raise ValueError(
+            f"--layout must be uniform, worst, or the JSON of a layout of {agent.task.env_id} "
+            f"such as {json.dumps(example)}, got {wish!r}"
+        )
+    return layout
+
+
+def play_out(agent: Agent[Any], layout: Array, num_seeds: int, *, sample: bool) -> list[History]:
+    """Play one layout, shape (1,), to its end under several seeds.
+
+    Seeds, and samples where actions are sampled, come from the agent's own generator.
+    """
+    task = rules_of(agent.task)
+    state = task.initial(np.repeat(layout, num_seeds))
+    histories = [History([state[i : i + 1].copy()]) for i in range(num_seeds)]
+    playing = np.arange(num_seeds)
+    memory: Any = None
+    while len(playing):
+        actions, memory = agent.predict(task.observe(state), memory, deterministic=not sample)
+        moved = task.step(state[playing], actions[playing])
+        state[playing] = moved.state
+        for i in playing.tolist():
+            histories[i].states.append(state[i : i + 1].copy())
+            histories[i].actions.append(actions[i])
+        playing = playing[~moved.terminated]
+    return histories
+
+
+def draw_frames(agent: Agent[Any], histories: Sequence[History]) -> list[Array]:
+    """One picture for every step, all instances side by side, each uint8 (H, W, 3)."""
+    # Imported here so that training and evaluation work where there is no pygame.
+    from rand_envs.rendering import render_frame, tile
+
+    task = rules_of(agent.task)
+    name = "Fixed seed" if agent.seeds.is_fixed else "Seed"
+    length = max(len(history.actions) for history in histories)
+    panels: list[Any] = [None] * len(histories)
+    frames = []
+    for step in range(length + 1):
+        for i, history in enumerate(histories):
+            if step <= len(history.actions):
+                seen = history.until(step)
+                title = f"{name} {i + 1}"
+                panels[i] = render_frame(task, seen.states, seen.actions, title=title)
+        frames.append(tile(panels, len(panels) if len(panels) <= 3 else None))
+    return frames
+
+
+def record(frames: Sequence[Array], path: Path, fps: float) -> None:
+    """Write the frames to a .gif, or the last one to a .png, atomically."""
+    images = [Image.fromarray(frame) for frame in frames]
+    data = io.BytesIO()
+    if path.suffix == ".png":
+        images[-1].save(data, "PNG", optimize=True)
+    else:
+        paletted = _paletted(images)
+        durations = [round(1000 / fps)] * (len(images) - 1) + [round(1000 * LAST_FRAME_SECONDS)]
+        paletted[0].save(
+            data, "GIF", save_all=True, append_images=paletted[1:], duration=durations, loop=0
+        )
+    write_atomically(path, data.getvalue())
+
+
+def _paletted(images: Sequence[Image.Image]) -> list[Image.Image]:
+    """Reduce images to their 256 commonest colours, which stay exact, and those nearest.
+
+    The palette is common to all, since one for each would flicker, and Pillow's own mapping to
+    a palette turns white into grey.
+    """
+    counts: Counter[Any] = Counter()
+    for image in images:
+        for count, color in image.getcolors(image.width * image.height) or []:
+            counts[color] += count
+    colors = np.array([color for color, _ in counts.most_common()])
+    palette = colors[:256]
+    distance = ((colors[:, None] - palette) ** 2).sum(-1)
+    place = np.zeros(1 << 24, np.uint8)
+    code = np.array([1 << 16, 1 << 8, 1])
+    place[colors @ code] = distance.argmin(-1)
+    paletted = [Image.fromarray(place[np.asarray(image) @ code]) for image in images]
+    for image in paletted:
+        image.putpalette(palette.astype(np.uint8).tobytes())
+    return paletted
+
+
+def show(frames: Sequence[Array], title: str, fps: float) -> None:
+    """Play the frames in a window, again and again until it is closed.
+
+    Raises:
+        ValueError: If there is no display.
+    """
+    import pygame
+
+    from rand_envs.rendering import Window
+
+    window = Window(title, fps)
+    pause = max(1, round(LAST_FRAME_SECONDS * fps))
+    try:
+        while not window.closed:
+            for frame in [*frames, *[frames[-1]] * pause]:
+                window.show(frame)
+    except pygame.error as error:
+        raise ValueError(
+            f"no window can be opened here ({error}): use --record FILE.gif or FILE.png"
+        ) from None
+    finally:
+        window.close()

@@ -1,0 +1,366 @@
+"""How good a seeded player is: `evaluate` gives a `Report`.
+
+Seeds inside, layouts outside: outcomes are averaged over seeds for each layout first.
+"""
+
+import functools
+import operator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from rand_agents.evaluation.certificates import Certificate, Tally, certify, certify_success
+from rand_agents.evaluation.intervals import (
+    Figure,
+    FloatArray,
+    average_figure,
+    mean_interval,
+    p95_figure,
+    percentile95,
+)
+from rand_agents.evaluation.report import Report, Vote, Worst
+from rand_envs.adversaries.search import (
+    MAX_EXHAUSTIVE,
+    PlayerWithLosses,
+    Suspects,
+    badness,
+    is_enumerable,
+    search_worst,
+    worst_of,
+)
+from rand_envs.core.arrays import Array
+from rand_envs.core.player import Play, Player, Voter, WholePlayer
+from rand_envs.core.task import UNKNOWN, GameValue, rules_of
+
+__all__ = ["Figure", "Report", "Vote", "Worst", "evaluate", "majority_success", "percentile95"]
+
+VOTED_AT_ONCE = 4096
+NUM_SUSPECTS = 64
+BINS = 20
+SEARCH_SEEDS = 64
+"""The search for a worse layout uses at most so many seeds; fresh ones score what it finds."""
+ELECTIONS = 200
+"""How often the vote on the worst layout is repeated."""
+ELECTIONS_AT_ONCE = 20
+ELECTIONS_A_LAYOUT = 20
+"""How often each layout of a sample votes: its success is the share of elections that are right."""
+ELECTIONS_OF_ALL = 4
+"""The same where all layouts are played at once, which may be very many."""
+TALLIED_AT_ONCE = 50
+CERTIFIED_PLAYS = 200_000
+"""Certificates use as many seeds as the worst layout's score does while plays are this few."""
+
+
+def majority_success(play: Play) -> FloatArray:
+    """Whether the commonest of the seeds' answers is right, (n,); a tie is wrong."""
+    if play.answer is None:
+        raise ValueError("this game has no vote")
+    success = np.empty(len(play.answer))
+    for begin in range(0, len(success), VOTED_AT_ONCE):
+        some = slice(begin, begin + VOTED_AT_ONCE)
+        answer = play.answer[some]
+        count = (answer[:, :, None] == answer[:, None, :]).sum(-1)
+        most = count.max(-1, keepdims=True)
+        winner = count == most
+        unique = winner.sum(-1) == most[:, 0]
+        right = np.take_along_axis(play.outcome[some], winner.argmax(-1)[:, None], 1)[:, 0]
+        success[some] = right * unique
+    return success
+
+
+def _seed_correlation(outcome: FloatArray) -> float | None:
+    varying = outcome[:, outcome.std(0) > 0]
+    if varying.shape[1] < 2:
+        return None
+    count = varying.shape[1]
+    matrix = np.asarray(np.corrcoef(varying, rowvar=False))
+    return float((matrix.sum() - count) / (count * (count - 1)))
+
+
+@dataclass(frozen=True)
+class _Streams:
+    layouts: np.random.Generator
+    seeds: np.random.Generator
+    fresh: np.random.Generator
+    votes: np.random.Generator
+    sampling: np.random.Generator
+    search: np.random.Generator
+    bootstrap: np.random.Generator
+    certificate: np.random.Generator
+    loss: np.random.Generator
+    elections: np.random.Generator
+
+
+def evaluate(
+    player: Player,
+    *,
+    layouts: Array | int = 2000,
+    num_seeds: int = 100,
+    num_fresh_seeds: int = 1000,
+    votes: tuple[int, ...] = (5, 31),
+    search_rounds: int = 20,
+    game_value: GameValue = UNKNOWN,
+    rng_seed: int = 0,
+) -> Report:
+    """Play many layouts under many seeds and summarise.
+
+    Args:
+        player: An agent, or any other seeded strategy; it knows its task.
+        layouts: Layouts to play, shape (n,), taken as a sample; or how many to sample where
+            the space has more than 4,096 layouts and the player is no `WholePlayer` that can
+            play all. Other spaces are played whole.
+        num_seeds: Seeds a layout, at least 2.
+        num_fresh_seeds: Seeds that score the worst layout, other than those that selected it.
+        votes: Sizes of the majority votes.
+        search_rounds: Rounds of the search for a worse layout, where there are too many to try.
+        game_value: Best worst case that any randomised strategy can reach, for the gap, as
+            `rand_envs.minimax.game_value(task)` gives it.
+        rng_seed: Determines every draw.
+
+    Returns:
+        The report; every estimate with a 95 % interval.
+
+    Raises:
+        ValueError: If a number is illegal, or the game is another than those of `rand_envs`.
+    """
+    task = rules_of(player.task)
+    higher = task.higher_is_better
+    _check_sizes(num_seeds, num_fresh_seeds, votes)
+    streams = _Streams(*map(np.random.default_rng, np.random.SeedSequence(rng_seed).spawn(10)))
+    played, exhaustive = _choose_layouts(player, layouts, streams.layouts)
+    seeds = player.draw_seeds(streams.seeds, num_seeds)
+    is_fixed = bool((seeds == seeds[:1]).all())
+    seeds = seeds[:1] if is_fixed else seeds
+    play = _play(player, played, exhaustive, seeds)
+    means = play.outcome.mean(1)
+    low, limit = task.outcome_range
+    counts, edges = np.histogram(means, bins=BINS, range=(low, limit))
+    suspects = _suspects(player, played, means, exhaustive, seeds, search_rounds, streams.search)
+    hardest, worst = _score_worst(
+        player, suspects, 2 if is_fixed else num_fresh_seeds, streams.fresh
+    )
+    votes = () if is_fixed else votes
+    return Report(
+        env_id=task.env_id,
+        config=task.config,
+        unit=task.unit,
+        num_layouts=len(played),
+        exhaustive=exhaustive,
+        num_seeds=len(seeds),
+        average=average_figure(play.outcome, exhaustive, task.unit),
+        p95=p95_figure(play.outcome, exhaustive, higher, streams.bootstrap),
+        worst=worst,
+        histogram=counts.tolist(),
+        bin_edges=edges.tolist(),
+        majority=_votes(player, played, hardest, play, exhaustive, votes, streams),
+        sampled=_sampled(player, played, seeds, num_seeds, exhaustive, streams),
+        loss=_loss(player, played, seeds, exhaustive, streams.loss),
+        seed_variance=_seed_variance(play),
+        correlation=_seed_correlation(play.outcome),
+        constant_seed_variance=_constant_seed_variance(player, played[:64], seeds[0]),
+        game_value=game_value.value,
+        game_value_kind=game_value.kind,
+        gap=None if game_value.value is None else gap_to(game_value.value, worst, higher),
+        certificate=None
+        if is_fixed
+        else _certificate(player, played, means, suspects, (num_seeds, num_fresh_seeds), streams),
+        rng_seed=rng_seed,
+    )
+
+
+def _check_sizes(num_seeds: int, num_fresh_seeds: int, votes: tuple[int, ...]) -> None:
+    for name, count in (("num_seeds", num_seeds), ("num_fresh_seeds", num_fresh_seeds)):
+        if count < 2:
+            raise ValueError(f"{name} must be at least 2, got {count}")
+    if min(votes, default=1) < 1:
+        raise ValueError(f"the number of votes must be at least 1, got {min(votes)}")
+
+
+def _certificate(
+    player: Player,
+    played: Array,
+    means: FloatArray,
+    suspects: Suspects,
+    seed_counts: tuple[int, int],
+    streams: _Streams,
+) -> Certificate:
+    """Bounds from fresh seeds, as many as are affordable of (few, many).
+
+    Who plays all layouts of a game at once affords many: only successes are kept of them.
+    """
+    task, exhaustive = rules_of(player.task), suspects.kind == "exact"
+    tried = played if exhaustive else np.concatenate([suspects.layouts, played])
+    few, many = seed_counts
+    scores = -means if task.higher_is_better else means
+    suspect = int(worst_of(scores, 1)[0]) if exhaustive else 0
+    wrong_answers = task.wrong_answers
+    if exhaustive and _plays_all(player) and task.unit == "success" and wrong_answers == 1:
+        seeds = player.draw_seeds(streams.certificate, many)
+        parts = np.array_split(seeds, -(-many // TALLIED_AT_ONCE))
+        tallies = (Tally.of(_play(player, tried, True, part), 1) for part in parts)
+        return certify_success(
+            functools.reduce(operator.add, tallies), suspect, exhaustive=True, wrong_answers=1
+        )
+    count = many if len(tried) * many <= CERTIFIED_PLAYS else few
+    return certify(
+        _play(player, tried, exhaustive, player.draw_seeds(streams.certificate, count)),
+        suspect,
+        exhaustive=exhaustive,
+        higher_is_better=task.higher_is_better,
+        spread=float(task.max_steps),
+        wrong_answers=wrong_answers,
+    )
+
+
+def gap_to(game_value: float, worst: Figure, higher_is_better: bool) -> Figure:
+    """How much worse a worst case is than the game value, with the interval of the former."""
+    sign = -1.0 if higher_is_better else 1.0
+    low, high = sorted(sign * (end - game_value) for end in worst.ci95)
+    return Figure(sign * (worst.estimate - game_value), (low, high))
+
+
+def _choose_layouts(
+    player: Player, layouts: Array | int, rng: np.random.Generator
+) -> tuple[Array, bool]:
+    if not isinstance(layouts, int):
+        if len(layouts) < 1:
+            raise ValueError("the number of layouts must be at least 1, got 0")
+        return layouts, False
+    space = player.task.layout_space
+    if is_enumerable(player) or _plays_all(player):
+        return space.enumerate(), True
+    return space.sample(rng, layouts), False
+
+
+def _plays_all(player: Player) -> bool:
+    return isinstance(player, WholePlayer) and player.can_play_all
+
+
+def _play(player: Player, layouts: Array, exhaustive: bool, seeds: Array) -> Play:
+    if exhaustive and isinstance(player, WholePlayer) and player.can_play_all:
+        return player.play_all(seeds)
+    return player.play(layouts, seeds)
+
+
+def _suspects(
+    player: Player,
+    layouts: Array,
+    means: FloatArray,
+    exhaustive: bool,
+    seeds: Array,
+    rounds: int,
+    rng: np.random.Generator,
+) -> Suspects:
+    scores = -means if player.task.higher_is_better else means
+    if exhaustive:
+        return Suspects(layouts[worst_of(scores, NUM_SUSPECTS)], "exact")
+    return search_worst(player, layouts, scores, rng, seeds=seeds[:SEARCH_SEEDS], rounds=rounds)
+
+
+def _score_worst(
+    player: Player, suspects: Suspects, m: int, rng: np.random.Generator
+) -> tuple[Array, Worst]:
+    """Choose among the suspects on fresh seeds, then score on seeds that chose nothing."""
+    chosen = worst_of(badness(player, suspects.layouts, player.draw_seeds(rng, m)), 1)
+    layout = suspects.layouts[chosen]
+    seeds = player.draw_seeds(rng, m)
+    figure = mean_interval(player.play(layout, seeds).outcome[0], seeds, player.task.unit)
+    described = player.task.layout_space.unpack(layout)[0].to_json()
+    return layout, Worst(figure.estimate, figure.ci95, suspects.kind, described)
+
+
+def _votes(
+    player: Player,
+    layouts: Array,
+    worst: Array,
+    play: Play,
+    exhaustive: bool,
+    votes: tuple[int, ...],
+    streams: _Streams,
+) -> list[Vote] | None:
+    if play.answer is None or not votes or player.task.unit != "success":
+        return None
+    whole = exhaustive and _plays_all(player)
+    elections = ELECTIONS_OF_ALL if whole else ELECTIONS_A_LAYOUT
+    result = []
+    for count in votes:
+        ballots = [
+            majority_success(
+                _play(player, layouts, exhaustive, _draw_votes(player, streams.votes, count))
+            )
+            for _ in range(elections)
+        ]
+        right = np.stack(ballots, 1)
+        average = average_figure(right, exhaustive, "success")
+        p95 = p95_figure(right, exhaustive, True, streams.votes)
+        on_worst = _vote_on(player, worst, count, streams.elections)
+        result.append(Vote(count, average, p95, on_worst))
+    return result
+
+
+def _draw_votes(player: Player, rng: np.random.Generator, count: int) -> Array:
+    return (player.draw_votes if isinstance(player, Voter) else player.draw_seeds)(rng, count)
+
+
+def _vote_on(player: Player, layout: Array, votes: int, rng: np.random.Generator) -> Figure:
+    """Success of the majority on one layout, (1,), over elections."""
+    right: list[float] = []
+    while len(right) < ELECTIONS:
+        drawn = [_draw_votes(player, rng, votes) for _ in range(ELECTIONS_AT_ONCE)]
+        play = player.play(layout, np.concatenate(drawn))
+        answer = None if play.answer is None else play.answer.reshape(-1, votes)
+        ballots = Play(play.outcome.reshape(-1, votes), answer, play.output)
+        right += majority_success(ballots).tolist()
+    return mean_interval(np.array(right), np.arange(ELECTIONS), "success")
+
+
+def _sampled(
+    player: Player,
+    layouts: Array,
+    seeds: Array,
+    num_seeds: int,
+    exhaustive: bool,
+    streams: _Streams,
+) -> dict[str, Figure] | None:
+    sampling: Any = getattr(player, "play_sampled", None)
+    if sampling is None:
+        return None
+    layouts, exhaustive = _affordable(layouts, exhaustive, streams.sampling)
+    repeated = np.resize(seeds, (num_seeds, *seeds.shape[1:]))
+    outcome = sampling(layouts, repeated, streams.sampling).outcome
+    higher = player.task.higher_is_better
+    return {
+        "average": average_figure(outcome, exhaustive, player.task.unit),
+        "p95": p95_figure(outcome, exhaustive, higher, streams.sampling),
+    }
+
+
+def _affordable(layouts: Array, exhaustive: bool, rng: np.random.Generator) -> tuple[Array, bool]:
+    """The layouts, or a sample of them where they are all there are and too many."""
+    if exhaustive and len(layouts) > MAX_EXHAUSTIVE:
+        return rng.choice(layouts, MAX_EXHAUSTIVE, replace=False), False
+    return layouts, exhaustive
+
+
+def _loss(
+    player: Player, layouts: Array, seeds: Array, exhaustive: bool, rng: np.random.Generator
+) -> dict[str, Figure] | None:
+    if player.task.unit != "success" or not isinstance(player, PlayerWithLosses):
+        return None
+    layouts, exhaustive = _affordable(layouts, exhaustive, rng)
+    loss = player.losses(layouts, seeds).astype(np.float64)
+    return {
+        "average": average_figure(loss, exhaustive, "loss"),
+        "p95": p95_figure(loss, exhaustive, False, rng),
+    }
+
+
+def _constant_seed_variance(player: Player, layouts: Array, seed: Array) -> float:
+    return _seed_variance(player.play(layouts, np.stack([seed] * 3)))
+
+
+def _seed_variance(play: Play) -> float:
+    # Relative to the first seed, so that equal outputs give 0 and not a rounding error.
+    output = play.output.astype(np.float64) - play.output[:, :1]
+    return float(output.var(1).mean())

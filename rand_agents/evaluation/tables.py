@@ -1,0 +1,143 @@
+"""A report as a table for people."""
+
+import json
+import shlex
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from rand_agents.evaluation.intervals import Figure
+from rand_agents.evaluation.report import Report
+from rand_envs.core.arrays import Json
+
+BARS = " ▁▂▃▄▅▆▇█"
+
+
+def print_report(report: Report, console: Console) -> None:
+    """Print every figure with its 95 % interval and what it means."""
+    console.print(_title(report), style="bold", markup=False)
+    console.print(_played(report), markup=False)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("figure", no_wrap=True)
+    table.add_column("estimate", justify="right", no_wrap=True)
+    table.add_column("95 % interval", justify="right", no_wrap=True)
+    table.add_column("what it is")
+    for row in _rows(report):
+        table.add_row(*row)
+    console.print(table)
+    console.print("* over noisy means of few seeds, so on the pessimistic side")
+    low, high = report.bin_edges[0], report.bin_edges[-1]
+    ends = number(low, report.unit), number(high, report.unit)
+    console.print(f"Layouts by mean {report.unit}: {ends[0]} |{_bars(report.histogram)}| {ends[1]}")
+    tried = {
+        "exact": "Worst layout, exact because all layouts were tried:",
+        "bound": "Worst layout found by search, a bound because there may be worse ones:",
+    }
+    console.print(tried[report.worst.kind])
+    worst = shlex.quote(json.dumps(report.worst.layout))
+    console.print(f"  {worst}", markup=False, soft_wrap=True)
+
+
+def print_zoo(cards: dict[str, Json], console: Console) -> None:
+    """Print the trained agents that come with the package, with the scores of their cards."""
+    if not cards:
+        console.print("The zoo is empty.")
+        return
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("agent", no_wrap=True)
+    for column in ("average", "95th pct", "worst", "vote, 95th", "minutes"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for name, card in cards.items():
+        scores = card["scores"]
+        unit = scores["unit"]
+        shown = [number(scores[key]["estimate"], unit) for key in ("average", "p95", "worst")]
+        vote = (scores["majority"] or [None])[-1]
+        voted = f"{number(vote['p95']['estimate'], unit)} ({vote['votes']})" if vote else "-"
+        table.add_row(name, *shown, voted, f"{card['train_seconds'] / 60:.1f}")
+    console.print(table)
+    console.print("Of the run each is from: success or steps, and the vote of so many seeds.")
+    console.print("python -m rand_agents evaluate NAME plays anew.")
+
+
+def _title(report: Report) -> str:
+    better = "more is better" if report.unit == "success" else "fewer is better"
+    return f"{report.env_id}: {report.unit} ({better})"
+
+
+def _played(report: Report) -> str:
+    config = ", ".join(f"{name}={value}" for name, value in report.config.items())
+    scope = "all there are" if report.exhaustive else "a sample"
+    seeds = "1 seed (it is fixed)" if report.num_seeds == 1 else f"{report.num_seeds} seeds"
+    return f"{config}\n{report.num_layouts:,} layouts ({scope}), each under {seeds}"
+
+
+def _rows(report: Report) -> list[tuple[str, str, str, str]]:
+    unit = report.unit
+    whole = "all layouts" if report.exhaustive else "sampled layouts"
+    rows = [
+        _row("average", report.average, unit, f"mean over {whole}"),
+        _row("95th percentile", report.p95, unit, "95 % look no worse *"),
+        _row("worst layout", report.worst, unit, f"{report.worst.kind}, on fresh seeds"),
+    ]
+    if report.gap is not None:
+        value = "exactly" if report.game_value_kind == "exact" else "at most"
+        known = f"{value} {number(report.game_value or 0.0, unit)} is possible"
+        rows.append(_row("gap to the game value", report.gap, unit, known))
+    rows += _certified(report)
+    for vote in report.majority or []:
+        name = f"{vote.votes} seeds vote"
+        rows.append(_row(f"{name}: average", vote.average, "success", "ties are wrong"))
+        rows.append(_row(f"{name}: 95th pct.", vote.p95, "success", ""))
+        rows.append(_row(f"{name}: worst layout", vote.worst, "success", "the one above"))
+    for name, figure in (report.sampled or {}).items():
+        label = {"average": "sampled: average", "p95": "sampled: 95th pct."}[name]
+        rows.append(_row(label, figure, unit, "actions are drawn"))
+    for name, figure in (report.loss or {}).items():
+        label = {"average": "loss: average", "p95": "loss: 95th pct."}[name]
+        rows.append(_row(label, figure, "loss", "what training makes small"))
+    rows.append(("seed variance", f"{report.seed_variance:.3g}", "", "0: the seed is ignored"))
+    constant = f"{report.constant_seed_variance:.3g}"
+    rows.append(("  of a constant seed", constant, "", "0 but for rounding"))
+    if report.correlation is not None:
+        rows.append(("correlation of seeds", f"{report.correlation:.3f}", "", "of their results"))
+    return rows
+
+
+def _certified(report: Report) -> list[tuple[str, str, str, str]]:
+    found = report.certificate
+    if found is None:
+        return []
+    low, high = (number(end, report.unit) for end in found.worst)
+    scope = "whatever is picked" if found.kind == "exact" else "of the layouts tried"
+    rows = [("worst, certified", "", f"{low.removesuffix(' %')} to {high}", scope)]
+    if found.votes_by_binomial is not None:
+        meaning = f"fail on no layout with over {found.failure:.0%}"
+        rows.append(("votes, certified", f"{found.votes_by_binomial}", "", meaning))
+    best = number(found.best_seed_average, report.unit)
+    rows.append(("best seed's average", best, "", "bounds the worst of any mix"))
+    return rows
+
+
+def _row(name: str, figure: Figure, unit: str, meaning: str) -> tuple[str, str, str, str]:
+    return name, number(figure.estimate, unit), interval_of(figure, unit), meaning
+
+
+def number(value: float, unit: str) -> str:
+    """Success in percent, losses to four places, or steps."""
+    if unit == "loss":
+        return f"{value:.4f}"
+    return f"{100 * value:.1f} %" if unit == "success" else f"{value:.2f}"
+
+
+def interval_of(figure: Figure, unit: str) -> str:
+    """The 95 % interval of a figure."""
+    low, high = (number(end, unit) for end in figure.ci95)
+    return f"{low.removesuffix(' %')} to {high}"
+
+
+def _bars(counts: list[int]) -> str:
+    """One character a bin; what is not empty is always visible."""
+    most = max(counts)
+    steps = len(BARS) - 1
+    return "".join(BARS[-(-count * steps // most)] for count in counts)

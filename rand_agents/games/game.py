@@ -1,0 +1,108 @@
+"""How each game meets a `SeedTransformer`: layouts and observations become tokens, outputs actions.
+
+A `Game` holds a task and no weights. `costs` and `play` are the two ends of one data flow:
+layouts, tokens, outputs, then a loss per (layout, seed) or an outcome.
+"""
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar
+
+import numpy as np
+from torch import Tensor
+
+from rand_agents.policies.seeds import SeedSpec
+from rand_agents.policies.transformer import SeedTransformer, TransformerConfig, Weights
+from rand_envs.core.arrays import Array, Json
+from rand_envs.core.player import Play
+from rand_envs.core.task import Setting
+
+
+class Game(ABC):
+    """One task as a SeedTransformer plays it."""
+
+    task: Setting[Any]
+    differentiable: ClassVar[bool] = True
+    """Whether `costs` has a gradient with respect to the weights."""
+    signed_costs: ClassVar[bool] = False
+    """Whether `costs` may be below 0, where q-norms but the mean and the maximum mean nothing."""
+    has_detours: ClassVar[bool] = False
+    """Whether what is learned in an episode leaves one best way through those after it."""
+    token_dim: int
+    output_dim: int
+    context: int
+    """The most tokens an instance can fill, seed token excluded."""
+
+    @abstractmethod
+    def default_policy(self) -> TransformerConfig:
+        """The architecture used where none is asked for."""
+
+    @abstractmethod
+    def default_seeds(self) -> SeedSpec:
+        """The seed distribution used where none is asked for."""
+
+    @abstractmethod
+    def costs(
+        self, model: SeedTransformer, layouts: Array, seeds: Tensor, weights: Weights | None = None
+    ) -> Tensor:
+        """Cost to be minimised per (layout, seed): shape (*lead, n, m).
+
+        `seeds` has shape (m, seed_dim); `weights` may carry a leading population axis.
+        """
+
+    def costs_and_detours(
+        self, model: SeedTransformer, layouts: Array, seeds: Tensor, weights: Weights | None = None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """`costs`, how much of them what was learned before made needless, and a loss; same shapes.
+
+        The loss is large where a small change of the policy would bring detours, or end them.
+        """
+        raise ValueError(f"{self.task.env_id} has no detours")
+
+    @abstractmethod
+    def play(
+        self,
+        model: SeedTransformer,
+        layouts: Array,
+        seeds: Tensor,
+        sample_rng: np.random.Generator | None = None,
+    ) -> Play:
+        """Play n layouts under m seeds, by argmax, or sampling the output with `sample_rng`."""
+
+    def details(self, model: SeedTransformer, seeds: Tensor) -> Json | None:
+        """What there is to tell of a policy in this game beyond its outcomes, JSON-ready."""
+        return None
+
+    def can_play_all(self, model: SeedTransformer) -> bool:
+        """Whether `play_all` works: all layouts are played faster together than one by one."""
+        return False
+
+    def play_all(self, model: SeedTransformer, seeds: Tensor) -> Play:
+        """Play every layout there is under m seeds, by argmax; see `rand_envs.core.player`."""
+        raise ValueError(f"the layouts of {self.task.env_id} must be played one by one")
+
+    @abstractmethod
+    def observed(self, observation: Array) -> Tensor:
+        """The tokens that observations, (n, *shape), add to the context: (n, k, token_dim)."""
+
+    @abstractmethod
+    def choose(
+        self, outputs: Tensor, tokens: Tensor, sample_rng: np.random.Generator | None
+    ) -> Array:
+        """Actions, (n, *action shape), from the outputs at the k newest tokens, (n, k, output)."""
+
+    def check_policy(self, config: TransformerConfig) -> None:
+        """Raise ValueError unless a policy of this shape can play the game."""
+        self._check_sizes(config.token_dim, config.output_dim)
+        needed = self.context + (config.seed_placement == "first")
+        if 0 < config.max_length < needed:
+            raise ValueError(
+                f"a policy for {self.task.env_id} needs max_length 0 or at least {needed}, "
+                f"got {config.max_length}"
+            )
+
+    def _check_sizes(self, token_dim: int, output_dim: int) -> None:
+        for name, got in (("token_dim", token_dim), ("output_dim", output_dim)):
+            if got != getattr(self, name):
+                raise ValueError(
+                    f"a policy for {self.task.env_id} needs {name} {getattr(self, name)}, got {got}"
+                )

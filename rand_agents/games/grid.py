@@ -1,0 +1,166 @@
+"""RandGrid-v0 as policies play it: an acceleration that searches once for all treasures."""
+
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from rand_agents.games.game import Game
+from rand_agents.games.grid_rollout import GridRollout
+from rand_agents.games.grid_tables import cell_tokens
+from rand_agents.games.registry import accelerates
+from rand_agents.games.spaces import draw_category
+from rand_agents.policies.seeds import SeedSpec
+from rand_agents.policies.transformer import SeedTransformer, TransformerConfig, Weights
+from rand_envs.core.arrays import Array, Json
+from rand_envs.core.player import Play
+from rand_envs.games.grid.rules import GridTask
+
+
+@accelerates(GridTask)
+class GridGame(Game):
+    """First token the seed, then one token [row, column, found] a step; four action logits."""
+
+    differentiable: ClassVar[bool] = False
+    has_detours: ClassVar[bool] = True
+
+    def __init__(self, task: GridTask) -> None:
+        """Play `task`."""
+        self.task: GridTask = task
+        self.token_dim = task.rows + task.columns + 1
+        self.output_dim = 4
+        self.context = task.max_steps
+
+    def default_policy(self) -> TransformerConfig:
+        """The paper's: two softmax blocks, four heads of key size 10, width 80, MLP 4x."""
+        return TransformerConfig(
+            self.token_dim,
+            self.output_dim,
+            self.default_seeds().dim,
+            seed_placement="first",
+            num_heads=4,
+            key_size=10,
+            value_size=10,
+            model_size=80,
+            attention="softmax",
+            embedding="linear",
+            layer_norm=True,
+            mlp_factor=4,
+            max_length=self.context + 1,
+            scale=True,
+        )
+
+    def default_seeds(self) -> SeedSpec:
+        """A Gaussian vector."""
+        return SeedSpec(10, "gaussian")
+
+    def check_policy(self, config: TransformerConfig) -> None:
+        """Besides the sizes, the seed is a token of its own and attention is causal."""
+        super().check_policy(config)
+        if config.seed_placement != "first" or config.mask != "causal":
+            raise ValueError(
+                'a policy for RandGrid-v0 needs seed_placement="first" and mask="causal"'
+            )
+
+    def costs(
+        self, model: SeedTransformer, layouts: Array, seeds: Tensor, weights: Weights | None = None
+    ) -> Tensor:
+        """Steps used over all episodes, (*lead, n, m)."""
+        found, after, _ = self._rollout(model, layouts, seeds, weights).steps()
+        steps = found + after
+        return steps if weights is not None else steps[0]
+
+    def costs_and_detours(
+        self, model: SeedTransformer, layouts: Array, seeds: Tensor, weights: Weights | None = None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """`costs`; by how much the episodes after the first exceed shortest paths; their losses.
+
+        For the losses see `GridRollout.steps`.
+        """
+        rollout = self._rollout(model, layouts, seeds, weights, with_losses=True)
+        found, after, losses = rollout.steps()
+        costs, later = found + after, self.task.num_episodes - 1
+        shortest = rollout.distance[rollout.group, rollout.treasure, rollout.start].unsqueeze(-1)
+        detours = costs - found.clamp(max=self.task.horizon) - later * shortest
+        return (
+            (costs, detours, losses) if weights is not None else (costs[0], detours[0], losses[0])
+        )
+
+    def _rollout(
+        self,
+        model: SeedTransformer,
+        layouts: Array,
+        seeds: Tensor,
+        weights: Weights | None = None,
+        **options: Any,
+    ) -> GridRollout:
+        """Of candidates, or of the model's own weights as the only one."""
+        if weights is None:
+            weights = {name: own.unsqueeze(0) for name, own in model.named_weights().items()}
+        return GridRollout(self.task, model, weights, layouts, seeds, **options)
+
+    def first_visits(
+        self, model: SeedTransformer, layouts: Array, seeds: Tensor
+    ) -> NDArray[np.int64]:
+        """Step of the first visit to each cell while searching in the first episode, (m, cells).
+
+        The layouts must share their walls; `NEVER` marks cells not visited before the last
+        treasure of the layouts was.
+        """
+        with torch.no_grad():
+            visits = self._rollout(model, layouts, seeds).first_visits()[0]
+        return visits.cpu().numpy()
+
+    def details(self, model: SeedTransformer, seeds: Tensor) -> Json | None:
+        """For each cell of the grid, rows from the bottom: first visit and mean steps.
+
+        `first_visit` is the mean step of the first visit in the first episode, capped at the
+        horizon; `steps` the mean steps with the treasure there, 0 where it cannot be. `direct`
+        is the share of (treasure, seed) found in the first episode, of all that are found in
+        it, after which the second takes a shortest path; None where nothing is found.
+        """
+        task = self.task
+        if task.layout_space.size is None:
+            return None
+        layouts = task.layout_space.enumerate()
+        row, column = layouts["treasure"].T
+        visits = self.first_visits(model, layouts, seeds)
+        first = visits.clip(max=task.horizon).mean(0).reshape(task.rows, task.columns)
+        first[task.start] = 0.0
+        with torch.no_grad():
+            costs, detours, _ = self.costs_and_detours(model, layouts, seeds)
+        steps = np.zeros((task.rows, task.columns))
+        steps[row, column] = costs.double().mean(1)
+        found = visits[:, row * task.columns + column].T
+        direct = (detours.numpy() == 0)[found <= task.horizon]
+        return {
+            "first_visit": first.round(3).tolist(),
+            "steps": steps.round(3).tolist(),
+            "direct": float(direct.mean()) if direct.size else None,
+        }
+
+    def play(
+        self,
+        model: SeedTransformer,
+        layouts: Array,
+        seeds: Tensor,
+        sample_rng: np.random.Generator | None = None,
+    ) -> Play:
+        """Steps used; there is no vote."""
+        found, after, _ = self._rollout(model, layouts, seeds, sample_rng=sample_rng).steps()
+        steps = (found + after)[0].cpu().numpy()
+        return Play(steps.astype(np.float64), None, steps.astype(np.float32)[..., None])
+
+    def observed(self, observation: Array) -> Tensor:
+        """[row, column, found] becomes one-hot row, one-hot column, found."""
+        row, column, found = torch.from_numpy(observation.astype(np.int64)).unbind(-1)
+        table = cell_tokens(self.task)
+        return table[2 * (row * self.task.columns + column) + found].unsqueeze(1)
+
+    def choose(
+        self, outputs: Tensor, tokens: Tensor, sample_rng: np.random.Generator | None
+    ) -> NDArray[np.int64]:
+        """One of four actions, (n,)."""
+        return draw_category(outputs[:, -1], sample_rng).cpu().numpy()

@@ -1,0 +1,137 @@
+"""RandRecall-v0 as policies play it: an acceleration that answers from a table of tokens."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from rand_agents.games.game import Game
+from rand_agents.games.registry import accelerates
+from rand_agents.games.spaces import draw_bits
+from rand_agents.kernels.memory import answer_questions, covers
+from rand_agents.policies.seeds import SeedSpec
+from rand_agents.policies.transformer import SeedTransformer, TransformerConfig, Weights
+from rand_envs.core.arrays import Array
+from rand_envs.core.player import Play
+from rand_envs.games.recall.rules import RecallTask
+
+MAX_DISTINCT_TOKENS = 1 << 20
+"""The most rows of a game's token table."""
+
+
+def bit_cross_entropy(logits: Tensor, bits: Tensor) -> Tensor:
+    """Sigmoid binary cross-entropy, mean over the bits, in nats.
+
+    Args:
+        logits: Shape (..., d).
+        bits: The right bits as 0 and 1, broadcastable to the shape of `logits`.
+
+    Returns:
+        Shape (...).
+    """
+    targets = bits.expand(logits.shape)
+    return F.binary_cross_entropy_with_logits(logits, targets, reduction="none").mean(-1)
+
+
+@accelerates(RecallTask)
+class RecallGame(Game):
+    """Tokens [value, key]; the last one is the query [0, key]; d logits at it."""
+
+    def __init__(self, task: RecallTask) -> None:
+        """Play `task`."""
+        self.task: RecallTask = task
+        self.token_dim = task.value_bits + task.num_pairs
+        self.output_dim = task.value_bits
+        self.context = task.num_pairs + 1
+        if task.num_pairs << task.value_bits > MAX_DISTINCT_TOKENS:
+            raise ValueError(
+                f"a policy for RandRecall-v0 needs num_pairs * 2**value_bits of at most "
+                f"{MAX_DISTINCT_TOKENS}, got {task.num_pairs} * 2**{task.value_bits}"
+            )
+        self.table = self._table()
+
+    def default_policy(self) -> TransformerConfig:
+        """The architecture of the public replication of the paper."""
+        return TransformerConfig(self.token_dim, self.output_dim, self.default_seeds().dim)
+
+    def default_seeds(self) -> SeedSpec:
+        """Ten random bits."""
+        return SeedSpec(10, "bits")
+
+    def check_policy(self, config: TransformerConfig) -> None:
+        """Besides the sizes, attention is causal and no token has a seed entry of its own."""
+        super().check_policy(config)
+        if config.mask != "causal" or config.seed_placement == "own":
+            raise ValueError(
+                'a policy for RandRecall-v0 needs mask="causal" and '
+                'seed_placement "every" or "first"'
+            )
+
+    def _table(self) -> Tensor:
+        """Every distinct token: pair k with value v in row k 2^d + v, then the N queries."""
+        pairs, bits = self.task.num_pairs, self.task.value_bits
+        values = (torch.arange(2**bits).unsqueeze(-1) >> torch.arange(bits)) & 1
+        keys = torch.eye(pairs)
+        shown = [values.float().repeat(pairs, 1), keys.repeat_interleave(2**bits, 0)]
+        queries = [torch.zeros(pairs, bits), keys]
+        return torch.cat([torch.cat(shown, -1), torch.cat(queries, -1)])
+
+    def encode(self, layouts: Array, device: torch.device) -> tuple[Tensor, Tensor]:
+        """Rows of the token table, (n, N + 1), and the right bits, (n, d)."""
+        values = torch.from_numpy(layouts["values"].astype(np.int64)).to(device)
+        query = torch.from_numpy(layouts["query"].astype(np.int64)).to(device)
+        pairs, bits = self.task.num_pairs, self.task.value_bits
+        number = (values << torch.arange(bits, device=device)).sum(-1)
+        shown = number + 2**bits * torch.arange(pairs, device=device)
+        index = torch.cat([shown, pairs * 2**bits + query.unsqueeze(-1)], -1)
+        return index, values[torch.arange(len(values), device=device), query]
+
+    def _logits(
+        self, model: SeedTransformer, layouts: Array, seeds: Tensor, weights: Weights | None
+    ) -> tuple[Tensor, Tensor]:
+        index, bits = self.encode(layouts, seeds.device)
+        table = self.table.to(seeds)
+        if model.is_foldable:
+            w = model.named_weights() if weights is None else dict(weights)
+            if covers(model.config, w):
+                return answer_questions(model.config, w, table, index, seeds), bits.to(seeds)
+            return model.answer_from_table(table, index, seeds, weights), bits.to(seeds)
+        return model.answer(table[index].unsqueeze(1), seeds, weights), bits.to(seeds)
+
+    def costs(
+        self, model: SeedTransformer, layouts: Array, seeds: Tensor, weights: Weights | None = None
+    ) -> Tensor:
+        """Bit cross-entropy at the query, (*lead, n, m)."""
+        logits, bits = self._logits(model, layouts, seeds, weights)
+        return bit_cross_entropy(logits, bits.unsqueeze(1))
+
+    def play(
+        self,
+        model: SeedTransformer,
+        layouts: Array,
+        seeds: Tensor,
+        sample_rng: np.random.Generator | None = None,
+    ) -> Play:
+        """Success where all bits are right; the vote is on the whole value."""
+        logits, bits = self._logits(model, layouts, seeds, None)
+        recalled = draw_bits(logits, sample_rng)
+        outcome = (recalled == (bits.unsqueeze(1) > 0.5)).all(-1)
+        places = 2 ** torch.arange(self.task.value_bits, device=seeds.device)
+        return Play(
+            outcome.double().cpu().numpy(),
+            (recalled * places).sum(-1).cpu().numpy(),
+            logits.sigmoid().float().cpu().numpy(),
+        )
+
+    def observed(self, observation: Array) -> Tensor:
+        """[key, value, query flag] becomes [value, key]."""
+        pairs, bits = self.task.num_pairs, self.task.value_bits
+        key, value = observation[:, :pairs], observation[:, pairs : pairs + bits]
+        return torch.from_numpy(np.concatenate([value, key], -1).astype(np.float32)).unsqueeze(1)
+
+    def choose(
+        self, outputs: Tensor, tokens: Tensor, sample_rng: np.random.Generator | None
+    ) -> NDArray[np.int64]:
+        """The recalled bits, (n, d)."""
+        return draw_bits(outputs[:, -1], sample_rng).long().cpu().numpy()

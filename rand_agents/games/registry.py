@@ -1,0 +1,95 @@
+"""From environments to settings, and from settings to games and the policies that play them."""
+
+import dataclasses
+import json
+from collections.abc import Callable
+from functools import partial
+from typing import Any, TypeVar, cast
+
+import gymnasium as gym
+
+from rand_agents.games.game import Game
+from rand_agents.games.gym import GymGame
+from rand_agents.games.gym_task import GymTask
+from rand_agents.policies.mlp import MLPConfig, SeedMLP
+from rand_agents.policies.transformer import SeedTransformer, TransformerConfig
+from rand_envs.core.arrays import Json
+from rand_envs.core.register import TASKS
+from rand_envs.core.task import Setting, Task
+
+Environment = str | gym.Env[Any, Any] | Setting[Any]
+PolicyConfig = TransformerConfig | MLPConfig
+G = TypeVar("G", bound=Game)
+
+POLICIES: dict[str, type[Any]] = {"SeedTransformer": TransformerConfig, "MlpPolicy": MLPConfig}
+"""Shapes of policies by the name of their kind."""
+
+
+def task_of(env: Environment, config: Json | None = None) -> Setting[Any]:
+    """The setting behind a registered id (with optional arguments) or an environment."""
+    if isinstance(env, Setting):
+        return env
+    if isinstance(env, str):
+        return TASKS.get(env, partial(GymTask, env))(**(config or {}))
+    task = getattr(env.unwrapped, "task", None)
+    return task if isinstance(task, Task) else GymTask.of(env)
+
+
+ACCELERATIONS: dict[type[Setting[Any]], Callable[[Any], Game]] = {}
+"""Games that play tasks of exactly one class, faster than the generic path or otherwise."""
+
+
+def accelerates(task: type[Setting[Any]]) -> Callable[[type[G]], type[G]]:
+    """Register a `Game` for the tasks of a class; its subclasses may have other rules."""
+
+    def registered(game: type[G]) -> type[G]:
+        ACCELERATIONS[task] = game
+        return game
+
+    return registered
+
+
+def game_for(task: Setting[Any]) -> Game:
+    """The game that policies play in a setting: its acceleration, or the generic path."""
+    if type(task) in ACCELERATIONS:
+        return ACCELERATIONS[type(task)](task)
+    if isinstance(task, GymTask):
+        return GymGame(task)
+    raise ValueError(f"no policy can play {type(task).__name__}")
+
+
+def policy_for(game: Game, policy: str | PolicyConfig, seed_dim: int) -> PolicyConfig:
+    """The shape of a policy, from a name or as it is; ValueError unless it can play the game."""
+    kinds = list(POLICIES) if isinstance(game, GymGame) else ["SeedTransformer"]
+    if policy not in kinds and not isinstance(policy, tuple(POLICIES[kind] for kind in kinds)):
+        raise ValueError(
+            f"a policy for {game.task.env_id} must be {' or '.join(map(json.dumps, kinds))}, "
+            f"or its configuration, got {policy!r}"
+        )
+    shape = _default_shape(game, policy, seed_dim) if isinstance(policy, str) else policy
+    if shape.seed_dim != seed_dim:
+        raise ValueError(
+            f"the policy takes seeds of dimension {shape.seed_dim}, "
+            f"but the seed distribution has dimension {seed_dim}"
+        )
+    # A game that takes other shapes than transformers has a check that does, too.
+    game.check_policy(cast(TransformerConfig, shape))
+    return shape
+
+
+def _default_shape(game: Game, kind: str, seed_dim: int) -> PolicyConfig:
+    if isinstance(game, GymGame) and kind == "MlpPolicy":
+        return dataclasses.replace(game.default_mlp(), seed_dim=seed_dim)
+    return dataclasses.replace(game.default_policy(), seed_dim=seed_dim)
+
+
+def kind_of(config: PolicyConfig) -> str:
+    """The name of the kind of policy that has this shape."""
+    return next(name for name, shape in POLICIES.items() if isinstance(config, shape))
+
+
+def model_of(config: PolicyConfig, rng_seed: int) -> SeedTransformer | SeedMLP:
+    """An untrained policy of a shape."""
+    if isinstance(config, MLPConfig):
+        return SeedMLP(config, rng_seed)
+    return SeedTransformer(config, rng_seed)

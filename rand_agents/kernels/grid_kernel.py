@@ -1,0 +1,277 @@
+"""Roll-outs of the grid compiled for the CPU: the plan of `GridRollout`, row by row.
+
+A job is one candidate with a few searches, each a walls pattern and a seed. Its roll-outs wait in
+one list, from which LANES at a time take a step: the searches, and the branches that chase a
+treasure which their search has found. A branch starts with a copy of its search's context.
+"""
+
+import functools
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple
+
+import numba
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from rand_agents.kernels import lane_functions, lane_transformer, lanes
+from rand_agents.kernels.lane_transformer import Memory, Shape, copy_context, memory, step
+from rand_agents.kernels.lanes import LANES, compiled, sources_of
+
+SEARCHES = LANES
+"""The most searches of a job."""
+PARTS = 8
+"""Calls of compiled code a thread, so that none waits long for another."""
+SEARCHING = -1
+
+
+class Rules(NamedTuple):
+    """The game: horizon, episodes, start cell; next cells (G, cells, 4), treasures (G, cells).
+
+    `distance`, (G, cells, cells), is that of a treasure in steps, from each cell; without
+    patterns, (0, cells, cells), where no losses are wanted.
+    """
+
+    horizon: int
+    episodes: int
+    start: int
+    moves: NDArray[np.int64]
+    wanted: NDArray[np.bool_]
+    distance: NDArray[np.int64]
+
+
+class Policies(NamedTuple):
+    """P candidates: packed weights (P, size) and embedded tokens.
+
+    The observations' are (P, 2 * cells, width), the seeds' (P, m, width), positions
+    (P, at least the context, width).
+    """
+
+    weights: Any
+    observed: Any
+    seeds: Any
+    positions: Any
+
+
+class Steps(NamedTuple):
+    """Steps until a treasure is found, steps and losses after that: (P, G, cells, m).
+
+    P is left out in a job.
+    """
+
+    found: Any
+    after: Any
+    losses: Any
+
+
+class _Rows(NamedTuple):
+    """Roll-outs of a job, one entry each; unfound is (searches, cells), free lists free rows."""
+
+    group: Any
+    seed: Any
+    treasure: Any
+    position: Any
+    found: Any
+    clock: Any
+    remaining: Any
+    seen: Any
+    action: Any
+    unfound: Any
+    free: Any
+
+
+def play(shape: Shape, rules: Rules, policies: Policies) -> tuple[Steps, NDArray[np.int64]]:
+    """Steps and losses, see `GridRollout.steps`, and tokens evaluated, (P,).
+
+    They are right where a treasure is wanted; one never found is found with the last step.
+    Runs on as many threads as torch does; the result does not depend on how many.
+    """
+    candidates, m = len(policies.weights), policies.seeds.shape[1]
+    groups, cells = rules.wanted.shape
+    searches = groups * m
+    found = np.full((candidates, groups, cells, m), rules.episodes * rules.horizon, np.int32)
+    steps = Steps(found, np.zeros_like(found), np.zeros(found.shape, policies.weights.dtype))
+    firsts = np.arange(0, searches, SEARCHES)
+    candidate, first = (a.reshape(-1) for a in np.indices((candidates, len(firsts))))
+    begin = firsts[first]
+    jobs = np.stack([candidate, begin, np.minimum(begin + SEARCHES, searches)], -1)
+    tokens = np.zeros(len(jobs), np.int64)
+    threads = min(torch.get_num_threads(), len(jobs))
+    count = 1 if threads == 1 else threads * PARTS
+    run = functools.partial(_run, shape, rules, policies, steps)
+    with ThreadPoolExecutor(threads) as pool:
+        # The list passes on what a thread may raise.
+        list(pool.map(run, np.array_split(jobs, count), np.array_split(tokens, count)))
+    return steps, tokens.reshape(candidates, -1).sum(-1)
+
+
+def _run(
+    shape: Shape, rules: Rules, policies: Policies, steps: Steps, jobs: Any, tokens: Any
+) -> None:
+    """Play some jobs with memory of their own."""
+    size = min(SEARCHES, len(rules.wanted) * policies.seeds.shape[1])
+    room = size * (1 + int(rules.wanted.sum(-1).max()) * (rules.episodes > 1))
+    numbers = {name: np.zeros(room, np.int64) for name in _Rows._fields if name != "unfound"}
+    rows = _Rows(**numbers, unfound=np.zeros((size, rules.wanted.shape[1]), np.bool_))
+    own = memory(shape, room, policies.weights.dtype)
+    _play_jobs(shape, rules, policies, steps, own, rows, jobs, tokens)
+
+
+@compiled
+def _play_job(
+    shape: Shape, rules: Rules, policies: Policies, steps: Steps, memory: Memory, rows: _Rows,
+    candidate: int, begin: int, end: int,
+) -> int:  # fmt: skip
+    """Play the searches begin <= number < end and their branches; returns the tokens evaluated."""
+    m, tokens = policies.seeds.shape[1], 0
+    alive, following = np.empty_like(rows.free), np.empty_like(rows.free)
+    count = end - begin
+    for row in range(count):
+        alive[row] = row
+        rows.group[row], rows.seed[row] = (begin + row) // m, (begin + row) % m
+        rows.treasure[row], rows.position[row], rows.found[row] = SEARCHING, rules.start, 0
+        rows.clock[row], rows.remaining[row], rows.seen[row] = 0, rules.episodes, 0
+        rows.unfound[row] = rules.wanted[rows.group[row]]
+    free = len(rows.free) - count
+    for i in range(free):
+        rows.free[i] = len(rows.free) - 1 - i
+    while count:
+        tokens += count
+        for first in range(0, count, LANES):
+            some = alive[first : min(first + LANES, count)]
+            _embed(shape, memory, policies, rows, candidate, some)
+            step(shape, memory, policies.weights[candidate], some, rows.seen)
+            for lane in range(len(some)):
+                rows.action[some[lane]] = _argmax(memory.output, lane, shape.output_dim)
+                _add_loss(rules, rows, steps, memory.output, lane, some[lane])
+        kept = 0
+        for i in range(count):
+            row = alive[i]
+            finds = _move(rules, rows, steps, row)
+            if finds and rows.treasure[row] == SEARCHING and rows.remaining[row] > 1:
+                free -= 1
+                _branch(shape, rules, memory, rows, row, rows.free[free])
+                following[kept] = rows.free[free]
+                kept += 1
+            if _goes_on(rules, rows, row, finds):
+                following[kept] = row
+                kept += 1
+            else:
+                rows.free[free] = row
+                free += 1
+        alive, following, count = following, alive, kept
+    return tokens
+
+
+@compiled
+def _embed(
+    shape: Shape, memory: Memory, policies: Policies, rows: _Rows, candidate: int, some: Any
+) -> None:
+    """Write the next tokens of some rows, with their positions, to memory.x."""
+    for lane in range(len(some)):
+        row = some[lane]
+        position = policies.positions[candidate, rows.seen[row]]
+        token = policies.seeds[candidate, rows.seed[row]]
+        if rows.seen[row]:
+            observation = 2 * rows.position[row] + rows.found[row]
+            token = policies.observed[candidate, observation]
+        for i in range(shape.width):
+            memory.x[i * LANES + lane] = token[i] + position[i]
+
+
+@compiled
+def _argmax(output: Any, lane: int, count: int) -> int:
+    best = 0
+    for i in range(1, count):
+        if output[i * LANES + lane] > output[best * LANES + lane]:
+            best = i
+    return best
+
+
+@compiled
+def _add_loss(rules: Rules, rows: _Rows, steps: Steps, output: Any, lane: int, row: int) -> None:
+    """Add the logistic loss of the logits of a branch that could still be on a shortest path."""
+    group, treasure, here = rows.group[row], rows.treasure[row], rows.position[row]
+    if len(rules.distance) == 0 or treasure == SEARCHING:
+        return
+    distance = rules.distance[group, treasure]
+    if rows.clock[row] >= distance[rules.start]:
+        return
+    nearer = other = -np.inf
+    for action in range(rules.moves.shape[2]):
+        logit = output[action * LANES + lane]
+        if distance[rules.moves[group, here, action]] < distance[here]:
+            nearer = max(nearer, logit)
+        else:
+            other = max(other, logit)
+    gap = other - nearer
+    loss = max(gap, 0.0) + np.log1p(np.exp(-abs(gap)))
+    steps.losses[group, treasure, rows.seed[row]] += loss
+
+
+@compiled
+def _move(rules: Rules, rows: _Rows, steps: Steps, row: int) -> bool:
+    """Act; whether that finds a treasure for the first time, or the treasure that it chases."""
+    rows.seen[row] += 1
+    if rows.seen[row] == 1:
+        return False  # that token was the seed
+    group, seed, treasure = rows.group[row], rows.seed[row], rows.treasure[row]
+    cell = rules.moves[group, rows.position[row], rows.action[row]]
+    rows.position[row] = cell
+    rows.clock[row] += 1
+    if treasure != SEARCHING:
+        steps.after[group, treasure, seed] += 1
+        return bool(cell == treasure)
+    if not rows.unfound[row, cell]:
+        return False
+    rows.unfound[row, cell] = False
+    before = (rules.episodes - rows.remaining[row]) * rules.horizon
+    steps.found[group, cell, seed] = before + rows.clock[row]
+    return True
+
+
+@compiled
+def _branch(shape: Shape, rules: Rules, memory: Memory, rows: _Rows, search: int, row: int) -> None:
+    """Begin the episode after a search found a treasure where it stands, in a row of its own."""
+    rows.group[row], rows.seed[row] = rows.group[search], rows.seed[search]
+    rows.treasure[row], rows.found[row] = rows.position[search], 1
+    rows.position[row], rows.clock[row] = rules.start, 0
+    rows.remaining[row], rows.seen[row] = rows.remaining[search] - 1, rows.seen[search]
+    copy_context(shape, memory, search, row, rows.seen[search])
+
+
+@compiled
+def _goes_on(rules: Rules, rows: _Rows, row: int, finds: bool) -> bool:
+    """Begin the next episode if one ended; whether there is anything left to play."""
+    searching = rows.treasure[row] == SEARCHING
+    if searching and not rows.unfound[row].any():
+        return False
+    ended = (finds and not searching) or rows.clock[row] == rules.horizon
+    rows.found[row] = finds and not searching
+    if ended:
+        rows.remaining[row] -= 1
+        rows.clock[row], rows.position[row] = 0, rules.start
+    return bool(rows.remaining[row] > 0)
+
+
+def _compiled_jobs(sources: int) -> Any:
+    # `sources` is held for numba's cache, see `lanes.sources_of`.
+    @numba.njit(cache=True, nogil=True, error_model="numpy")
+    def play_jobs(
+        shape: Shape, rules: Rules, policies: Policies, steps: Steps, memory: Memory, rows: _Rows,
+        jobs: Any, tokens: Any,
+    ) -> None:  # fmt: skip
+        _ = sources
+        for job in range(len(jobs)):
+            candidate, begin, end = jobs[job]
+            own = Steps(steps.found[candidate], steps.after[candidate], steps.losses[candidate])
+            tokens[job] = _play_job(
+                shape, rules, policies, own, memory, rows, candidate, begin, end
+            )
+
+    return play_jobs
+
+
+_play_jobs = _compiled_jobs(
+    sources_of(lanes.__file__, lane_functions.__file__, lane_transformer.__file__, __file__)
+)

@@ -1,0 +1,1 @@
+"""Floor 1: seeded policies and the distributions of their seeds."""

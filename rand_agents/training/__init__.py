@@ -1,0 +1,1 @@
+"""Floor 4: agents, the two trainers, and their files."""

@@ -1,0 +1,195 @@
+"""Acting: a seeded policy that plays, one observation at a time or whole batches of layouts."""
+
+import dataclasses
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from rand_agents.games.game import Game
+from rand_agents.policies.seeds import SeedSpec
+from rand_envs.core.arrays import Array
+from rand_envs.core.player import Play
+from rand_envs.core.task import Setting
+
+PLAY_ROWS = 1 << 18
+"""How many token positions `play` puts into one batch, to bound its memory."""
+
+
+@dataclass
+class PolicyState:
+    """What a policy carries between calls of `predict`, for n parallel episodes.
+
+    Attributes:
+        seeds: The seed each episode drew at its start, shape (n, seed_dim).
+        tokens: The context so far, padded, shape (n, T, token_dim).
+        seen: How many tokens of the context each episode has, shape (n,).
+    """
+
+    seeds: Tensor
+    tokens: Tensor
+    seen: Tensor
+
+
+class SeededPolicy:
+    """A model, the game it plays, and the distribution of its seeds."""
+
+    game: Game
+    model: Any
+    """A `SeedTransformer`, or a `SeedMLP` where the game takes one."""
+    seeds: SeedSpec
+    device: torch.device
+    _rngs: dict[str, np.random.Generator]
+
+    @property
+    def task(self) -> Setting[Any]:
+        """The game it plays."""
+        return self.game.task
+
+    def set_random_seed(self, seed: int) -> None:
+        """Restart the generator that `predict` draws seeds and samples with, not the training's."""
+        self._rngs["acting"] = np.random.default_rng(seed)
+
+    def predict(
+        self,
+        observation: Array | dict[str, Array],
+        state: Any = None,
+        episode_start: Array | None = None,
+        deterministic: bool = False,
+    ) -> tuple[Array, Any]:
+        """Actions for one observation or a batch, as in Stable-Baselines3.
+
+        Args:
+            observation: Shape (*space), or (n, *space) for n parallel episodes.
+            state: What the last call returned; None at the very start.
+            episode_start: Shape (n,), True where an episode begins: it draws a new seed and
+                starts with an empty context.
+            deterministic: Take the argmax of the output; else sample it (real-valued actions
+                are never sampled). The seed is random either way, unless it is fixed.
+
+        Returns:
+            Actions, and the state (seeds and context) for the next call.
+        """
+        batch = np.asarray(observation)
+        single = batch.shape == self.task.observation_space.shape
+        batch = batch[None] if single else batch
+        if batch.shape[1:] != self.task.observation_space.shape:
+            raise ValueError(
+                f"observations of {self.task.env_id} have shape "
+                f"{self.task.observation_space.shape}, got {batch.shape}"
+            )
+        state = self._begin(len(batch), state, episode_start)
+        new = self.game.observed(batch)
+        self._extend(state, new)
+        with torch.no_grad():
+            outputs = self.model(state.tokens.to(self.device), state.seeds.to(self.device)).cpu()
+        offset = outputs.shape[-2] - state.tokens.shape[-2]
+        ends = state.seen - new.shape[1]
+        places = offset + ends.unsqueeze(-1) + torch.arange(new.shape[1])
+        newest = outputs[torch.arange(len(batch)).unsqueeze(-1), places]
+        actions = self.game.choose(newest, new, None if deterministic else self._rngs["acting"])
+        return (actions[0] if single else actions), state
+
+    def _begin(self, n: int, state: PolicyState | None, starts: Array | None) -> PolicyState:
+        if state is None:
+            starts = np.ones(n, np.bool_)
+            empty = torch.zeros(n, 0, self.model.config.token_dim)
+            nothing = torch.zeros(n, dtype=torch.long)
+            state = PolicyState(torch.zeros(n, self.seeds.dim), empty, nothing)
+        elif len(state.seen) != n:
+            raise ValueError(f"the state is of {len(state.seen)} episodes, got {n} observations")
+        else:
+            state = PolicyState(state.seeds.clone(), state.tokens.clone(), state.seen.clone())
+        begun = np.zeros(n, np.bool_) if starts is None else np.asarray(starts, np.bool_)
+        if begun.size != n:
+            raise ValueError(f"episode_start must have shape ({n},), got {begun.shape}")
+        begun = begun.reshape(n)
+        if begun.any():
+            drawn = self.draw_seeds(self._rngs["acting"], int(begun.sum()))
+            state.seeds[torch.from_numpy(begun)] = torch.from_numpy(drawn)
+            state.seen[torch.from_numpy(begun)] = 0
+        return state
+
+    def _extend(self, state: PolicyState, new: Tensor) -> None:
+        count = new.shape[1]
+        if not self.model.remembers:
+            state.tokens, state.seen = new, torch.full((len(new),), count)
+            return
+        if int(state.seen.max()) + count > self.game.context:
+            raise ValueError(
+                f"an episode of {self.task.env_id} gives a policy at most {self.game.context} "
+                "tokens: pass episode_start=True where the next one begins"
+            )
+        missing = int(state.seen.max()) + count - state.tokens.shape[1]
+        if missing > 0:
+            room = state.tokens.new_zeros(len(new), missing, new.shape[-1])
+            state.tokens = torch.cat([state.tokens, room], 1)
+        places = state.seen.unsqueeze(-1) + torch.arange(count)
+        state.tokens[torch.arange(len(new)).unsqueeze(-1), places] = new.to(state.tokens)
+        state.seen += count
+
+    def draw_seeds(self, rng: np.random.Generator, m: int) -> Array:
+        """Draw m independent seeds, (m, seed_dim); equal to r0 where the seed is fixed."""
+        spec = self.seeds
+        if not spec.is_fixed:
+            spec = dataclasses.replace(spec, draw="independent")
+        return spec.sample(rng, m)
+
+    def draw_votes(self, rng: np.random.Generator, m: int) -> Array:
+        """Draw the seeds of one majority vote, (m, seed_dim), as training draws a set of seeds.
+
+        Whoever takes a vote chooses its seeds: where few seeds exist, none need vote twice.
+        """
+        return self.seeds.sample(rng, m)
+
+    def play(self, layouts: Array, seeds: Array) -> Play:
+        """Play every layout, (n,), under every seed, (m, seed_dim), by argmax."""
+        return self._play(layouts, seeds, None)
+
+    @property
+    def can_play_all(self) -> bool:
+        """Whether `play_all` works: the layouts are few, and quicker to play all together."""
+        return self.game.can_play_all(self.model)
+
+    def play_all(self, seeds: Array) -> Play:
+        """Play every layout there is under every seed, (m, seed_dim), by argmax."""
+        return self.game.play_all(self.model, self._as_tensor(seeds))
+
+    def losses(self, layouts: Array, seeds: Array) -> Array:
+        """The cost that training makes small, of every layout, (n,), under every seed: (n, m)."""
+        drawn = self._as_tensor(seeds)
+        with torch.no_grad():
+            parts = [
+                self.game.costs(self.model, some, drawn).cpu().numpy()
+                for some in self._chunks(layouts, len(seeds))
+            ]
+        return np.concatenate(parts)
+
+    def _as_tensor(self, seeds: Array) -> Tensor:
+        like: Tensor = self.model.weights["read_out"]
+        return torch.from_numpy(np.array(seeds, np.float32)).to(like)
+
+    def _chunks(self, layouts: Array, num_seeds: int) -> Iterator[Array]:
+        count = max(1, PLAY_ROWS // (num_seeds * self.game.context))
+        return (layouts[i : i + count] for i in range(0, len(layouts), count))
+
+    def play_sampled(self, layouts: Array, seeds: Array, rng: np.random.Generator) -> Play:
+        """Play as `play` does, but draw every action from the softmax or Bernoulli output."""
+        return self._play(layouts, seeds, rng)
+
+    def _play(self, layouts: Array, seeds: Array, sample_rng: np.random.Generator | None) -> Play:
+        drawn = self._as_tensor(seeds)
+        with torch.no_grad():
+            parts = [
+                self.game.play(self.model, some, drawn, sample_rng)
+                for some in self._chunks(layouts, len(seeds))
+            ]
+        answers = [part.answer for part in parts if part.answer is not None]
+        return Play(
+            np.concatenate([part.outcome for part in parts]),
+            np.concatenate(answers) if answers else None,
+            np.concatenate([part.output for part in parts]),
+        )

@@ -1,0 +1,367 @@
+"""What both trainers share: learn, predict, save, load, callbacks, logging, resuming."""
+
+import dataclasses
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, ClassVar, Generic, Self, TypeVar, cast
+
+import gymnasium as gym
+import numpy as np
+import torch
+from stable_baselines3.common.callbacks import (
+    BaseCallback,
+    CallbackList,
+    ConvertCallback,
+    ProgressBarCallback,
+)
+from stable_baselines3.common.logger import Logger
+from stable_baselines3.common.utils import configure_logger
+from stable_baselines3.common.vec_env import DummyVecEnv
+from torch import Tensor
+
+from rand_agents.games.game import Game
+from rand_agents.games.registry import (
+    POLICIES,
+    Environment,
+    PolicyConfig,
+    game_for,
+    kind_of,
+    model_of,
+    policy_for,
+    task_of,
+)
+from rand_agents.policies.seeds import SeedSpec
+from rand_agents.training.acting import SeededPolicy
+from rand_agents.training.files import Contents, read_agent, write_agent
+from rand_envs.core.arrays import Json
+
+Callback = BaseCallback | list[BaseCallback] | Callable[..., bool] | None
+C = TypeVar("C")
+
+
+class Agent(SeededPolicy, ABC, Generic[C]):
+    """A seeded policy and its trainer, in the shape of Stable-Baselines3's algorithms.
+
+    One timestep of `learn` is one update of the parameters (a gradient step, or a generation
+    of evolution): each plays batch x seeds instances at once. `env_steps` counts their steps as
+    if each lasted to its end.
+    """
+
+    config: C
+    config_type: ClassVar[type[Any]]
+
+    def __init__(
+        self,
+        policy: str | PolicyConfig,
+        env: Environment,
+        config: C | None = None,
+        *,
+        seeds: SeedSpec | None = None,
+        rng_seed: int = 0,
+        device: str | torch.device = "cpu",
+        verbose: int = 0,
+        tensorboard_log: str | None = None,
+    ) -> None:
+        """Make an untrained agent.
+
+        Args:
+            policy: "SeedTransformer" for the game's default architecture, or a configuration;
+                for Gymnasium's environments also "MlpPolicy".
+            env: A registered id, an environment as `gym.make` gives it, or a task.
+            config: The trainer's options; None for its defaults.
+            seeds: Distribution of the seed vector; None for the game's default.
+            rng_seed: Determines the initial weights and every later draw.
+            device: Where the policy computes.
+            verbose: 1 to print the log, 0 for silence.
+            tensorboard_log: Folder of TensorBoard curves; None for none.
+
+        Raises:
+            ValueError: If policy, seeds or config do not fit the game; the message says how.
+        """
+        self.game: Game = game_for(task_of(env))
+        self.config = self._default_config() if config is None else config
+        self.seeds = self._check_seeds(seeds, policy)
+        trained = self.training_game(self.game, self.config)
+        architecture = policy_for(trained, policy, self.seeds.dim)
+        self.rng_seed = rng_seed
+        self.device = torch.device(device)
+        self.verbose = verbose
+        self.tensorboard_log = tensorboard_log
+        self.model = model_of(architecture, rng_seed).to(self.device)
+        # Separate streams keep layouts independent of seeds and of the trainer's noise.
+        streams = map(np.random.default_rng, np.random.SeedSequence(rng_seed).spawn(4))
+        self._rngs = dict(zip(("layouts", "seeds", "noise", "acting"), streams, strict=True))
+        self.num_timesteps = 0
+        self.env_steps = 0
+        self._total_timesteps = 0
+        self._has_trainer_state = True
+        self._logger: Logger | None = None
+        self._env: DummyVecEnv | None = None
+        self._setup()
+
+    def _check_seeds(self, seeds: SeedSpec | None, policy: str | PolicyConfig) -> SeedSpec:
+        default = self.game.default_seeds()
+        if seeds is None and not isinstance(policy, str):
+            return dataclasses.replace(default, dim=policy.seed_dim)
+        return default if seeds is None else seeds
+
+    # What a trainer adds.
+
+    def _default_config(self) -> C:
+        """The options used where none are given, for this game."""
+        return cast(C, self.config_type())
+
+    def _diagnose(self) -> dict[str, float | str]:
+        """Facts that are only worth their cost where something is logged; changes nothing."""
+        return {}
+
+    @classmethod
+    def training_game(cls, game: Game, config: C) -> Game:
+        """The game that training plays; a policy for it can play `game` too."""
+        return game
+
+    @abstractmethod
+    def _setup(self) -> None:
+        """Make the optimiser's state."""
+
+    @abstractmethod
+    def _update(self, progress: float) -> dict[str, float]:
+        """Do one update at `progress` in [0, 1) of the whole run; return what to log."""
+
+    @abstractmethod
+    def _trainer_tensors(self) -> dict[str, Tensor]:
+        """The optimiser's state, to be saved."""
+
+    @abstractmethod
+    def _load_trainer_tensors(self, tensors: dict[str, Tensor]) -> None:
+        """Set the optimiser's state from what `_trainer_tensors` gave."""
+
+    # Learning.
+
+    def learn(
+        self,
+        total_timesteps: int,
+        callback: Callback = None,
+        log_interval: int = 100,
+        tb_log_name: str = "run",
+        reset_num_timesteps: bool = True,
+        progress_bar: bool = False,
+    ) -> Self:
+        """Train for `total_timesteps` updates; schedules stretch over all of them.
+
+        With `reset_num_timesteps=False` they come on top of those already done. Callbacks are
+        Stable-Baselines3's and are called after every update; one that returns False ends it.
+        """
+        if total_timesteps < 1:
+            raise ValueError(f"total_timesteps must be at least 1, got {total_timesteps}")
+        if reset_num_timesteps:
+            self.num_timesteps = 0
+        self._has_trainer_state = True
+        self._total_timesteps = self.num_timesteps + total_timesteps
+        return self._run(callback, log_interval, tb_log_name, reset_num_timesteps, progress_bar)
+
+    def resume(
+        self, callback: Callback = None, log_interval: int = 100, progress_bar: bool = False
+    ) -> Self:
+        """Finish the run that was interrupted; the result equals an uninterrupted one.
+
+        Raises:
+            ValueError: If the agent is from a file with weights alone.
+        """
+        if not self._has_trainer_state:
+            raise ValueError(
+                "a run is resumed from its optimiser's state, but this agent's file has weights "
+                "alone: learn() starts a fresh optimiser from them"
+            )
+        return self._run(callback, log_interval, "run", False, progress_bar)
+
+    def _run(
+        self,
+        callback: Callback,
+        log_interval: int,
+        tb_log_name: str,
+        fresh: bool,
+        progress_bar: bool,
+    ) -> Self:
+        if self._logger is None:
+            self._logger = configure_logger(
+                self.verbose, self.tensorboard_log, tb_log_name, reset_num_timesteps=fresh
+            )
+        hooks = self._as_callback(callback, progress_bar)
+        total_timesteps = self._total_timesteps
+        hooks.on_training_start(locals(), globals())
+        hooks.on_rollout_start()
+        while self.num_timesteps < total_timesteps:
+            logs = self._update(self.num_timesteps / total_timesteps)
+            self.num_timesteps += 1
+            if self.num_timesteps % log_interval == 0:
+                self._log(logs | self._diagnose())
+            hooks.update_locals(locals())
+            if not hooks.on_step():
+                break
+        hooks.on_rollout_end()
+        hooks.on_training_end()
+        return self
+
+    def _log(self, logs: Mapping[str, float | str]) -> None:
+        for name, value in logs.items():
+            self.logger.record(name, value)
+        self.logger.record("time/env_steps", self.env_steps)
+        self.logger.record("time/timesteps", self.num_timesteps)
+        self.logger.dump(self.num_timesteps)
+
+    def _as_callback(self, callback: Callback, progress_bar: bool) -> BaseCallback:
+        hooks = callback if isinstance(callback, list) else [callback]
+        wrapped = [
+            hook if isinstance(hook, BaseCallback) else ConvertCallback(hook)
+            for hook in hooks
+            if hook is not None
+        ]
+        if progress_bar:
+            wrapped.append(ProgressBarCallback())
+        together = CallbackList(wrapped)
+        together.init_callback(cast(Any, self))
+        return together
+
+    @property
+    def total_timesteps(self) -> int:
+        """How many updates the current run has in all."""
+        return self._total_timesteps
+
+    @property
+    def logger(self) -> Logger:
+        """Stable-Baselines3's logger; set at the first `learn`, or by `set_logger`."""
+        if self._logger is None:
+            raise RuntimeError("there is no logger before learn() or set_logger()")
+        return self._logger
+
+    def set_logger(self, logger: Logger) -> None:
+        """Log to `logger` from now on."""
+        self._logger = logger
+
+    def get_env(self) -> DummyVecEnv:
+        """An environment of the agent's task, as Stable-Baselines3's callbacks want one."""
+        if self._env is None:
+            self._env = DummyVecEnv([lambda: gym.make(self.task.env_id, **self.task.config)])
+        return self._env
+
+    def get_vec_normalize_env(self) -> None:
+        """Observations are never normalised."""
+
+    # Files.
+
+    def save(self, path: str | Path, weights_only: bool = False) -> Path:
+        """Write weights, optimiser, options and generator states to one file, atomically.
+
+        With `weights_only` the optimiser's state is left out: the agent that is loaded plays
+        as this one does, but cannot `resume`. The suffix .safetensors is added where `path`
+        has none. Returns the file's path.
+        """
+        tensors = {f"weights.{name}": w.detach() for name, w in self.model.named_weights().items()}
+        whole = self._has_trainer_state and not weights_only
+        if whole:
+            tensors |= {f"trainer.{name}": t for name, t in self._trainer_tensors().items()}
+        facts: Json = {
+            "algorithm": type(self).__name__,
+            "has_trainer_state": whole,
+            "env_id": self.task.env_id,
+            "task": self.task.config,
+            "policy_kind": kind_of(self.model.config),
+            "policy": dataclasses.asdict(self.model.config),
+            "seeds": dataclasses.asdict(self.seeds),
+            "config": dataclasses.asdict(cast(Any, self.config)),
+            "rng_seed": self.rng_seed,
+            "num_timesteps": self.num_timesteps,
+            "total_timesteps": self._total_timesteps,
+            "env_steps": self.env_steps,
+            "rngs": {name: rng.bit_generator.state for name, rng in self._rngs.items()},
+        }
+        return write_agent(path, Contents(tensors, facts))
+
+    @classmethod
+    def load(
+        cls,
+        path: str | Path,
+        env: Environment | None = None,
+        device: str | torch.device = "cpu",
+        verbose: int = 0,
+    ) -> Self:
+        """Read an agent that `save` wrote; it continues exactly where it stopped.
+
+        Args:
+            path: The file.
+            env: If given, the game it is meant for; another one than the file's is an error.
+            device: Where the policy computes.
+            verbose: As in the constructor.
+
+        Raises:
+            FileNotFoundError: If there is no such file.
+            ValueError: If the file is corrupt, or of another algorithm or game.
+        """
+        contents = read_agent(path)
+        name = contents.facts.get("algorithm")
+        if name != cls.__name__:
+            raise ValueError(f"{path} must hold a {cls.__name__} agent, got a {name} one")
+        try:
+            return cls._rebuilt(path, contents, env, device, verbose)
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"{path} does not describe a whole agent: {error!r}") from error
+
+    @classmethod
+    def _rebuilt(
+        cls,
+        path: str | Path,
+        contents: Contents,
+        env: Environment | None,
+        device: str | torch.device,
+        verbose: int,
+    ) -> Self:
+        facts = contents.facts
+        task = game_for(task_of(facts["env_id"], facts["task"])).task
+        if env is not None and (task_of(env).env_id, task_of(env).config) != (
+            task.env_id,
+            task.config,
+        ):
+            raise ValueError(
+                f"{path} holds an agent for {task.env_id} with {task.config}, "
+                f"not for {task_of(env).env_id} with {task_of(env).config}"
+            )
+        agent = cls(
+            POLICIES[facts.get("policy_kind", "SeedTransformer")](**facts["policy"]),
+            task,
+            cls.config_type(**facts["config"]),
+            seeds=SeedSpec(**facts["seeds"]),
+            rng_seed=facts["rng_seed"],
+            device=device,
+            verbose=verbose,
+        )
+        agent._restore(contents)
+        return agent
+
+    def _restore(self, contents: Contents) -> None:
+        own = self.model.named_weights()
+        weights = contents.under("weights")
+        if {k: w.shape for k, w in own.items()} != {k: w.shape for k, w in weights.items()}:
+            raise ValueError("the file's weights do not fit the policy it describes")
+        with torch.no_grad():
+            for name, weight in own.items():
+                weight.copy_(weights[name])
+        facts = contents.facts
+        # Files from before there was a choice have all of it.
+        self._has_trainer_state = facts.get("has_trainer_state", True)
+        if self._has_trainer_state:
+            self._load_trainer_tensors(contents.under("trainer"))
+        else:
+            self._setup()
+        self.num_timesteps = facts["num_timesteps"]
+        self._total_timesteps = facts["total_timesteps"]
+        self.env_steps = facts["env_steps"]
+        for name, state in facts["rngs"].items():
+            self._rngs[name].bit_generator.state = state
+
+
+def cosine(start: float, end: float, progress: float) -> float:
+    """Cosine annealing from `start` at progress 0 to `end` at progress 1."""
+    return end + (start - end) * 0.5 * (1.0 + math.cos(math.pi * progress))

@@ -1,0 +1,85 @@
+"""Agent files: one safetensors file with JSON in its header. Nothing is ever unpickled."""
+
+import json
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import safetensors
+import safetensors.torch
+from torch import Tensor
+
+from rand_envs.core.arrays import Json
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Contents:
+    """Tensors by name, and the facts beside them."""
+
+    tensors: dict[str, Tensor]
+    facts: Json
+
+    def under(self, prefix: str) -> dict[str, Tensor]:
+        """The tensors named `prefix.*`, without that prefix."""
+        start = f"{prefix}."
+        return {k.removeprefix(start): t for k, t in self.tensors.items() if k.startswith(start)}
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write a file so that at every moment the old or the new one is there, whole."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(name, 0o644)
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def write_agent(path: str | Path, contents: Contents) -> Path:
+    """Write an agent file; adds the suffix .safetensors where there is none."""
+    target = Path(path)
+    if not target.suffix:
+        target = target.with_suffix(".safetensors")
+    tensors = {name: t.detach().cpu().contiguous() for name, t in contents.tensors.items()}
+    facts = json.dumps({"schema": SCHEMA, **contents.facts})
+    write_atomically(target, safetensors.torch.save(tensors, {"rand_agents": facts}))
+    return target
+
+
+def read_agent(path: str | Path) -> Contents:
+    """Read an agent file.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is corrupt, truncated, or not an agent file.
+    """
+    source = Path(path)
+    if not source.exists() and not source.suffix:
+        source = source.with_suffix(".safetensors")
+    if not source.is_file():
+        raise FileNotFoundError(f"there is no agent file {source}")
+    try:
+        with safetensors.safe_open(source, "pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (safetensors.SafetensorError, OSError) as error:
+        raise ValueError(f"{source} is corrupt or not an agent file: {error}") from None
+    if "rand_agents" not in metadata:
+        raise ValueError(f"{source} is a safetensors file, but not one that an agent saved")
+    try:
+        facts = dict(json.loads(metadata["rand_agents"]))
+    except (ValueError, TypeError):
+        raise ValueError(f"{source} is corrupt: its header is not JSON") from None
+    schema = facts.pop("schema", None)
+    if schema != SCHEMA:
+        raise ValueError(f"{source} must be of schema {SCHEMA} to be read here, got {schema}")
+    return Contents(tensors, facts)

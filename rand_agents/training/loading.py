@@ -1,0 +1,30 @@
+"""The trainers by name, and agents from files of either."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from rand_agents.training.agent import Agent
+from rand_agents.training.files import read_agent
+from rand_agents.training.pepg import PEPG
+from rand_agents.training.qnorm import QNorm
+
+ALGORITHMS: dict[str, type[Agent[Any]]] = {kind.__name__: kind for kind in (QNorm, PEPG)}
+
+
+def load_agent(path: str | Path, device: str | torch.device = "cpu") -> Agent[Any]:
+    """Read an agent that any trainer's `save` wrote; the file says which.
+
+    Args:
+        path: The file.
+        device: Where the policy computes.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If the file is corrupt, or of an unknown algorithm.
+    """
+    name = read_agent(path).facts.get("algorithm")
+    if name not in ALGORITHMS:
+        raise ValueError(f"{path} must hold a {' or '.join(ALGORITHMS)} agent, got {name!r}")
+    return ALGORITHMS[name].load(path, device=device)

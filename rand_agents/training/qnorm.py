@@ -1,0 +1,200 @@
+"""QNorm: gradient steps on the q-norm over layouts of the mean loss over seeds."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from rand_agents.training.agent import Agent, cosine
+from rand_agents.training.objectives import ObjectiveConfig
+
+
+@dataclass(frozen=True)
+class QNormConfig:
+    """Options of `QNorm`; the defaults are the paper's for associative recall.
+
+    Attributes:
+        objective: What is minimised.
+        m: Seeds a step, shared by all layouts of the step.
+        batch_size: Layouts a step.
+        learning_rate: Peak learning rate, after the warm-up.
+        final_learning_rate: Where cosine annealing ends.
+        warmup: Fraction of the run over which the learning rate rises linearly.
+        beta1: Adam's decay of the mean gradient.
+        beta2: Adam's decay of the mean squared gradient.
+        adam_eps: Adam's epsilon.
+        weight_decay: Decoupled weight decay (AdamW); 0 is Adam.
+        max_grad_norm: Global norm to which gradients are clipped.
+        stratified: Draw the layouts of a step evenly where the game can (recall: every key is
+            asked for after the same values); each layout alone is as uniform as without.
+        seeds_kept: Updates that use a set of seeds before the next set is drawn.
+        seeds_at_once: With more seeds than this, m no longer costs memory: a first pass finds
+            the weight of every loss in the objective, a second the gradient, this many seeds at
+            a time. The gradient is the same.
+    """
+
+    objective: ObjectiveConfig = field(default_factory=ObjectiveConfig)
+    m: int = 30
+    batch_size: int = 512
+    learning_rate: float = 3e-3
+    final_learning_rate: float = 3e-4
+    warmup: float = 0.03
+    beta1: float = 0.9
+    beta2: float = 0.95
+    adam_eps: float = 1e-5
+    weight_decay: float = 0.0
+    max_grad_norm: float = 1.0
+    stratified: bool = False
+    seeds_kept: int = 1
+    seeds_at_once: int = 32
+
+    def __post_init__(self) -> None:
+        if isinstance(self.objective, dict):
+            object.__setattr__(self, "objective", ObjectiveConfig(**self.objective))
+        if self.m < 1:
+            raise ValueError(f"the number of seeds m must be at least 1, got {self.m}")
+        if self.batch_size < 1:
+            raise ValueError(f"batch_size must be at least 1, got {self.batch_size}")
+        for name in ("seeds_kept", "seeds_at_once"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        for name in ("learning_rate", "max_grad_norm"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")
+        if not 0.0 <= self.warmup < 1.0:
+            raise ValueError(f"warmup must be at least 0 and below 1, got {self.warmup}")
+
+    def learning_rate_at(self, progress: float) -> float:
+        """Learning rate at `progress` in [0, 1] of the run."""
+        if progress < self.warmup:
+            return self.learning_rate * progress / self.warmup
+        annealed = (progress - self.warmup) / (1.0 - self.warmup)
+        return cosine(self.learning_rate, self.final_learning_rate, annealed)
+
+
+class QNormStep:
+    """The update itself, for the parameters of any module.
+
+    Give it losses per (layout, seed), shape (n, m), that depend on the parameters.
+    """
+
+    def __init__(self, parameters: list[torch.nn.Parameter], config: QNormConfig) -> None:
+        """Make Adam's state for `parameters`."""
+        self.config = config
+        self.parameters = parameters
+        self.optimizer = torch.optim.AdamW(
+            parameters,
+            lr=config.learning_rate,
+            betas=(config.beta1, config.beta2),
+            eps=config.adam_eps,
+            weight_decay=config.weight_decay,
+            fused=True,
+        )
+
+    def update(self, losses: Tensor, progress: float) -> dict[str, float]:
+        """Step down the gradient of the objective; raises FloatingPointError on NaN losses."""
+        value = self._finite(self.config.objective.at(progress)(losses))
+        self.optimizer.zero_grad(set_to_none=True)
+        value.backward()  # type: ignore[no-untyped-call]
+        return self._descend(losses, value, progress)
+
+    def update_in_parts(
+        self, parts: Sequence[Callable[[], Tensor]], progress: float
+    ) -> dict[str, float]:
+        """The same step in the memory of one part.
+
+        Each part computes the losses of some of the seeds, (n, m_i). It is called twice, first
+        for the losses alone, which give the weight of each in the objective's gradient.
+        """
+        with torch.no_grad():
+            losses = [part() for part in parts]
+        whole = torch.cat(losses, -1).requires_grad_()
+        value = self._finite(self.config.objective.at(progress)(whole))
+        (slopes,) = torch.autograd.grad(value, whole)
+        self.optimizer.zero_grad(set_to_none=True)
+        sizes = [part.shape[-1] for part in losses]
+        for part, slope in zip(parts, torch.split(slopes, sizes, -1), strict=True):
+            part().backward(slope)  # type: ignore[no-untyped-call]
+        return self._descend(whole, value, progress)
+
+    def _finite(self, value: Tensor) -> Tensor:
+        if not math.isfinite(value.item()):
+            raise FloatingPointError(
+                f"the objective became {value.item()}; a lower learning rate may help"
+            )
+        return value
+
+    def _descend(self, losses: Tensor, value: Tensor, progress: float) -> dict[str, float]:
+        norm = torch.nn.utils.clip_grad_norm_(self.parameters, self.config.max_grad_norm)
+        rate = self.config.learning_rate_at(progress)
+        self.optimizer.param_groups[0]["lr"] = rate
+        self.optimizer.step()
+        return {
+            "train/objective": value.item(),
+            "train/loss": losses.mean().item(),
+            "train/worst_loss": losses.mean(-1).max().item(),
+            "train/gradient_norm": norm.item(),
+            "train/learning_rate": rate,
+        }
+
+
+class QNorm(Agent[QNormConfig]):
+    """Gradient training on the q-norm over inputs of the mean over seeds (arXiv 2408.10818).
+
+    q = 1 is ordinary training on the mean (ERM); q towards infinity trains for the worst
+    layout. Plays one-shot games, whose loss has a gradient: recall and colouring.
+    """
+
+    config_type = QNormConfig
+
+    def _setup(self) -> None:
+        if not self.game.differentiable:
+            raise ValueError(
+                f"QNorm needs a loss with a gradient, which {self.task.env_id} has not: use PEPG"
+            )
+        self._step = QNormStep(list(self.model.parameters()), self.config)
+        # Identical seeds give identical losses, so a fixed seed needs only one.
+        self._m = 1 if self.seeds.is_fixed else self.config.m
+        self._drawn: Tensor | None = None
+
+    def _draw(self) -> Tensor:
+        """The seeds of this update, (m, seed_dim)."""
+        if self._drawn is None or self.num_timesteps % self.config.seeds_kept == 0:
+            self._drawn = torch.from_numpy(self.seeds.sample(self._rngs["seeds"], self._m))
+        return self._drawn.to(self.device)
+
+    def _update(self, progress: float) -> dict[str, float]:
+        n = self.config.batch_size
+        space = self.task.layout_space
+        sample = space.sample_stratified if self.config.stratified else space.sample
+        layouts = sample(self._rngs["layouts"], n)
+        parts = [
+            partial(self.game.costs, self.model, layouts, seeds)
+            for seeds in torch.split(self._draw(), self.config.seeds_at_once)
+        ]
+        self.env_steps += n * self._m * self.task.max_steps
+        if len(parts) == 1:
+            return self._step.update(parts[0](), progress)
+        return self._step.update_in_parts(parts, progress)
+
+    def _trainer_tensors(self) -> dict[str, Tensor]:
+        state: dict[int, dict[str, Tensor]] = self._step.optimizer.state_dict()["state"]
+        named = {f"{i}.{name}": t for i, slots in state.items() for name, t in slots.items()}
+        if self._drawn is None or self.config.seeds_kept == 1:
+            return named
+        return named | {"seeds": self._drawn}
+
+    def _load_trainer_tensors(self, tensors: dict[str, Tensor]) -> None:
+        slots: dict[int, dict[str, Tensor]] = {}
+        self._drawn = tensors.get("seeds")
+        for key, tensor in tensors.items():
+            if key == "seeds":
+                continue
+            index, name = key.split(".", 1)
+            slots.setdefault(int(index), {})[name] = tensor
+        whole: dict[str, Any] = self._step.optimizer.state_dict()
+        self._step.optimizer.load_state_dict(whole | {"state": slots})

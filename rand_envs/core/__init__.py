@@ -1,0 +1,1 @@
+"""What every game and its players are made of."""

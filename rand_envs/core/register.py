@@ -1,0 +1,94 @@
+"""The one door by which games come in: `register` gives a task its ids in Gymnasium."""
+
+from typing import Any, TypeVar
+
+import gymnasium as gym
+from gymnasium.envs.registration import find_highest_version, parse_env_id
+from gymnasium.vector import AutoresetMode
+
+from rand_envs.core.env import TaskEnv, TaskVectorEnv
+from rand_envs.core.sources import LayoutsArgument
+from rand_envs.core.task import Task
+
+TASKS: dict[str, type[Task[Any]]] = {}
+"""The registered tasks by their ids."""
+
+T = TypeVar("T", bound=type[Task[Any]])
+
+
+def register(task: T) -> T:
+    """Make a task known by its `env_id`; also a decorator of its class.
+
+    After that `gym.make(env_id, **arguments)` and `gym.make_vec(env_id, ...,
+    vectorization_mode="vector_entry_point")` make environments of it, and trainers, adversaries,
+    evaluation, exact values and the command line take the id. Arguments are those of the class,
+    `layouts` and `render_mode`.
+
+    Args:
+        task: a subclass of `Task`. Registering a class anew under the same name, as a notebook
+            does when a cell is run again, replaces it.
+
+    Returns:
+        The class itself.
+
+    Raises:
+        ValueError: it is no task, its id has not the form "Name-v0", or the id is taken.
+    """
+    if not (isinstance(task, type) and issubclass(task, Task)):
+        raise ValueError(f"only a subclass of rand_envs.Task can be registered, got {task!r}")
+    env_id = getattr(task, "env_id", None)
+    if not isinstance(env_id, str):
+        raise ValueError(f'{task.__name__} needs an env_id such as "Name-v0", got {env_id!r}')
+    try:
+        namespace, name, version = parse_env_id(env_id)
+    except gym.error.Error:
+        version = None
+    if version is None:
+        raise ValueError(
+            f'the env_id of {task.__name__} must have the form "Name-v0", got {env_id!r}'
+        )
+    before = TASKS.get(env_id)
+    is_same = before is not None and _place(before) == _place(task)
+    if not is_same and (before is not None or env_id in gym.registry):
+        owner = f"by {_place(before)}" if before else "in Gymnasium"
+        free = f"{env_id.rpartition('-v')[0]}-v{(find_highest_version(namespace, name) or 0) + 1}"
+        raise ValueError(
+            f"the id {env_id} of {_place(task)} is taken {owner}: choose another, such as {free}"
+        )
+    TASKS[env_id] = task
+    if is_same:
+        del gym.registry[env_id]
+    gym.register(
+        id=env_id,
+        entry_point="rand_envs.core.register:make_env",
+        vector_entry_point="rand_envs.core.register:make_vector_env",
+        kwargs={"game": env_id},
+    )
+    return task
+
+
+def make_env(
+    game: str,
+    layouts: LayoutsArgument[Any] = None,
+    render_mode: str | None = None,
+    **config: Any,
+) -> TaskEnv[Any]:
+    """An environment of a registered task; the entry point of `gym.make`."""
+    return TaskEnv(TASKS[game](**config), layouts, render_mode)
+
+
+def make_vector_env(
+    game: str,
+    num_envs: int = 1,
+    layouts: LayoutsArgument[Any] = None,
+    render_mode: str | None = None,
+    autoreset_mode: str | AutoresetMode = AutoresetMode.NEXT_STEP,
+    **config: Any,
+) -> TaskVectorEnv[Any]:
+    """A native vector environment of a registered task; the entry point of `gym.make_vec`."""
+    return TaskVectorEnv(TASKS[game](**config), num_envs, layouts, render_mode, autoreset_mode)
+
+
+def _place(task: type[Task[Any]]) -> str:
+    """Where a class is defined."""
+    return f"{task.__module__}.{task.__qualname__}"

@@ -1,0 +1,162 @@
+"""Layout sources: who picks the layout of each new instance.
+
+A source is one object that all sub-environments of an experiment may share.  It is
+asked at every reset, autoresets included, so what it decides persists.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any, Generic, Union
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from rand_envs.core.arrays import Array
+from rand_envs.core.layouts import L, Layout, LayoutSpace
+
+
+class LayoutSource(ABC, Generic[L]):
+    """Picks layouts of one space.
+
+    A source knows neither the actions nor the random seeds of a policy: the adversary
+    is oblivious.
+    """
+
+    def __init__(self, space: LayoutSpace[L]) -> None:
+        self.space = space
+
+    @abstractmethod
+    def draw(self, rngs: Sequence[np.random.Generator], env_ids: ArrayLike) -> Array:
+        """Pick a layout for each sub-environment that starts a new instance.
+
+        Args:
+            rngs: the generator of each such sub-environment, n in all.
+            env_ids: their indices, shape (n,), in increasing order; 0 for a lone environment.
+
+        Returns:
+            n layouts, a structured array of shape (n,).
+        """
+
+
+class Uniform(LayoutSource[L]):
+    """Draws every layout from the space's own distribution, by the environment's generator."""
+
+    def draw(self, rngs: Sequence[np.random.Generator], env_ids: ArrayLike) -> Array:
+        """Pick a layout by each generator, shape (len(rngs),)."""
+        return self.space.sample_each(rngs)
+
+
+class Fixed(LayoutSource[L]):
+    """Always gives the same layout: sub-environment i gets `layouts[i % len(layouts)]`.
+
+    Args:
+        space: the space the layouts belong to.
+        layouts: one layout, or a sequence of them.
+
+    Raises:
+        ValueError: a layout is not legal, or there is none.
+    """
+
+    def __init__(
+        self,
+        space: LayoutSpace[L],
+        layouts: L | Mapping[str, Any] | Sequence[L | Mapping[str, Any]],
+    ) -> None:
+        super().__init__(space)
+        self._layouts = space.pack(_listed(layouts))
+        if len(self._layouts) == 0:
+            raise ValueError("layouts must hold at least one layout, got an empty sequence")
+
+    def draw(self, rngs: Sequence[np.random.Generator], env_ids: ArrayLike) -> Array:
+        """Give each sub-environment its own layout, shape (len(rngs),)."""
+        chosen: Array = self._layouts[np.asarray(env_ids) % len(self._layouts)]
+        return chosen
+
+
+class Sweep(LayoutSource[L]):
+    """Gives all layouts of the space in turn, then starts again.
+
+    The cursor is shared by all sub-environments, and pickled with the source.
+
+    Raises:
+        ValueError: the space is too large to be listed.
+    """
+
+    def __init__(self, space: LayoutSpace[L]) -> None:
+        super().__init__(space)
+        self._layouts = space.enumerate()
+        self._cursor = 0
+
+    def draw(self, rngs: Sequence[np.random.Generator], env_ids: ArrayLike) -> Array:
+        """Give the next len(rngs) layouts of the sweep."""
+        turns = self._cursor + np.arange(len(rngs))
+        self._cursor = (self._cursor + len(rngs)) % len(self._layouts)
+        chosen: Array = self._layouts[turns % len(self._layouts)]
+        return chosen
+
+    def restart(self) -> None:
+        """Make the next layout the first one."""
+        self._cursor = 0
+
+
+# mypy takes no type variable on its own in an alias written with `|`.
+LayoutsArgument = Union[  # noqa: UP007
+    LayoutSource[L], L, Mapping[str, Any], Sequence[L | Mapping[str, Any]], None
+]
+"""What an environment takes as `layouts`: see `as_source`."""
+
+
+def as_source(
+    layouts: LayoutsArgument[L], space: LayoutSpace[L], num_envs: int | None = None
+) -> LayoutSource[L]:
+    """Turn the `layouts` argument of an environment into a source.
+
+    Args:
+        layouts: None for `Uniform`; one layout, or a sequence with one per sub-environment,
+            for `Fixed`; or a source, which is returned as it is.
+        space: the layout space of the environment's task.
+        num_envs: where given, a sequence must have this length.
+
+    Raises:
+        ValueError: the source is for another space, a layout is not legal, or the sequence
+            has the wrong length.
+    """
+    if layouts is None:
+        return Uniform(space)
+    if isinstance(layouts, LayoutSource):
+        if not space.matches(layouts.space):
+            raise ValueError(
+                "the layout source must be for the same layouts as the environment, of "
+                f"{space.dtype}, and is for others, of {layouts.space.dtype}"
+            )
+        return layouts
+    return Fixed(space, _listed(layouts, num_envs))
+
+
+def pack_for(
+    num_envs: int,
+    layouts: L | Mapping[str, Any] | Sequence[L | Mapping[str, Any]],
+    space: LayoutSpace[L],
+) -> Array:
+    """Pack one layout for all sub-environments, or one for each, shape (num_envs,).
+
+    Raises:
+        ValueError: a layout is not legal, or the sequence has the wrong length.
+    """
+    packed = space.pack(_listed(layouts, num_envs))
+    return np.resize(packed, num_envs)
+
+
+def _listed(
+    layouts: L | Mapping[str, Any] | Sequence[L | Mapping[str, Any]], num_envs: int | None = None
+) -> Sequence[L | Mapping[str, Any]]:
+    if isinstance(layouts, Layout | Mapping):
+        return [layouts]
+    if isinstance(layouts, str | bytes) or not isinstance(layouts, Sequence):
+        raise ValueError(f"layouts must be a layout or a sequence of layouts, got {layouts!r}")
+    if num_envs is not None and len(layouts) != num_envs:
+        raise ValueError(
+            f"layouts must be one layout, or one for each of the {num_envs} environments, "
+            f"got {len(layouts)}"
+        )
+    return layouts

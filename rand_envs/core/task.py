@@ -1,0 +1,176 @@
+"""What every game provides: its spaces, its layouts, and rules on batches.
+
+A batch of states is one NumPy structured array of shape (n,), like a batch of layouts.
+"""
+
+import inspect
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, Literal, NamedTuple
+
+import gymnasium as gym
+import numpy as np
+from numpy.typing import NDArray
+
+from rand_envs.core.arrays import Array, Json
+from rand_envs.core.layouts import L, LayoutSpace
+
+
+class Transition(NamedTuple):
+    """What one step of a batch gives; all of shape (n,) and in fresh memory."""
+
+    state: Array
+    reward: NDArray[np.float64]
+    terminated: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class GameValue:
+    """The best worst case that any randomised strategy can reach, in the task's unit.
+
+    Attributes:
+        value: The number; None where nothing is known.
+        kind: "exact"; "bound" if no strategy can do better, and it is open whether one can do
+            as well; None where nothing is known.
+        remark: Why it is not known exactly, in a sentence.
+    """
+
+    value: float | None
+    kind: Literal["exact", "bound"] | None
+    remark: str | None = None
+
+
+UNKNOWN = GameValue(None, None)
+
+
+class Setting(ABC, Generic[L]):
+    """What is known of a game without its rules: its id, its spaces, its layouts, its length."""
+
+    env_id: str
+    """The id it is registered under, such as "RandGrid-v0"."""
+    unit: str
+    """Of its outcomes: "success" (0 or 1), "return" (more is better), or that of a cost, such
+    as "steps" (fewer is better)."""
+    layout_space: LayoutSpace[L]
+    observation_space: gym.Space[Any]
+    action_space: gym.Space[Any]
+    max_steps: int
+    """The longest an instance can last, in steps."""
+
+    @property
+    def higher_is_better(self) -> bool:
+        """Whether a larger outcome is the better one."""
+        return self.unit in ("success", "return")
+
+    @property
+    def outcome_range(self) -> tuple[float, float]:
+        """The smallest and the largest outcome there can be.
+
+        By default 0 to 1 for success, and 0 to one a step for costs. Infinite where it is not
+        known: then a q-norm of costs has no meaning.
+        """
+        if self.unit == "return":
+            return -math.inf, math.inf
+        return 0.0, 1.0 if self.unit == "success" else float(self.max_steps)
+
+    @property
+    def config(self) -> Json:
+        """The keyword arguments, JSON-ready, that `type(self)(**config)` builds this task from.
+
+        By default the attributes that are named like the constructor's parameters.
+        """
+        names = list(inspect.signature(type(self)).parameters)
+        missing = [name for name in names if not hasattr(self, name)]
+        if missing:
+            raise ValueError(
+                f"{type(self).__name__} must keep the arguments of its constructor as attributes "
+                f"of the same name, or have a `config` of its own: {', '.join(missing)} is missing"
+            )
+        return {name: as_json(getattr(self, name)) for name in names}
+
+
+class Task(Setting[L]):
+    """The rules of one game, as pure functions on batches of n instances.
+
+    Tasks are deterministic: all that an instance leaves open is in its layout.
+    They never change their arguments.
+
+    A subclass must have `env_id`, `unit`, `max_steps`, the three spaces, `initial`, `observe`
+    and `step`, and `success` or `outcome`; everything else has a default. See `check_task`.
+    """
+
+    wrong_answers: int = 1
+    """How many wrong answers a vote may go to."""
+
+    @abstractmethod
+    def initial(self, layouts: Array) -> Array:
+        """First states, shape (n,), of a batch of layouts, shape (n,)."""
+
+    @abstractmethod
+    def observe(self, state: Array) -> Array:
+        """What the player sees, shape (n, *observation_space.shape); fresh memory."""
+
+    @abstractmethod
+    def step(self, state: Array, actions: Array) -> Transition:
+        """Play legal actions, shape (n, *action_space.shape), in states that are not over."""
+
+    def info(self, state: Array) -> dict[str, Array]:
+        """Facts for `info`, each of shape (n,); fresh memory. None by default."""
+        return {}
+
+    def final_info(self, state: Array) -> dict[str, Array]:
+        """Facts that `info` gains when an instance ends, each of shape (n,); fresh memory."""
+        return {"is_success": self.success(state)}
+
+    def success(self, state: Array) -> NDArray[np.bool_]:
+        """Whether each ended instance was a success, shape (n,); by default all are."""
+        if self.unit == "success":
+            raise NotImplementedError(f"{type(self).__name__} must say what a success is")
+        return np.ones(len(state), bool)
+
+    def outcome(self, state: Array) -> NDArray[np.float64]:
+        """Result of each ended instance in `unit`, shape (n,); by default its success."""
+        if self.unit != "success":
+            raise NotImplementedError(f"{type(self).__name__} must say what its outcome is")
+        return self.success(state).astype(np.float64)
+
+    # What a task may give beyond its rules.
+
+    def painter(self) -> type[Any] | None:
+        """The `rand_envs.rendering.painter.Painter` that draws it; None for plain text.
+
+        A method, so that a game works where there is no pygame: import the painter in it.
+        """
+        return None
+
+    def players(self) -> Mapping[str, Callable[[], Any]]:
+        """Classical players by name, each made when called: see `rand_envs.core.player.Player`."""
+        return {}
+
+    def best_outcome(self, layouts: Array) -> NDArray[np.float64] | None:
+        """What one who knew the layout would get, shape (n,), for regret; None if unknown."""
+        return None
+
+    def known_value(self) -> GameValue | None:
+        """The game value or a bound of it, where the game knows one; else None."""
+        return None
+
+
+def as_json(value: Any) -> Any:
+    """Arrays and tuples as lists, NumPy's numbers as Python's."""
+    if isinstance(value, np.ndarray | np.generic):
+        return value.tolist()
+    if isinstance(value, tuple | list):
+        return [as_json(entry) for entry in value]
+    return value
+
+
+def rules_of(setting: Setting[L]) -> Task[L]:
+    """The same setting as one whose rules are known; ValueError if they are not."""
+    if not isinstance(setting, Task):
+        raise ValueError(
+            f"{setting.env_id} is not a task of rand_envs, whose rules can be played on batches"
+        )
+    return setting

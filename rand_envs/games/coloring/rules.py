@@ -1,0 +1,123 @@
+"""RandColoring-v0: colour a cycle so that neighbours differ, each vertex seeing little."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from gymnasium.spaces import MultiBinary, MultiDiscrete
+from numpy.typing import NDArray
+
+from rand_envs.core.arrays import Array, copied, whole_number
+from rand_envs.core.task import Task, Transition
+from rand_envs.games.coloring.layouts import ColoringLayout, ColoringSpace
+
+
+class ColoringTask(Task[ColoringLayout]):
+    """Colour a cycle in one step: the adversary picks which labels are neighbours.
+
+    ## Description
+    N labelled vertices lie on a cycle in an order the adversary picks.  The player gives
+    every vertex a colour at once, and wins if no edge has the same colour at both ends.
+    Made for local players, which decide on each vertex from its neighbourhood alone: the
+    environment shows the whole graph, and locality is the policy's own mask.
+
+    ## Action Space
+    `MultiDiscrete([num_colors] * num_vertices)`: the colour of each vertex.
+
+    ## Observation Space
+    `MultiBinary((num_vertices, num_vertices))`: the adjacency matrix.
+
+    ## Starting State
+    The uncoloured cycle, uniform over all (N - 1)! / 2 cycles by default: see Arguments.
+
+    ## Rewards
+    1 if the colouring is proper, else 0.
+
+    ## Episode End
+    Terminated after one step.  Never truncated.
+
+    ## Information
+    At the end `is_success`, and `conflicts`: the number of edges with one colour.
+
+    ## Arguments
+    * `num_vertices` (10): number of vertices N, at least 3.
+    * `num_colors` (3): number of colours, at least 2.
+    * `layouts` (None): None for uniform layouts, a `ColoringLayout` (or its JSON
+      dictionary), or a `LayoutSource`.  `reset(options={"layout": ...})` sets it for one
+      episode.
+    * `render_mode` (None): "human", "rgb_array" or "ansi".
+
+    ## Version History
+    * v0: first version.
+
+    ## The rules as a class
+    A state is its layout, and `conflicts`, the number of edges whose ends have the same
+    colour, -1 before the vertices are coloured.
+
+    Args:
+        num_vertices: number of vertices N of the cycle.
+        num_colors: number of colours.
+
+    Raises:
+        ValueError: a size is not an integer, or out of range.
+    """
+
+    env_id = "RandColoring-v0"
+    unit = "success"
+    max_steps = 1
+
+    def __init__(self, num_vertices: int = 10, num_colors: int = 3) -> None:
+        self.num_vertices = whole_number("num_vertices", num_vertices, 3, 10_000)
+        self.num_colors = whole_number("num_colors", num_colors, 2, 10_000)
+        self.layout_space = ColoringSpace(self.num_vertices)
+        self.observation_space = MultiBinary((self.num_vertices, self.num_vertices))
+        self.action_space = MultiDiscrete([self.num_colors] * self.num_vertices)
+        self._state_dtype = np.dtype(
+            [("cycle", np.int64, (self.num_vertices,)), ("conflicts", np.int64)]
+        )
+
+    def initial(self, layouts: Array) -> Array:
+        """States in which no vertex is coloured, shape (n,)."""
+        state = np.empty(len(layouts), self._state_dtype)
+        state["cycle"] = layouts["cycle"]
+        state["conflicts"] = -1
+        return state
+
+    def observe(self, state: Array) -> Array:
+        """Adjacency matrices, int8, shape (n, N, N)."""
+        cycle = state["cycle"]
+        following = np.roll(cycle, -1, axis=1)
+        rows = np.arange(len(state))[:, None]
+        adjacency = np.zeros((len(state), self.num_vertices, self.num_vertices), np.int8)
+        adjacency[rows, cycle, following] = 1
+        adjacency[rows, following, cycle] = 1
+        return adjacency
+
+    def step(self, state: Array, actions: Array) -> Transition:
+        """Colour all vertices: `actions` are their colours, shape (n, N)."""
+        after = copied(state)
+        along = np.take_along_axis(actions, state["cycle"], axis=1)
+        conflicts = (along == np.roll(along, -1, axis=1)).sum(axis=1)
+        after["conflicts"] = conflicts
+        return Transition(after, (conflicts == 0).astype(np.float64), np.ones(len(state), bool))
+
+    def final_info(self, state: Array) -> dict[str, Array]:
+        """Success, and the number of conflicting edges."""
+        return {"is_success": self.success(state), "conflicts": state["conflicts"].copy()}
+
+    def painter(self) -> type[Any]:
+        """Who draws it."""
+        from rand_envs.games.coloring.painter import ColoringPainter
+
+        return ColoringPainter
+
+    def players(self) -> Mapping[str, Callable[[], Any]]:
+        """`self-selection`: the textbook's distributed algorithm, in two rounds."""
+        from rand_envs.games.coloring.classics import SelfSelectionColoring
+
+        return {"self-selection": lambda: SelfSelectionColoring(self, 2)}
+
+    def success(self, state: Array) -> NDArray[np.bool_]:
+        """Whether the colouring is proper, shape (n,)."""
+        proper: NDArray[np.bool_] = state["conflicts"] == 0
+        return proper

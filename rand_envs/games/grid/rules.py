@@ -1,0 +1,255 @@
+"""RandGrid-v0: find a hidden treasure, go back to the start, and find it again."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from gymnasium.spaces import Discrete, MultiDiscrete
+from numpy.typing import ArrayLike, NDArray
+
+from rand_envs.core.arrays import Array, copied, finite_number, whole_number
+from rand_envs.core.task import GameValue, Task, Transition
+from rand_envs.games.grid.layouts import Cell, GridLayout, GridSpace, as_cell
+
+__all__ = ["MOVES", "GridLayout", "GridSpace", "GridTask"]
+
+MOVES = np.array([(0, 1), (0, -1), (1, 0), (-1, 0)])
+"""(rows, columns) that the actions right, left, up and down go; row 0 is at the bottom."""
+
+
+class GridTask(Task[GridLayout]):
+    """Search for a treasure that the adversary hid, and show in later episodes what you learned.
+
+    ## Description
+    The player starts in the lower left corner of a grid and does not see the treasure.  When
+    it is found, or after `horizon` steps, the player is put back on the start for the next
+    episode, with the treasure where it was.  Whoever searches in a fixed order gets the
+    treasure hidden at the end of it; a good player searches in a random order, remembers,
+    and then goes straight to the treasure.
+
+    ## Action Space
+    `Discrete(4)`: 0 right, 1 left, 2 up, 3 down.  A move into the border or a wall stays.
+
+    ## Observation Space
+    `MultiDiscrete([rows, columns, 2])`: row and column of the player, row 0 at the bottom,
+    and 1 if the last step found the treasure, else 0.
+
+    ## Starting State
+    The player is on `start`.  The treasure is uniform over the free cells but the start by
+    default: see Arguments.  Walls are not observed.
+
+    ## Rewards
+    `step_reward` for every step, and `find_reward` on top when the treasure is found.
+
+    ## Episode End
+    Terminated at the end of the last of `num_episodes` episodes.  Never truncated.
+
+    ## Information
+    `episode_index`: from 0; `steps`: steps used over all episodes.  At the end
+    `is_success`: whether the treasure was found in every episode.
+
+    ## Arguments
+    * `size` (5): side of a square grid, or (rows, columns).
+    * `horizon` (25): the most steps of an episode.
+    * `num_episodes` (2): episodes of an instance.
+    * `step_reward` (-0.1), `find_reward` (1.0): see Rewards.
+    * `start` ((0, 0)): the (row, column) where every episode starts.
+    * `walls` (None): wall cells, a boolean array of shape (rows, columns), the same in every
+      layout; or an integer, as many walls in every layout as the adversary's choice.  Every
+      free cell can be reached.
+    * `layouts` (None): None for random layouts, a `GridLayout` (or its JSON dictionary), or
+      a `LayoutSource`.  `reset(options={"layout": ...})` sets it for one instance.
+    * `render_mode` (None): "human", "rgb_array" or "ansi".
+
+    ## Version History
+    * v0: first version.
+
+    ## The rules as a class
+    A state is its layout, and `cell`, the player's place (row * columns + column); `found`,
+    whether the last step found the treasure; `finds`, how often it was found; `episode`, the
+    index of the episode; `episode_steps` and `steps`, those used in it and in all episodes.
+
+    Args:
+        size: of a square grid, or (rows, columns); at least two cells.
+        horizon: the most steps of an episode.
+        num_episodes: episodes of an instance.
+        step_reward: reward of every step.
+        find_reward: added when the treasure is found.
+        start: the (row, column) where every episode starts.
+        walls: None; wall cells, boolean of shape (rows, columns); or how many walls the
+            adversary places.
+
+    Raises:
+        ValueError: an argument has the wrong type, or is out of range.
+    """
+
+    env_id = "RandGrid-v0"
+    unit = "steps"
+
+    def __init__(
+        self,
+        size: int | tuple[int, int] = 5,
+        horizon: int = 25,
+        num_episodes: int = 2,
+        step_reward: float = -0.1,
+        find_reward: float = 1.0,
+        start: Cell = (0, 0),
+        walls: ArrayLike | int | None = None,
+    ) -> None:
+        self.rows, self.columns = _grid_size(size)
+        self.size = (self.rows, self.columns)
+        self.horizon = whole_number("horizon", horizon, 1)
+        self.num_episodes = whole_number("num_episodes", num_episodes, 1)
+        self.step_reward = finite_number("step_reward", step_reward)
+        self.find_reward = finite_number("find_reward", find_reward)
+        self.start = as_cell("the start", start, self.rows, self.columns)
+        self.walls = _grid_walls(walls, self.size)
+        fixed = np.zeros(self.size, bool) if self.walls is None else self.walls
+        self.layout_space = GridSpace(self.rows, self.columns, self.start, fixed)
+        self.observation_space = MultiDiscrete([self.rows, self.columns, 2])
+        self.action_space = Discrete(4)
+        self.max_steps = self.horizon * self.num_episodes
+        counters = ["cell", "finds", "episode", "episode_steps", "steps"]
+        self._state_dtype = np.dtype(
+            [
+                ("treasure", np.int64, (2,)),
+                *((name, np.int64) for name in counters),
+                ("found", np.bool_),
+                ("walls", np.bool_, self.size),
+            ],
+            align=True,
+        )
+        self._start = self.start[0] * self.columns + self.start[1]
+        # Moves within the border, looked up by (cell, action); walls are up to the layout.
+        cells = np.stack(np.divmod(np.arange(self.rows * self.columns), self.columns), axis=1)
+        moved = np.clip(cells[:, None] + MOVES, 0, np.array(self.size) - 1)
+        self._cells = cells
+        self._moves = moved @ (self.columns, 1)
+
+    def initial(self, layouts: Array) -> Array:
+        """States at the start of the first episode, shape (n,)."""
+        state = np.zeros(len(layouts), self._state_dtype)
+        state["treasure"] = layouts["treasure"]
+        state["walls"] = layouts["walls"]
+        state["cell"] = self._start
+        return state
+
+    def observe(self, state: Array) -> Array:
+        """Row, column and whether the last step found the treasure, int64, shape (n, 3)."""
+        observation = np.empty((len(state), 3), np.int64)
+        observation[:, :2] = self._cells.take(state["cell"], axis=0)
+        observation[:, 2] = state["found"]
+        return observation
+
+    def move(self, state: Array, actions: Array) -> NDArray[np.int64]:
+        """The cells, row * columns + column, that moves lead to, shape (n,)."""
+        target = self._moves[state["cell"], actions]
+        blocked = state["walls"].reshape(len(state), -1)[np.arange(len(state)), target]
+        return np.where(blocked, state["cell"], target)
+
+    def step(self, state: Array, actions: Array) -> Transition:
+        """Move by `actions`, shape (n,); start the next episode where one ended."""
+        after = copied(state)
+        cell = self.move(state, actions)
+        found = cell == state["treasure"] @ (self.columns, 1)
+        ended = found | (state["episode_steps"] + 1 == self.horizon)
+        last = state["episode"] == self.num_episodes - 1
+        again = ended & ~last
+        after["cell"] = np.where(again, self._start, cell)
+        after["found"] = found
+        after["finds"] += found
+        after["episode"] += again
+        after["episode_steps"] = np.where(again, 0, state["episode_steps"] + 1)
+        after["steps"] += 1
+        return Transition(after, self.step_reward + self.find_reward * found, ended & last)
+
+    def info(self, state: Array) -> dict[str, Array]:
+        """Index of the episode, and steps used over all episodes."""
+        # Not "episode": Monitor and RecordEpisodeStatistics put their statistics there.
+        return {"episode_index": state["episode"].copy(), "steps": state["steps"].copy()}
+
+    def painter(self) -> type[Any]:
+        """Who draws it."""
+        from rand_envs.games.grid.painter import GridPainter
+
+        return GridPainter
+
+    def known_value(self) -> GameValue | None:
+        """Exact where a solution is shipped or the grid has up to 16 free cells."""
+        from rand_envs.games.grid.value import known_solution
+
+        solution = known_solution(self)
+        return None if solution is None else GameValue(float(solution.value), "exact")
+
+    def players(self) -> Mapping[str, Callable[[], Any]]:
+        """`sweep` and `random-sweep`: depth-first, in one order or a random one; `optimal`."""
+        from rand_envs.games.grid.classics import GridSweep, OptimalMix, RandomGridSweep
+        from rand_envs.games.grid.value import known_solution
+
+        players: dict[str, Callable[[], Any]] = {
+            "sweep": lambda: GridSweep(self),
+            "random-sweep": lambda: RandomGridSweep(self),
+        }
+        solution = known_solution(self)
+        if solution is not None:
+            players["optimal"] = lambda: OptimalMix(solution, self)
+        return players
+
+    def best_outcome(self, layouts: Array) -> NDArray[np.float64] | None:
+        """A shortest path in every episode, as far as the horizon lasts, shape (n,)."""
+        steps = self.shortest(layouts).clip(max=self.horizon)
+        return (self.num_episodes * steps).astype(np.float64)
+
+    def shortest(self, layouts: Array) -> NDArray[np.int64]:
+        """Steps of a shortest path from the start to the treasure, shape (n,)."""
+        walls, group = np.unique(layouts["walls"], axis=0, return_inverse=True)
+        distance = np.full((len(walls), self.rows * self.columns), -1, np.int64)
+        frontier = np.zeros(distance.shape, bool)
+        frontier[:, self._start] = True
+        free = ~walls.reshape(len(walls), -1)
+        for steps in range(self.rows * self.columns):
+            distance[frontier] = steps
+            reached = np.zeros_like(frontier)
+            for moved in self._moves.T:
+                pattern, cell = frontier.nonzero()
+                reached[pattern, moved[cell]] = True
+            frontier = reached & free & (distance < 0)
+            if not frontier.any():
+                break
+        treasure = layouts["treasure"] @ (self.columns, 1)
+        found: NDArray[np.int64] = distance[group.reshape(-1), treasure]
+        return found
+
+    def success(self, state: Array) -> NDArray[np.bool_]:
+        """Whether the treasure was found in every episode, shape (n,)."""
+        success: NDArray[np.bool_] = state["finds"] == self.num_episodes
+        return success
+
+    def outcome(self, state: Array) -> NDArray[np.float64]:
+        """Steps used over all episodes, shape (n,)."""
+        return state["steps"].astype(np.float64)
+
+
+def _grid_size(size: Any) -> tuple[int, int]:
+    pair = size if isinstance(size, tuple | list) else (size, size)
+    if len(pair) != 2:
+        raise ValueError(f"size must be an integer or a (rows, columns) pair, got {size!r}")
+    rows, columns = (whole_number("size", length, 1, 1_000) for length in pair)
+    if rows * columns < 2:
+        raise ValueError("size must give at least two cells, got one")
+    return rows, columns
+
+
+def _grid_walls(walls: ArrayLike | int | None, size: tuple[int, int]) -> Array | int | None:
+    if walls is None or isinstance(walls, int | np.integer):
+        return None if walls is None else whole_number("walls", walls, 0, size[0] * size[1] - 2)
+    try:
+        fixed = np.array(walls)
+    except ValueError:
+        fixed = np.empty(0)
+    if fixed.dtype != np.bool_ or fixed.shape != size:
+        raise ValueError(
+            "walls must be None, a number of walls, or a boolean array of shape "
+            f"{size}, got {walls!r}"
+        )
+    return fixed

@@ -1,0 +1,204 @@
+"""The main job: its results, its figures, its report, and that it goes on after a stop."""
+
+import io
+import json
+import os
+import subprocess
+import sys
+from concurrent.futures import Future
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
+
+import numpy as np
+import pytest
+from rich.console import Console
+from rich.progress import Progress
+
+from benchmarks.suite import pool
+from benchmarks.suite.experiments import PRESETS, select
+from benchmarks.suite.job import MODELS, Job, jobs
+from benchmarks.suite.summary import ground_truth, over_runs
+from benchmarks.suite.table import shown_gap
+from benchmarks.suite.worker import read_result, result_path, train
+from rand_agents.evaluation.evaluate import gap_to
+from rand_agents.evaluation.intervals import Figure
+
+ROOT = Path(__file__).parents[2]
+
+
+def run_benchmark(out: Path) -> str:
+    command = [sys.executable, str(ROOT / "benchmarks" / "run.py"), "--preset", "smoke"]
+    command += ["--tasks", "recall", "--out", str(out)]
+    environment = os.environ | {"SDL_VIDEODRIVER": "dummy"}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=True)
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def smoke(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    out = tmp_path_factory.mktemp("smoke")
+    return out, run_benchmark(out)
+
+
+def test_results_follow_the_schema(smoke: tuple[Path, str]) -> None:
+    out, printed = smoke
+    results = json.loads((out / "results.json").read_text())
+    assert results["schema"] == 1
+    assert results["preset"] == "smoke"
+    assert {"cpu", "cores", "torch"} <= set(results["machine"])
+    task = results["tasks"]["RandRecall-v0"]
+    assert (task["unit"], task["higher_is_better"]) == ("success", True)
+    assert set(task["ground_truth"]) >= {"value", "kind"}
+    assert tuple(task["models"]) == MODELS
+    for model in task["models"].values():
+        for name in ("average", "p95", "worst"):
+            low, high = model[name]["ci95"]
+            assert 0.0 <= low <= model[name]["estimate"] <= high <= 1.0
+        assert model["worst"]["kind"] == "bound"
+        assert model["training_runs"] == 1
+    assert task["models"]["erm-fixed"]["seed_variance"] == 0.0
+    assert task["models"]["erm-fixed"]["majority"] is None
+    assert task["models"]["adv-seeded"]["majority"]["votes"] == 5
+    assert "adv-seeded" in printed
+
+
+def test_report_and_figures_are_there(smoke: tuple[Path, str]) -> None:
+    out, _ = smoke
+    page = (out / "report.html").read_text()
+    assert page.count("data:image/png;base64,") == len(list((out / "figures").glob("*.png"))) == 3
+    assert 'src="http' not in page
+    for model in MODELS:
+        assert model in page
+
+
+def test_second_run_trains_nothing_and_agrees(smoke: tuple[Path, str]) -> None:
+    out, _ = smoke
+    before = json.loads((out / "results.json").read_text())["tasks"]
+    assert "(4 already there)" in run_benchmark(out)
+    assert json.loads((out / "results.json").read_text())["tasks"] == before
+
+
+def smoke_job() -> Job:
+    planned = jobs(select("smoke", ("recall",)), 0)
+    return next(job for job in planned if job.model == "adv-seeded")
+
+
+def test_result_of_another_recipe_is_not_reused(smoke: tuple[Path, str], tmp_path: Path) -> None:
+    out, _ = smoke
+    job = smoke_job()
+    assert read_result(out, job) is not None
+    other = jobs(select("smoke", ("recall",)), 1)[-1]
+    assert other.name == job.name
+    assert read_result(out, other) is None
+    result_path(tmp_path, job).parent.mkdir(parents=True)
+    result_path(tmp_path, job).write_text("{half")
+    assert read_result(tmp_path, job) is None
+
+
+def test_interrupted_training_goes_on_to_the_same_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("benchmarks.suite.worker.CHECKPOINT_SECONDS", 0.0)
+    job = smoke_job()
+    whole, _ = train(job, tmp_path / "whole", lambda _: None)
+
+    def stop_half_way(fraction: float) -> None:
+        if fraction > 0.5:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(job, tmp_path / "parts", stop_half_way)
+    seen: list[float] = []
+    resumed, _ = train(job, tmp_path / "parts", seen.append)
+    assert seen[0] > 0.5
+    assert not list((tmp_path / "parts" / "partial").iterdir())
+    for name, weight in whole.model.named_weights().items():
+        assert weight.equal(resumed.model.named_weights()[name])
+
+
+def test_progress_is_printed_where_a_bar_cannot_be_redrawn(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    first, second = jobs(select("smoke", ["recall"]), 0)[:2]
+    queue: Any = SimpleQueue()
+    result = {
+        "report": {"average": {"estimate": 1.0}, "worst": {"estimate": 2.0}, "unit": "bits"},
+        "train_seconds": 3.0,
+    }
+
+    class Slow(Future[dict[str, Any]]):
+        """Done at the third look, half done at the second."""
+
+        looks = 0
+
+        def done(self) -> bool:
+            self.looks += 1
+            if self.looks == 2:
+                queue.put((second.name, 0.5))
+            elif self.looks == 3:
+                self.set_result(result)
+            return super().done()
+
+    quick: Future[dict[str, Any]] = Future()
+    quick.set_result(result)
+    monkeypatch.setattr(pool, "LINE_SECONDS", 0.0)
+    printed: dict[bool, list[str]] = {}
+    for terminal in (False, True):
+        console = Console(file=io.StringIO(), force_terminal=terminal, width=100)
+        with Progress(console=console, disable=True) as bar:
+            found = pool._follow({quick: first, Slow(): second}, queue, bar, console)
+        assert set(found) == {first.name, second.name}
+        assert isinstance(console.file, io.StringIO)
+        printed[terminal] = [line for line in console.file.getvalue().splitlines() if "%" in line]
+    share = [float(line.split("%")[0]) for line in printed[False]]
+    whole = first.work + second.work
+    expected = [0.0, first.work / whole, (first.work + second.work / 2) / whole]
+    np.testing.assert_allclose(share, [100 * part for part in expected], atol=0.51)
+    assert all(line.endswith(" left") for line in printed[False])
+    assert printed[True] == []
+
+
+def test_every_job_differs_only_as_the_four_models_do() -> None:
+    planned = jobs(PRESETS["quick"], 0)
+    assert len(planned) == 36
+    assert len({job.fingerprint for job in planned}) == 36
+    for job in planned:
+        if job.run == 0 and job.task == "recall":
+            agent = job.agent()
+            config: Any = agent.config
+            assert agent.seeds.is_fixed == job.model.endswith("fixed")
+            assert (config.objective.q == 1.0) == job.model.startswith("erm")
+
+
+def test_over_runs_of_three_covers_their_range() -> None:
+    figures = [{"estimate": x, "ci95": [x, x]} for x in (10.0, 10.0, 16.0)]
+    together = over_runs(figures)
+    assert together["estimate"] == 12.0
+    assert together["ci95"] == [10.0, 16.0]
+    alone = over_runs([{"estimate": 0.5, "ci95": [0.4, 0.7]}] * 3)
+    assert alone["ci95"] == pytest.approx([0.4, 0.7])
+
+
+def test_gap_is_positive_where_the_policy_is_worse() -> None:
+    assert gap_to(7.0, Figure(8.5, (8.0, 9.0)), False) == Figure(1.5, (1.0, 2.0))
+    assert gap_to(1.0, Figure(0.5, (0.25, 0.75)), True) == Figure(0.5, (0.25, 0.75))
+
+
+def test_gap_says_when_it_is_a_bound(smoke: tuple[Path, str]) -> None:
+    out, _ = smoke
+    task = json.loads((out / "results.json").read_text())["tasks"]["RandRecall-v0"]
+    model = task["models"]["erm-fixed"]
+    assert task["ground_truth"] == {"value": 1.0, "kind": "bound"}
+    assert model["gap"]["estimate"] == pytest.approx(1.0 - model["worst"]["estimate"], abs=1e-5)
+    figure = {"estimate": 0.5, "ci95": [0.25, 0.75], "kind": "bound"}
+    assert shown_gap(figure, "success") == "<= 50.0 [25.0, 75.0]"
+    assert shown_gap(figure | {"kind": "exact"}, "steps") == "0.50 [0.25, 0.75]"
+    assert shown_gap(None, "steps") == "-"
+
+
+def test_grid_of_the_quick_preset_has_game_value_seven() -> None:
+    job = jobs(select("quick", ("grid",)), 0)[0]
+    assert job.recipe.task["start"] == [1, 1]
+    truth = ground_truth(job.task, job.recipe.task)
+    assert truth["value"] == pytest.approx(7.0, abs=1e-6)

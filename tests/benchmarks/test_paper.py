@@ -1,0 +1,386 @@
+"""The paper preset: its declarations, and its whole path at tiny sizes."""
+
+import dataclasses
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from rich.console import Console
+
+from benchmarks.suite.drawing.recipe_figures import GRID_RECIPES, RECIPES
+from benchmarks.suite.earlier import differences
+from benchmarks.suite.experiments import PRESETS, select
+from benchmarks.suite.job import START_STRIDE, EvaluationSize, Experiment, Job, Point, Recipe, jobs
+from benchmarks.suite.main import write_outputs
+from benchmarks.suite.make_zoo import publish
+from benchmarks.suite.paper import DRAWN, PAPER, RECALL
+from benchmarks.suite.summary import readable_json
+from benchmarks.suite.worker import (
+    PROBED_SEEDS,
+    SCORED_LAYOUTS,
+    agent_path,
+    details_of,
+    objective_of,
+    read_result,
+    run_job,
+    train,
+)
+from benchmarks.suite.zoo_scores import score_zoo
+from rand_agents import PEPG, PEPGConfig, load_zoo, zoo_names
+from rand_agents import zoo as zoo_module
+from rand_agents.__main__ import main
+from rand_agents.games.grid import GridGame
+from rand_agents.policies.transformer import TransformerConfig
+from rand_agents.zoo import zoo_card
+from rand_envs import GridTask
+from tests.rand_agents.games.test_rollout import blind_agent
+
+TINY = EvaluationSize(8, 4, 6, votes=(5, 30), search_rounds=0)
+SIZES: dict[str, dict[str, Any]] = {
+    "recall": {"num_pairs": 2, "value_bits": 2},
+    "coloring": {"num_vertices": 5},
+    "grid": {"size": 2, "horizon": 4},
+}
+
+
+def experiment(name: str) -> Experiment:
+    return next(found for found in PAPER if found.name == name)
+
+
+def way_points() -> list[Point]:
+    found = [e for e in PAPER if e.name.startswith("recall-m")]
+    return [point for one in found for point in one.points]
+
+
+def tiny_recipe(task: str, recipe: Recipe) -> Recipe:
+    trainer = recipe.trainer
+    changes: dict[str, Any] = {"m": 2, "batch_size": 4}
+    if isinstance(trainer, PEPGConfig):
+        search = dataclasses.replace(trainer.search, population=4)
+        changes = {"m": 2, "search": search}
+    return dataclasses.replace(
+        recipe,
+        task=SIZES[task],
+        trainer=dataclasses.replace(trainer, **changes),
+        updates=2,
+        starts=min(recipe.starts, 2),
+        trial=1,
+        evaluation=TINY,
+    )
+
+
+def tiny(found: Experiment) -> Experiment:
+    """The first and the last point of an experiment, with little training and evaluation."""
+    points = tuple(
+        dataclasses.replace(
+            point,
+            label=point.label if found.axis == "recipe" else f"{point.label}-{found.name}",
+            recipe=tiny_recipe(found.task, point.recipe),
+            models=point.models if found.axis is None else point.models[-2:],
+            runs=2 if found.name == "recall-headline" else 1,
+        )
+        for point in found.points[:1] + found.points[1:][-1:]
+    )
+    return dataclasses.replace(found, points=points)
+
+
+def finish(planned: list[Job], out: Path) -> None:
+    for job in planned:
+        run_job(job, out, lambda _: None)
+
+
+TINY_PAPER = tuple(map(tiny, PAPER))
+
+
+@pytest.fixture(scope="module")
+def outputs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any, str]:
+    """Folder, results and printed tables of all the paper's experiments at tiny sizes."""
+    out = tmp_path_factory.mktemp("paper")
+    finish(jobs(TINY_PAPER, 0), out)
+    console = Console(record=True, width=140, file=(out / "printed.txt").open("w"))
+    write_outputs(TINY_PAPER, out, console, preset="paper", rng_seed=0, seconds=1.0)
+    return out, json.loads((out / "results.json").read_text()), console.export_text()
+
+
+def test_every_experiment_has_results_and_figures(outputs: tuple[Path, Any, str]) -> None:
+    out, results, printed = outputs
+    assert set(results["tasks"]) == {"RandRecall-v0", "RandColoring-v0", "RandGrid-v0"}
+    assert set(results["sweeps"]) == {e.name for e in PAPER if e.axis is not None}
+    for sweep in results["sweeps"].values():
+        assert [point["x"] for point in sweep["points"]] == sorted(p["x"] for p in sweep["points"])
+    drawn = {path.stem for path in (out / "figures").glob("*.png")}
+    assert drawn >= {"recall_sizes", "recall_q", "recall_m", "recall_histograms_q"}
+    assert drawn >= {"recall_recipe", "recall_draws", "grid_weakest", "grid_trajectories"}
+    assert drawn >= {"grid_recipe", "recall_recipe"}
+    assert drawn >= {"coloring_q", "coloring_histograms_q", "grid_m", "grid_sizes", "training"}
+    for path in (out / "figures").glob("*.png"):
+        assert path.stat().st_size < 100_000
+        with Image.open(path) as image:
+            assert min(image.size) > 150
+    assert "adv-seeded" in printed
+
+
+def test_results_have_what_the_figures_show(outputs: tuple[Path, Any, str]) -> None:
+    out, results, _ = outputs
+    seeded = results["tasks"]["RandRecall-v0"]["models"]["adv-seeded"]
+    assert seeded["training_runs"] == 2
+    assert len(seeded["average"]["runs"]) == 2
+    assert seeded["majority"]["votes"] == 30
+    assert [vote["votes"] for vote in seeded["majority"]["fewer"]] == [5]
+    assert set(seeded["loss"]) == {"average", "p95"}
+    assert len(seeded["histogram"]["share"]) == 20
+    assert sum(seeded["histogram"]["share"]) == pytest.approx(1.0, abs=1e-4)
+    cells = results["tasks"]["RandGrid-v0"]["models"]["adv-seeded"]["cells"]
+    assert [len(row) for row in cells["first_visit"]] == [2, 2]
+    assert cells["worst_runs"] == [pytest.approx(max(map(max, cells["steps"])), abs=1e-3)]
+    text = (out / "results.json").read_text()
+    assert len(text) < 200_000
+    assert max(map(len, text.splitlines())) < 3000
+
+
+def test_results_of_runs_that_are_gone_are_kept_while_the_recipe_is_the_same(
+    tmp_path: Path, outputs: tuple[Path, Any, str]
+) -> None:
+    out, results, _ = outputs
+
+    def written(experiments: tuple[Experiment, ...], rng_seed: int = 0) -> Any:
+        shutil.copy(out / "results.json", tmp_path)
+        console = Console(file=(tmp_path / "printed.txt").open("w"))
+        write_outputs(
+            experiments, tmp_path, console, preset="paper", rng_seed=rng_seed, seconds=1.0
+        )
+        printed = (tmp_path / "printed.txt").read_text()
+        assert ("are kept from the results.json that was there" in printed) == (rng_seed == 0)
+        return json.loads((tmp_path / "results.json").read_text())
+
+    again = written(TINY_PAPER)
+    assert again["tasks"] == results["tasks"]
+    assert again["sweeps"] == results["sweeps"]
+    assert written(TINY_PAPER, rng_seed=1)["tasks"] == {}
+
+    # What is trained anew replaces what was, unless it is fewer runs of the same.
+    headline = next(found for found in TINY_PAPER if found.name == "recall-headline")
+    finish(jobs((headline,), 0, ("adv-seeded",), max_runs=1), tmp_path)
+    fewer = written(TINY_PAPER)["tasks"]["RandRecall-v0"]["models"]
+    assert fewer == results["tasks"]["RandRecall-v0"]["models"]
+
+    # Another recipe leaves nothing of the point, and the others as they were.
+    longer = dataclasses.replace(headline.points[0].recipe, updates=3)
+    point = dataclasses.replace(headline.points[0], recipe=longer)
+    changed = (dataclasses.replace(headline, points=(point,)), *TINY_PAPER[1:])
+    assert TINY_PAPER[0] is headline
+    tasks = written(changed)["tasks"]
+    assert set(tasks) == {"RandColoring-v0", "RandGrid-v0"}
+    assert tasks["RandGrid-v0"] == results["tasks"]["RandGrid-v0"]
+
+
+def test_a_sweep_says_all_that_differs_from_its_first_recipe() -> None:
+    base = {"a": 1, "policy": {"width": 8, "gain": 2.0}, "same": {"x": 1}}
+    assert differences({"a": 2, "policy": {"gain": 2.0, "heads": 3}, "same": {"x": 1}}, base) == {
+        "a": 2,
+        "policy": {"width": None, "heads": 3},
+    }
+    assert differences(base, base) == {}
+
+
+def test_scoring_otherwise_does_not_train_again(tmp_path: Path) -> None:
+    point = TINY_PAPER[0].points[0]
+    job = jobs(TINY_PAPER[:1], 0, ("adv-seeded",), max_runs=1)[0]
+    finish([job], tmp_path)
+    before = agent_path(tmp_path, job).stat().st_mtime_ns
+    more = dataclasses.replace(point.recipe, evaluation=dataclasses.replace(TINY, num_seeds=5))
+    again = dataclasses.replace(job, recipe=more)
+    assert again.training_fingerprint == job.training_fingerprint
+    assert read_result(tmp_path, again) is None
+    finish([again], tmp_path)
+    found = read_result(tmp_path, again)
+    assert found is not None
+    assert found["report"]["num_seeds"] == 5
+    assert agent_path(tmp_path, job).stat().st_mtime_ns == before
+    longer = dataclasses.replace(job, recipe=dataclasses.replace(more, updates=3))
+    assert longer.training_fingerprint != job.training_fingerprint
+
+
+def test_starts_are_compared_with_detours_as_the_last_cycle_weighs_them() -> None:
+    game = GridTask(3)
+    options: dict[str, Any] = {"cycles": 2, "polishing_cycles": 1}
+    prices: tuple[dict[str, Any], ...] = (
+        {},
+        {"detour_weights": (0.1, 2.0)},
+        {"detour_weights": (0.1, 2.0), "detour_loss_weight": 0.5},
+    )
+    plain, weighed, smooth = (
+        PEPG("SeedTransformer", game, PEPGConfig(**price, **options), rng_seed=1)
+        for price in prices
+    )
+    rng = np.random.default_rng(3)
+    layouts = game.layout_space.sample(rng, SCORED_LAYOUTS)
+    seeds = plain.draw_seeds(rng, PROBED_SEEDS)
+    losses = plain.losses(layouts, seeds)
+    assert objective_of(plain, 3) == pytest.approx(losses.mean(1).max())
+    row, column = layouts["treasure"].T
+    assert isinstance(plain.game, GridGame)
+    visits = plain.game.first_visits(plain.model, layouts, torch.from_numpy(seeds))
+    found = visits[:, row * 3 + column].T.clip(max=game.horizon)
+    shortest = row + column
+    detours = losses - found - shortest[:, None]
+    assert detours.min() >= 0.0 < detours.mean()
+    expected = losses.mean(1).max() + 2.0 * detours.mean()
+    assert objective_of(weighed, 3) == pytest.approx(expected)
+    drawn = torch.from_numpy(seeds)
+    *_, surrogate = smooth.game.costs_and_detours(smooth.model, layouts, drawn)
+    assert surrogate.any()
+    expected += 0.5 * float(surrogate.double().mean())
+    assert objective_of(smooth, 3) == pytest.approx(expected)
+
+
+def test_a_run_goes_on_from_the_best_of_its_starts(tmp_path: Path) -> None:
+    point = tiny(experiment("coloring-headline")).points[0]
+    recipe = dataclasses.replace(point.recipe, starts=3)
+    job = Job("coloring", "starts", "adv-seeded", 0, 5, recipe)
+    reported: list[float] = []
+    agent, training = train(job, tmp_path, reported.append)
+    assert training.starts == 3
+    assert [update for update, *_ in training.history] == [1, 2]
+    objectives = {}
+    for start in range(1, 4):
+        other = job.agent(start)
+        other.learn(recipe.updates, callback=lambda *_, other=other: other.num_timesteps < 1)
+        objectives[other.rng_seed] = objective_of(other, job.rng_seed + 800)
+    assert len(set(objectives.values())) == 3
+    assert agent.rng_seed == min(objectives, key=lambda rng_seed: objectives[rng_seed])
+    assert agent.num_timesteps == 2
+    # Going on from the trial is the same as never having stopped.
+    whole = job.agent(agent.rng_seed // START_STRIDE)
+    whole.learn(recipe.updates)
+    for weight, same in zip(agent.model.parameters(), whole.model.parameters(), strict=True):
+        assert torch.equal(weight, same)
+    assert reported == sorted(reported)
+    assert reported[-1] == 1.0
+
+    # Interrupted in the third start, it goes on from there, with the same result.
+    def interrupt(fraction: float) -> None:
+        if fraction == reported[2]:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(job, tmp_path / "parts", interrupt)
+    rest: list[float] = []
+    resumed, record = train(job, tmp_path / "parts", rest.append)
+    assert rest == reported[2:]
+    assert record.history == training.history
+    for weight, same in zip(agent.model.parameters(), resumed.model.parameters(), strict=True):
+        assert torch.equal(weight, same)
+
+
+def test_runs_that_experiments_share_are_done_once() -> None:
+    headline = jobs((experiment("recall-headline"),), 0)
+    assert len(headline) == 20
+    sizes = jobs((experiment("recall-sizes"),), 0)
+    shared = {job.name for job in headline} & {job.name for job in sizes}
+    assert shared == {f"recall20-{model}-0" for model in {job.model for job in headline}}
+    assert len(jobs(PAPER, 0)) == len({job.name for job in jobs(PAPER, 0)})
+    other = Point("recall20", dataclasses.replace(RECALL, updates=7))
+    with pytest.raises(ValueError, match="points of one label must be trained alike"):
+        jobs((experiment("recall-headline"), Experiment("other", "recall", (other,))), 0)
+
+
+def test_a_point_may_begin_at_a_later_run() -> None:
+    point = Point("recall20", RECALL, ("adv-seeded",), runs=2, first=3)
+    planned = jobs((Experiment("later", "recall", (point,)),), 1)
+    assert [(job.run, job.rng_seed) for job in planned] == [(3, 1003), (4, 1004)]
+
+
+def test_declared_points_are_the_papers() -> None:
+    def axis(name: str) -> list[float | None]:
+        return [point.x for point in experiment(name).points]
+
+    assert axis("recall-sizes") == [10, 12, 14, 16, 18, 20]
+    assert axis("recall-q") == [1, 4, 16, 32, 100, 512]
+    assert axis("recall-m") == [1, 2, 4, 8, 16, 32]
+    assert axis("recall-recipe") == list(range(len(RECIPES)))
+    assert axis("coloring-q") == [1, 2, 3, 5, 10]
+    assert axis("grid-sizes") == [3, 4, 5]
+    assert axis("grid-m") == [1, 5, 10, 20]
+    ends = [p.label.removeprefix("grid3-") for p in experiment("grid-recipe").points]
+    assert ends == list(GRID_RECIPES)
+    for point in experiment("recall-q").points:
+        assert point.recipe.task["num_pairs"] == 15
+        if point.x != 1:
+            assert point.recipe.adversarial.q == point.x
+            assert (point.recipe.adversarial.q_start or 1.0) <= point.x
+    for name in ("recall-m", *(f"recall-m-{way}" for way, _, _ in DRAWN)):
+        for point in experiment(name).points:
+            assert point.recipe.trainer.m == point.x
+    assert {(p.recipe.seed_draw, p.recipe.trainer.seeds_kept) for p in way_points()} == {
+        ("independent", 1),
+        ("antithetic", 1),
+        ("sobol", 1),
+        ("distinct", 1),
+        ("distinct", 10),
+    }
+    for job in jobs(PAPER, 0, max_runs=1):
+        assert isinstance(job.agent().model.config, TransformerConfig)
+
+
+def test_experiments_are_selected_by_name_and_game() -> None:
+    assert [e.name for e in select("paper", ("coloring",))] == ["coloring-headline", "coloring-q"]
+    assert [e.name for e in select("paper", ("recall", "grid"), ("grid-m",))] == ["grid-m"]
+    assert [e.name for e in select("quick", ("grid",))] == ["grid"]
+    legal = r"preset paper has the experiments .*grid-recipe, not recall"
+    with pytest.raises(ValueError, match=legal):
+        select("paper", ("recall",), ("recall",))
+    with pytest.raises(ValueError, match="none of grid-m is an experiment on recall"):
+        select("paper", ("recall",), ("grid-m",))
+    assert {e.task for e in PRESETS["smoke"]} == {"recall", "coloring", "grid"}
+
+
+def test_zoo_is_made_of_first_headline_runs_and_retraining_gives_the_same_weights(
+    tmp_path: Path,
+    outputs: tuple[Path, Any, str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(zoo_module, "FOLDER", tmp_path / "zoo")
+    out, results, _ = outputs
+    assert len(publish(TINY_PAPER, out, 0)) == 12
+    name = next(name for name in zoo_names() if re.match(r"recall.*adv-seeded", name))
+    card = zoo_card(name)
+    first = results["tasks"]["RandRecall-v0"]["models"]["adv-seeded"]["average"]["runs"][0]
+    assert card["scores"]["average"]["estimate"] == pytest.approx(first, abs=1e-5)
+    assert card["rng_seed"] == 0
+    assert "--models adv-seeded --runs 1" in card["command"]
+    assert card["check"].startswith(f"python -m rand_agents zoo --compare {name} results/again")
+    assert load_zoo(name).num_timesteps == card["updates"] == 2
+    job = jobs(TINY_PAPER, 0, (card["model"],), max_runs=1)[0]
+    finish([job], tmp_path / "again")
+    again = agent_path(tmp_path / "again", job)
+    assert main(["zoo", "--compare", name, str(again)]) == 0
+    assert "to the last bit" in capsys.readouterr().out
+
+
+def test_an_empty_zoo_has_no_scores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(zoo_module, "FOLDER", tmp_path)
+    assert score_zoo(("recall", "coloring"), 2, Console()) == {}
+
+
+def test_readable_json_is_json_with_short_lines() -> None:
+    value = {"a": {"estimate": 1.0, "ci95": [0.5, 1.5]}, "b": ["x" * 60, "y" * 60], "c": None}
+    text = readable_json(value)
+    assert json.loads(text) == value
+    assert text.splitlines()[1] == ' "a": {"estimate": 1.0, "ci95": [0.5, 1.5]},'
+
+
+def test_cells_of_a_grid_by_hand() -> None:
+    # At cell 1 after a step, and again after another; at cell 2 after two, but then a detour.
+    cells = details_of(blind_agent(GridTask((1, 3), horizon=4), "RRLRRRRR"), 0)
+    assert cells == {"first_visit": [[0.0, 1.0, 2.0]], "steps": [[0.0, 2.0, 5.0]], "direct": 0.5}
+    # Who never moves finds nothing.
+    cells = details_of(blind_agent(GridTask((1, 3), horizon=4), "LLLLLLLL"), 0)
+    assert cells == {"first_visit": [[0.0, 4.0, 4.0]], "steps": [[0.0, 8.0, 8.0]], "direct": None}

@@ -1,0 +1,373 @@
+"""The command line works from one end to the other, and says in a sentence what it cannot do."""
+
+import dataclasses
+import json
+import os
+import shlex
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image, ImageSequence
+
+from rand_agents import PEPG, QNorm, load_agent
+from rand_agents.__main__ import main
+from rand_agents.app.options import TrainColoring, TrainGrid, TrainOptions, TrainRecall
+from rand_agents.app.watch import play_out
+from rand_agents.games.registry import game_for
+from rand_envs import ColoringTask, GridTask, RecallTask
+
+COMMANDS = {
+    "recall": "train recall --game.num-pairs 2 --game.value-bits 2 --qnorm.m 3 "
+    "--qnorm.batch-size 8",
+    "coloring": "train coloring --game.num-vertices 4 --qnorm.m 3 --qnorm.batch-size 8",
+    "grid": "train grid --game.size 2 --game.horizon 4 --pepg.search.population 4 --pepg.m 2 "
+    "--policy.model-size 8",
+    "recall-pepg": "train recall --trainer pepg --game.num-pairs 2 --game.value-bits 2 "
+    "--pepg.m 2 --pepg.batch-size 4 --pepg.search.population 4",
+}
+TINY = {name: command.split() for name, command in COMMANDS.items()}
+LAYOUTS = {
+    "recall": {"values": [[0, 1], [1, 1]], "query": 1},
+    "coloring": {"cycle": [0, 2, 1, 3]},
+    "grid": {"treasure": [1, 1], "walls": []},
+}
+each_run = pytest.mark.parametrize("name", list(TINY))
+each_game = pytest.mark.parametrize("name", list(LAYOUTS))
+
+
+def run(name: str, out: Path, *more: str) -> int:
+    return main(
+        [*TINY[name], "--updates", "6", "--checkpoint-every", "2", "--out", str(out), *more]
+    )
+
+
+@pytest.fixture(scope="module")
+def agents(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A trained agent file of every run."""
+    folder = tmp_path_factory.mktemp("agents")
+    files = {name: folder / f"{name}.safetensors" for name in TINY}
+    for name, path in files.items():
+        assert run(name, path) == 0
+    return files
+
+
+@pytest.fixture
+def failing(capsys: pytest.CaptureFixture[str]) -> Callable[[list[str]], str]:
+    """Runs a command that must fail, and returns its one sentence."""
+
+    def fail(argv: list[str]) -> str:
+        capsys.readouterr()
+        try:
+            code: Any = main(argv)
+        except SystemExit as stop:
+            code = stop.code
+        assert code == 2
+        said = capsys.readouterr().err
+        assert "Traceback" not in said
+        return " ".join(said.replace("│", " ").split())
+
+    return fail
+
+
+def same_state(one: Path, other: Path) -> bool:
+    """Whether two agent files hold the same weights, optimiser, counters and generators."""
+    return one.read_bytes() == other.read_bytes()
+
+
+@each_game
+def test_train_evaluate_and_watch_follow_one_another(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    agent, report = tmp_path / "agent.safetensors", tmp_path / "report.json"
+    assert run(name, agent) == 0
+    assert f"evaluate {agent}" in capsys.readouterr().out
+    assert main(["evaluate", str(agent), "--num-seeds", "20", "--json", str(report)]) == 0
+    table = capsys.readouterr().out
+    for words in ("average", "95th percentile", "worst layout", "exact", "95 % interval"):
+        assert words in table
+    facts = json.loads(report.read_text())
+    assert json.dumps(facts["worst"]["layout"]) in table
+    assert facts["constant_seed_variance"] < 1e-12
+    for layout in ("worst", "uniform", json.dumps(LAYOUTS[name])):
+        picture = tmp_path / "end.png"
+        command = ["watch", str(agent), "--layout", layout, "--seeds", "2"]
+        assert main([*command, "--record", str(picture)]) == 0
+        with Image.open(picture) as image:
+            assert image.size[0] > 600
+            assert image.size[1] > 100
+            assert len(image.convert("RGB").getcolors(1 << 20)) > 4
+
+
+@each_game
+def test_a_gif_shows_every_step_and_holds_the_last(
+    name: str, tmp_path: Path, agents: dict[str, Path]
+) -> None:
+    picture = tmp_path / "run.gif"
+    command = ["watch", str(agents[name]), "--layout", json.dumps(LAYOUTS[name]), "--seeds", "2"]
+    assert main([*command, "--fps", "5", "--record", str(picture)]) == 0
+    assert main([*command, "--record", str(tmp_path / "run.png")]) == 0
+    agent = load_agent(agents[name])
+    agent.set_random_seed(0)
+    layout = agent.task.layout_space.pack([LAYOUTS[name]])
+    steps = max(len(past.actions) for past in play_out(agent, layout, 2, sample=False))
+    with Image.open(picture) as gif, Image.open(tmp_path / "run.png") as end:
+        durations = [frame.info["duration"] for frame in ImageSequence.Iterator(gif)]
+        assert gif.n_frames == steps + 1
+        assert durations == [200] * steps + [3000]
+        assert gif.size == end.size
+        gif.seek(steps)
+        assert gif.convert("RGB").getpixel((1, 1)) == end.getpixel((1, 1)) == (255, 255, 255)
+
+
+def test_watching_plays_what_the_batched_play_plays(agents: dict[str, Path]) -> None:
+    for name in ("grid", "recall", "coloring"):
+        agent = load_agent(agents[name])
+        agent.set_random_seed(5)
+        layout = agent.task.layout_space.pack([LAYOUTS[name]])
+        histories = play_out(agent, layout, 6, sample=False)
+        outcome = [agent.task.outcome(past.states[-1])[0] for past in histories]
+        seeds = agent.draw_seeds(np.random.default_rng(5), 6)
+        np.testing.assert_array_equal(outcome, agent.play(layout, seeds).outcome[0])
+
+
+def test_watching_is_reproducible_and_depends_on_its_rng_seed(agents: dict[str, Path]) -> None:
+    agent = load_agent(agents["recall"])
+    layout = agent.task.layout_space.pack([LAYOUTS["recall"]])
+
+    def answers(rng_seed: int) -> list[list[int]]:
+        agent.set_random_seed(rng_seed)
+        return [past.actions[-1].tolist() for past in play_out(agent, layout, 20, sample=True)]
+
+    assert answers(1) == answers(1)
+    assert answers(1) != answers(2)
+
+
+@each_run
+def test_a_stopped_and_resumed_run_equals_an_uninterrupted_one(
+    name: str,
+    tmp_path: Path,
+    agents: dict[str, Path],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    out = tmp_path / "agent.safetensors"
+    kind = type(load_agent(agents[name]))
+    update = kind._update
+
+    def interrupted(agent: Any, progress: float) -> dict[str, float]:
+        if agent.num_timesteps == 2:
+            signal.raise_signal(signal.SIGINT)
+        return update(agent, progress)
+
+    monkeypatch.setattr(kind, "_update", interrupted)
+    assert run(name, out) == 130
+    monkeypatch.undo()
+    assert load_agent(out).num_timesteps == 3
+    [command] = [line for line in capsys.readouterr().out.splitlines() if "--resume" in line]
+    prefix, argv = shlex.split(command)[:3], shlex.split(command)[3:]
+    assert prefix == ["python", "-m", "rand_agents"]
+    assert main(argv) == 0
+    assert same_state(out, agents[name])
+
+
+def test_a_killed_run_goes_on_from_its_last_checkpoint(
+    tmp_path: Path, agents: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "agent.safetensors"
+    # Background jobs start with SIGINT ignored, so the handler before is what must come back.
+    before = signal.getsignal(signal.SIGINT)
+    update = QNorm._update
+
+    def killed(agent: QNorm, progress: float) -> dict[str, float]:
+        if agent.num_timesteps == 5:
+            raise SystemExit("killed")
+        return update(agent, progress)
+
+    monkeypatch.setattr(QNorm, "_update", killed)
+    with pytest.raises(SystemExit, match="killed"):
+        run("recall", out)
+    monkeypatch.undo()
+    assert load_agent(out).num_timesteps == 4
+    assert run("recall", out, "--resume") == 0
+    assert same_state(out, agents["recall"])
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_resume_starts_a_run_that_has_no_file_and_leaves_a_finished_one_alone(
+    tmp_path: Path, agents: dict[str, Path]
+) -> None:
+    out = tmp_path / "agent.safetensors"
+    assert run("recall", out, "--resume") == 0
+    assert same_state(out, agents["recall"])
+    written = os.stat(out).st_mtime_ns
+    assert run("recall", out, "--resume") == 0
+    assert os.stat(out).st_mtime_ns == written
+
+
+def test_an_existing_agent_is_not_overwritten_by_accident(
+    tmp_path: Path,
+    agents: dict[str, Path],
+    monkeypatch: pytest.MonkeyPatch,
+    failing: Callable[[list[str]], str],
+) -> None:
+    out = tmp_path / "agent.safetensors"
+    out.write_bytes(agents["recall"].read_bytes())
+    argv = [*TINY["recall"], "--updates", "6", "--out", str(out)]
+    with monkeypatch.context() as patch:
+        patch.setattr(QNorm, "_update", lambda *_: pytest.fail("it trained"))
+        assert "--overwrite" in failing(argv)
+        assert "--overwrite" in failing([*argv[:-1], str(out.with_suffix(""))])
+        said = failing([*argv, "--resume", "--rng-seed", "1"])
+        assert "--rng-seed 0, not 1" in said
+        assert "--updates 6, not 7" in failing([*argv, "--resume", "--updates", "7"])
+        assert "--game.num-pairs 2, not 3" in failing([*argv, "--resume", "--game.num-pairs", "3"])
+        assert "--env RandRecall-v0" in failing([*TINY["grid"], "--resume", "--out", str(out)])
+        assert "choose one" in failing([*argv, "--resume", "--overwrite"])
+    assert same_state(out, agents["recall"])
+    assert main([*argv, "--overwrite", "--rng-seed", "1"]) == 0
+    assert load_agent(out).rng_seed == 1
+
+
+BAD_TRAINING = {
+    "--game.num-pairs 0": "num_pairs must be an integer",
+    "--updates 0": "--updates must be at least 1",
+    "--checkpoint-every 0": "--checkpoint-every must be at least 1",
+    "--seeds.dim 0": "seed dimension must be an integer of at least 1",
+    "--qnorm.m 0": "must be",
+    "--qnorm.objective.q 0.5": "q must be a number of at least 1",
+    "--qnorm.learning-rate x": "'x'",
+    "--policy.num-blocks 0": "num_blocks must be",
+    "--policy.seed-placement first --policy.embedding none": "needs an input embedding",
+    "--pepg.search.population 7": "population must be an even number",
+    "--pepg.m 3": "--pepg.* need --trainer pepg",
+    "--trainer pepg --qnorm.m 4": "--qnorm.* need --trainer qnorm",
+    "--device abacus": "the device 'abacus' cannot be used here",
+    "--out agent.pt": "must end in .safetensors",
+    "--out /dev/null/agent.safetensors": "/dev/null",
+    "--no-such-option": "--no-such-option",
+}
+
+
+@pytest.mark.parametrize("options", list(BAD_TRAINING))
+def test_bad_training_options_end_in_one_sentence(
+    options: str, tmp_path: Path, failing: Callable[[list[str]], str]
+) -> None:
+    out = tmp_path / "agent.safetensors"
+    assert BAD_TRAINING[options] in failing(
+        ["train", "recall", "--out", str(out), *options.split()]
+    )
+    assert not list(tmp_path.iterdir())
+
+
+BAD_WATCHING = {
+    "--layout corner": '"treasure"',
+    '--layout {"treasure":[0,0]}': "the treasure must be on a free cell other than the start",
+    '--layout {"cycle":[0,1]}': "GridLayout",
+    "--layout [1]": '"treasure"',
+    "--seeds 0": "--seeds must be at least 1",
+    "--fps 0": "--fps must be above 0",
+    "--record film.mp4": "must end in .gif or .png",
+}
+
+
+@pytest.mark.parametrize("options", list(BAD_WATCHING))
+def test_bad_watching_options_end_in_one_sentence(
+    options: str, agents: dict[str, Path], failing: Callable[[list[str]], str]
+) -> None:
+    assert BAD_WATCHING[options] in failing(["watch", str(agents["grid"]), *options.split()])
+
+
+def test_a_picture_that_cannot_be_written_ends_in_one_sentence(
+    agents: dict[str, Path], failing: Callable[[list[str]], str]
+) -> None:
+    command = ["watch", str(agents["coloring"]), "--seeds", "1"]
+    assert "/dev/null" in failing([*command, "--record", "/dev/null/film.gif"])
+
+
+def test_files_that_are_no_agents_end_in_one_sentence(
+    tmp_path: Path, agents: dict[str, Path], failing: Callable[[list[str]], str]
+) -> None:
+    path = tmp_path / "agent.safetensors"
+    command = ["evaluate", str(path)]
+    assert "there is no agent file" in failing(command)
+    whole = agents["grid"].read_bytes()
+    for broken in (b"", b"what?", whole[:100], whole[:-10]):
+        path.write_bytes(broken)
+        assert "corrupt or not an agent file" in failing(command)
+        assert "corrupt or not an agent file" in failing(
+            [*TINY["grid"], "--resume", "--out", str(path)]
+        )
+        assert path.read_bytes() == broken
+    path.write_bytes(whole.replace(b'\\"PEPG\\"', b'\\"PEPS\\"'))
+    assert "must hold a QNorm or PEPG agent, got 'PEPS'" in failing(command)
+    path.write_bytes(whole.replace(b'\\"rng_seed\\"', b'\\"rng_meed\\"'))
+    assert "does not describe a whole agent" in failing(command)
+    assert "must end in .json" in failing(["evaluate", str(agents["grid"]), "--json", str(path)])
+
+
+def test_an_unfinished_agent_can_be_evaluated_but_is_called_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    agent = QNorm("SeedTransformer", RecallTask(2, 2))
+    agent.learn(3, lambda given, _: given["self"].num_timesteps < 2)
+    path = agent.save(tmp_path / "agent")
+    assert main(["evaluate", str(path), "--num-seeds", "4"]) == 0
+    assert "unfinished, 2 of 3 updates" in capsys.readouterr().err
+
+
+def test_load_agent_gives_the_trainer_that_saved(agents: dict[str, Path]) -> None:
+    kinds = {name: type(load_agent(path)) for name, path in agents.items()}
+    assert kinds == {"recall": QNorm, "coloring": QNorm, "grid": PEPG, "recall-pepg": PEPG}
+
+
+@pytest.mark.parametrize("train", [TrainRecall, TrainColoring])
+def test_the_policy_of_other_sizes_is_the_game_s_default(train: type[TrainOptions]) -> None:
+    fields = {field.name: field for field in dataclasses.fields(train)}
+    policy: Any = fields["policy"].default_factory
+    tasks = [RecallTask(3, 2), RecallTask(9, 1)]
+    for task in tasks if train is TrainRecall else [ColoringTask(5), ColoringTask(12, 4)]:
+        game = game_for(task)
+        expected = game.default_policy()
+        assert policy().config(game, expected.seed_dim) == expected
+
+
+def test_the_grid_s_policy_covers_whatever_the_game_lasts() -> None:
+    options = TrainGrid(out=Path("none"))
+    for task in (GridTask(3, 7), GridTask((2, 5), 4, num_episodes=5)):
+        config = options.policy.config(game_for(task), 4)
+        assert config.max_length == task.max_steps + 1
+
+
+HELP = {
+    "": "train evaluate watch",
+    "train": "recall coloring grid",
+    "train recall": "--game.num-pairs --game.value-bits --policy.key-size --seeds.draw --trainer "
+    "--qnorm.objective.q --pepg.search.population",
+    "train coloring": "--game.num-vertices --game.num-colors --qnorm.batch-size --pepg.batch-size",
+    "train grid": "--game.size --game.horizon --game.walls --game.start --updates --rng-seed "
+    "--device --checkpoint-every --resume --overwrite --out --pepg.objective.q",
+    "evaluate": "--layouts --num-seeds --rng-seed --json",
+    "watch": "--layout --seeds --rng-seed --fps --record --sample",
+}
+
+
+@pytest.mark.parametrize("command", list(HELP))
+def test_help_names_every_field(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main([*command.split(), "--help"])
+    assert stop.value.code == 0
+    said = capsys.readouterr().out
+    assert all(word in said for word in HELP[command].split())
+
+
+def test_without_a_display_a_window_is_refused_with_advice(
+    agents: dict[str, Path],
+    monkeypatch: pytest.MonkeyPatch,
+    failing: Callable[[list[str]], str],
+) -> None:
+    monkeypatch.setenv("SDL_VIDEODRIVER", "no such driver")
+    assert "use --record FILE.gif" in failing(["watch", str(agents["coloring"])])

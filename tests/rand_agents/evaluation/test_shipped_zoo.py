@@ -1,0 +1,35 @@
+"""The agents that come with the package score what their cards say."""
+
+import numpy as np
+import pytest
+
+from benchmarks.suite.job import MODELS
+from rand_agents import load_zoo, zoo_names
+from rand_agents.zoo import zoo_card
+
+SHIPPED = [f"{game}-{model}" for game in ("recall20", "coloring10") for model in MODELS]
+
+
+def test_the_zoo_has_the_four_models_of_every_game() -> None:
+    assert set(zoo_names()) == {*SHIPPED, *(f"grid5-{model}" for model in MODELS)}
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_shipped_agent_scores_what_its_card_says(name: str) -> None:
+    agent, card = load_zoo(name), zoo_card(name)
+    assert agent.num_timesteps == card["updates"]
+    rng = np.random.default_rng(0)
+    layouts = agent.task.layout_space.sample(rng, 1000)
+    seeds = agent.draw_seeds(rng, 1 if agent.seeds.is_fixed else 200)
+    success = agent.play(layouts, seeds).outcome.mean(1)
+    # Four standard errors, of the layouts drawn here and of those behind the card.
+    variance = success.var() * (1 / len(success) + 1 / card["scores"]["num_layouts"])
+    expected = card["scores"]["average"]["estimate"]
+    assert success.mean() == pytest.approx(expected, abs=4 * variance**0.5 + 0.01)
+
+
+@pytest.mark.parametrize(("game", "figure"), [("recall20", "p95"), ("coloring10", "worst")])
+def test_only_the_randomised_agent_withstands_the_adversary(game: str, figure: str) -> None:
+    found = {m: zoo_card(f"{game}-{m}")["scores"][figure]["estimate"] for m in MODELS}
+    assert found.pop("adv-seeded") > 0.4
+    assert set(found.values()) == {0.0}
