@@ -3,12 +3,13 @@
 A batch of states is one NumPy structured array of shape (n,), like a batch of layouts.
 """
 
+import importlib
 import inspect
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Generic, Literal, NamedTuple
+from typing import Any, ClassVar, Generic, Literal, NamedTuple
 
 import gymnasium as gym
 import numpy as np
@@ -16,6 +17,8 @@ from numpy.typing import NDArray
 
 from rand_envs.core.arrays import Array, Json
 from rand_envs.core.layouts import L, LayoutSpace
+
+Named = str | Callable[..., Any]
 
 
 class Transition(NamedTuple):
@@ -136,26 +139,33 @@ class Task(Setting[L]):
             raise NotImplementedError(f"{type(self).__name__} must say what its outcome is")
         return self.success(state).astype(np.float64)
 
-    # What a task may give beyond its rules.
+    # What a task may give beyond its rules. Code is named "module:name" where its module needs
+    # the task's own, or what not every user of the task has.
 
-    def painter(self) -> type[Any] | None:
-        """The `rand_envs.rendering.painter.Painter` that draws it; None for plain text.
+    painter: ClassVar[Named | None] = None
+    """The `rand_envs.rendering.painter.Painter` that draws it; None for plain text."""
+    players: ClassVar[Mapping[str, Named]] = {}
+    """Classical players by name, made from a task: see `rand_envs.core.player.Player`."""
+    solver: ClassVar[Named | None] = None
+    """Gives the `GameValue` of a task or None, by better means than any task's solver."""
 
-        A method, so that a game works where there is no pygame: import the painter in it.
-        """
-        return None
-
-    def players(self) -> Mapping[str, Callable[[], Any]]:
-        """Classical players by name, each made when called: see `rand_envs.core.player.Player`."""
-        return {}
+    def known_value(self) -> GameValue | None:
+        """The game value or a bound of it, where the game knows one; else None."""
+        found: GameValue | None = None if self.solver is None else resolved(self.solver)(self)
+        return found
 
     def best_outcome(self, layouts: Array) -> NDArray[np.float64] | None:
         """What one who knew the layout would get, shape (n,), for regret; None if unknown."""
         return None
 
-    def known_value(self) -> GameValue | None:
-        """The game value or a bound of it, where the game knows one; else None."""
-        return None
+
+def resolved(named: Named) -> Callable[..., Any]:
+    """The function or class itself, or the one that "module:name" names."""
+    if not isinstance(named, str):
+        return named
+    module, _, name = named.partition(":")
+    found: Callable[..., Any] = getattr(importlib.import_module(module), name)
+    return found
 
 
 def as_json(value: Any) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from rand_envs.core.arrays import Array, whole_number
-from rand_envs.core.task import Task
+from rand_envs.core.task import Task, resolved
 from rand_envs.rendering.canvas import Canvas, Frame
 from rand_envs.rendering.colors import LINE
 from rand_envs.rendering.painter import Painter
@@ -105,5 +105,6 @@ def _painter(task: Task[Any], states: Sequence[Array], actions: Sequence[Array])
             "there must be one state more than actions, "
             f"got {len(states)} states and {len(actions)} actions"
         )
-    painter: type[Painter[Any]] = task.painter() or PlainPainter
-    return painter(task, states, actions)
+    painter = PlainPainter if task.painter is None else resolved(task.painter)
+    drawn: Painter[Any] = painter(task, states, actions)
+    return drawn

@@ -39,7 +39,7 @@ class SelfSelectionColoring:
         ValueError: there are fewer than three colours, or `rounds` is not a positive integer.
     """
 
-    def __init__(self, task: ColoringTask, rounds: int) -> None:
+    def __init__(self, task: ColoringTask, rounds: int = 2) -> None:
         if task.num_colors < 3:
             raise ValueError(f"self-selection needs at least 3 colours, got {task.num_colors}")
         self.task = task

@@ -1,8 +1,5 @@
 """RandColoring-v0: colour a cycle so that neighbours differ, each vertex seeing little."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
-
 import numpy as np
 from gymnasium.spaces import MultiBinary, MultiDiscrete
 from numpy.typing import NDArray
@@ -64,6 +61,8 @@ class ColoringTask(Task[ColoringLayout]):
 
     env_id = "RandColoring-v0"
     unit = "success"
+    painter = "rand_envs.games.coloring.painter:ColoringPainter"
+    players = {"self-selection": "rand_envs.games.coloring.classics:SelfSelectionColoring"}
     max_steps = 1
 
     def __init__(self, num_vertices: int = 10, num_colors: int = 3) -> None:
@@ -104,18 +103,6 @@ class ColoringTask(Task[ColoringLayout]):
     def final_info(self, state: Array) -> dict[str, Array]:
         """Success, and the number of conflicting edges."""
         return {"is_success": self.success(state), "conflicts": state["conflicts"].copy()}
-
-    def painter(self) -> type[Any]:
-        """Who draws it."""
-        from rand_envs.games.coloring.painter import ColoringPainter
-
-        return ColoringPainter
-
-    def players(self) -> Mapping[str, Callable[[], Any]]:
-        """`self-selection`: the textbook's distributed algorithm, in two rounds."""
-        from rand_envs.games.coloring.classics import SelfSelectionColoring
-
-        return {"self-selection": lambda: SelfSelectionColoring(self, 2)}
 
     def success(self, state: Array) -> NDArray[np.bool_]:
         """Whether the colouring is proper, shape (n,)."""

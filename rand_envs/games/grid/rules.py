@@ -1,6 +1,5 @@
 """RandGrid-v0: find a hidden treasure, go back to the start, and find it again."""
 
-from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -8,7 +7,7 @@ from gymnasium.spaces import Discrete, MultiDiscrete
 from numpy.typing import ArrayLike, NDArray
 
 from rand_envs.core.arrays import Array, copied, finite_number, whole_number
-from rand_envs.core.task import GameValue, Task, Transition
+from rand_envs.core.task import Task, Transition
 from rand_envs.games.grid.layouts import Cell, GridLayout, GridSpace, as_cell
 
 __all__ = ["MOVES", "GridLayout", "GridSpace", "GridTask"]
@@ -85,6 +84,13 @@ class GridTask(Task[GridLayout]):
 
     env_id = "RandGrid-v0"
     unit = "steps"
+    painter = "rand_envs.games.grid.painter:GridPainter"
+    players = {
+        "sweep": "rand_envs.games.grid.classics:GridSweep",
+        "random-sweep": "rand_envs.games.grid.classics:RandomGridSweep",
+        "optimal": "rand_envs.games.grid.value:optimal_player",
+    }
+    solver = "rand_envs.games.grid.value:grid_value"
 
     def __init__(
         self,
@@ -167,33 +173,6 @@ class GridTask(Task[GridLayout]):
         """Index of the episode, and steps used over all episodes."""
         # Not "episode": Monitor and RecordEpisodeStatistics put their statistics there.
         return {"episode_index": state["episode"].copy(), "steps": state["steps"].copy()}
-
-    def painter(self) -> type[Any]:
-        """Who draws it."""
-        from rand_envs.games.grid.painter import GridPainter
-
-        return GridPainter
-
-    def known_value(self) -> GameValue | None:
-        """Exact where a solution is shipped or the grid has up to 16 free cells."""
-        from rand_envs.games.grid.value import known_solution
-
-        solution = known_solution(self)
-        return None if solution is None else GameValue(float(solution.value), "exact")
-
-    def players(self) -> Mapping[str, Callable[[], Any]]:
-        """`sweep` and `random-sweep`: depth-first, in one order or a random one; `optimal`."""
-        from rand_envs.games.grid.classics import GridSweep, OptimalMix, RandomGridSweep
-        from rand_envs.games.grid.value import known_solution
-
-        players: dict[str, Callable[[], Any]] = {
-            "sweep": lambda: GridSweep(self),
-            "random-sweep": lambda: RandomGridSweep(self),
-        }
-        solution = known_solution(self)
-        if solution is not None:
-            players["optimal"] = lambda: OptimalMix(solution, self)
-        return players
 
     def best_outcome(self, layouts: Array) -> NDArray[np.float64] | None:
         """A shortest path in every episode, as far as the horizon lasts, shape (n,)."""

@@ -2,12 +2,31 @@
 
 import numpy as np
 
+from rand_envs.core.task import GameValue
+from rand_envs.games.grid.classics import OptimalMix
 from rand_envs.games.grid.rules import GridTask
 from rand_envs.minimax.grid.solution import SearchGameSolution, load_solution, shipped_solutions
 from rand_envs.minimax.grid.solver import solve_search_game
 
 MAX_SOLVED_CELLS = 16
 """Grids with up to this many free cells are solved on the spot, in seconds."""
+
+
+def grid_value(task: GridTask) -> GameValue | None:
+    """The exact value of the search game, where `known_solution` has one."""
+    solution = known_solution(task)
+    return None if solution is None else GameValue(float(solution.value), "exact")
+
+
+def optimal_player(task: GridTask) -> OptimalMix:
+    """The optimal mix of paths; ValueError where no solution is known."""
+    solution = known_solution(task)
+    if solution is None:
+        raise ValueError(
+            f"an optimal player is known of grids with fixed walls that are shipped or have up to "
+            f"{MAX_SOLVED_CELLS} free cells"
+        )
+    return OptimalMix(solution, task)
 
 
 def known_solution(task: GridTask) -> SearchGameSolution | None:

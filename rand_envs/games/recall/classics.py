@@ -67,3 +67,8 @@ class SlotMemory:
         """
         votes = whole_number("votes", votes, 1)
         return float(binom.sf(votes // 2, votes, self.worst_case()))
+
+
+def half_of_the_slots(task: RecallTask) -> SlotMemory:
+    """A random slot memory for half of the pairs, rounded up."""
+    return SlotMemory(task, (task.num_pairs + 1) // 2)

@@ -1,6 +1,5 @@
 """RandRecall-v0: remember pairs of keys and values, then recall one of them."""
 
-from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -66,6 +65,8 @@ class RecallTask(Task[RecallLayout]):
 
     env_id = "RandRecall-v0"
     unit = "success"
+    painter = "rand_envs.games.recall.painter:RecallPainter"
+    players = {"slots": "rand_envs.games.recall.classics:half_of_the_slots"}
 
     def __init__(self, num_pairs: int = 20, value_bits: int = 5) -> None:
         self.num_pairs = whole_number("num_pairs", num_pairs, 1, 10_000)
@@ -107,18 +108,6 @@ class RecallTask(Task[RecallLayout]):
             truth = state["values"][np.arange(len(state)), state["query"]]
             after["correct"] = terminated & (truth == actions).all(axis=1)
         return Transition(after, after["correct"].astype(np.float64), terminated)
-
-    def painter(self) -> type[Any]:
-        """Who draws it."""
-        from rand_envs.games.recall.painter import RecallPainter
-
-        return RecallPainter
-
-    def players(self) -> Mapping[str, Callable[[], Any]]:
-        """`slots`: keeps half of the pairs, at random."""
-        from rand_envs.games.recall.classics import SlotMemory
-
-        return {"slots": lambda: SlotMemory(self, (self.num_pairs + 1) // 2)}
 
     def success(self, state: Array) -> NDArray[np.bool_]:
         """Whether all bits were recalled, shape (n,)."""
