@@ -114,7 +114,7 @@ class PolicyOptions:
         shape = {name: getattr(config, name) for name in names}
         return cls(positions=config.max_length > 0, **shape)
 
-    def config(self, game: Game, seed_dim: int) -> TransformerConfig:
+    def config(self, game: Game[Any], seed_dim: int) -> TransformerConfig:
         """The architecture for a game; ValueError says which option is illegal."""
         shape = dataclasses.asdict(self)
         length = game.context + (self.seed_placement == "first")
@@ -146,7 +146,7 @@ class SeedOptions:
     draw: Draw = "independent"
     r0_rng_seed: int = 0
 
-    def spec(self, game: Game) -> SeedSpec:
+    def spec(self, game: Game[Any]) -> SeedSpec:
         """The distribution for a game."""
         dim = game.default_seeds().dim if self.dim is None else self.dim
         return SeedSpec(dim, self.distribution, self.draw, self.r0_rng_seed)

@@ -49,7 +49,7 @@ def cycle_order(adjacency: Array) -> Tensor:
 
 
 @accelerates(ColoringTask)
-class ColoringGame(Game):
+class ColoringGame(Game[SeedTransformer]):
     """One token a vertex, its one-hot id, in the order of the cycle; colour logits at each."""
 
     def __init__(self, task: ColoringTask) -> None:
@@ -76,9 +76,9 @@ class ColoringGame(Game):
         """One uniform number a vertex."""
         return SeedSpec(self.task.num_vertices, "uniform")
 
-    def check_policy(self, config: TransformerConfig) -> None:
+    def _check_transformer(self, config: TransformerConfig) -> None:
         """Besides the sizes, a vertex may see its neighbours only."""
-        super().check_policy(config)
+        super()._check_transformer(config)
         if config.mask != "neighbours" or config.max_length or config.seed_placement == "first":
             raise ValueError(
                 'a policy for RandColoring-v0 needs mask="neighbours", max_length=0 and '

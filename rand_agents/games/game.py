@@ -1,30 +1,36 @@
-"""How each game meets a `SeedTransformer`: layouts and observations become tokens, outputs actions.
+"""How a game meets a policy: layouts and observations become tokens, outputs actions.
 
 A `Game` holds a task and no weights. `costs` and `play` are the two ends of one data flow:
 layouts, tokens, outputs, then a loss per (layout, seed) or an outcome.
 """
 
+import math
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
 from torch import Tensor
 
+from rand_agents.games.contexts import Model
+from rand_agents.games.score import Episodes
+from rand_agents.policies.mlp import MLPConfig
 from rand_agents.policies.seeds import SeedSpec
-from rand_agents.policies.transformer import SeedTransformer, TransformerConfig, Weights
+from rand_agents.policies.transformer import TransformerConfig, Weights
 from rand_envs.core.arrays import Array, Json
 from rand_envs.core.player import Play
 from rand_envs.core.task import Setting
 
+M = TypeVar("M", bound=Model)
 
-class Game(ABC):
-    """One task as a SeedTransformer plays it."""
+
+class Game(ABC, Generic[M]):
+    """One task as a policy plays it."""
 
     task: Setting[Any]
     differentiable: ClassVar[bool] = True
-    """Whether `costs` has a gradient with respect to the weights."""
-    signed_costs: ClassVar[bool] = False
-    """Whether `costs` may be below 0, where q-norms but the mean and the maximum mean nothing."""
+    """Whether `costs` has a gradient with respect to the weights; else there is `sample`."""
+    takes_mlp: ClassVar[bool] = False
+    """Whether a `SeedMLP` can play, too."""
     has_detours: ClassVar[bool] = False
     """Whether what is learned in an episode leaves one best way through those after it."""
     token_dim: int
@@ -32,9 +38,40 @@ class Game(ABC):
     context: int
     """The most tokens an instance can fill, seed token excluded."""
 
+    @property
+    def has_adversary(self) -> bool:
+        """Whether layouts are chosen, and not only drawn by chance."""
+        return True
+
+    @property
+    def has_chance(self) -> bool:
+        """Whether seeds end with an entry for what an instance itself leaves to chance."""
+        return False
+
+    @property
+    def signed_costs(self) -> bool:
+        """Whether `costs` may be below 0, where q-norms but mean and maximum mean nothing."""
+        low, high = self.task.outcome_range
+        return math.isinf(high if self.task.higher_is_better else low)
+
+    def cost_of(self, outcomes: Tensor) -> Tensor:
+        """What outcomes lack of the best one there can be; minus a return without a best one."""
+        low, high = self.task.outcome_range
+        if self.task.higher_is_better:
+            return (high if math.isfinite(high) else 0.0) - outcomes
+        return outcomes - (low if math.isfinite(low) else 0.0)
+
+    def policy_seeds(self, seeds: Tensor) -> Tensor:
+        """What the policy sees of seeds, (m, ...): shape (m, seed_dim)."""
+        return seeds
+
     @abstractmethod
     def default_policy(self) -> TransformerConfig:
         """The architecture used where none is asked for."""
+
+    def default_mlp(self) -> MLPConfig:
+        """The perceptron used where one is asked for: two hidden layers of 16."""
+        return MLPConfig(self.token_dim, self.output_dim, self.default_seeds().dim)
 
     @abstractmethod
     def default_seeds(self) -> SeedSpec:
@@ -42,7 +79,7 @@ class Game(ABC):
 
     @abstractmethod
     def costs(
-        self, model: SeedTransformer, layouts: Array, seeds: Tensor, weights: Weights | None = None
+        self, model: M, layouts: Array, seeds: Tensor, weights: Weights | None = None
     ) -> Tensor:
         """Cost to be minimised per (layout, seed): shape (*lead, n, m).
 
@@ -50,7 +87,7 @@ class Game(ABC):
         """
 
     def costs_and_detours(
-        self, model: SeedTransformer, layouts: Array, seeds: Tensor, weights: Weights | None = None
+        self, model: M, layouts: Array, seeds: Tensor, weights: Weights | None = None
     ) -> tuple[Tensor, Tensor, Tensor]:
         """`costs`, how much of them what was learned before made needless, and a loss; same shapes.
 
@@ -58,25 +95,31 @@ class Game(ABC):
         """
         raise ValueError(f"{self.task.env_id} has no detours")
 
+    def sample(
+        self, model: M, layouts: Array, seeds: Tensor, paths: int, rng: np.random.Generator
+    ) -> Episodes:
+        """Play n layouts under each of m seeds `paths` times, drawing actions from the output."""
+        raise ValueError(f"play of {self.task.env_id} is not sampled: its costs have a gradient")
+
     @abstractmethod
     def play(
         self,
-        model: SeedTransformer,
+        model: M,
         layouts: Array,
         seeds: Tensor,
         sample_rng: np.random.Generator | None = None,
     ) -> Play:
         """Play n layouts under m seeds, by argmax, or sampling the output with `sample_rng`."""
 
-    def details(self, model: SeedTransformer, seeds: Tensor) -> Json | None:
+    def details(self, model: M, seeds: Tensor) -> Json | None:
         """What there is to tell of a policy in this game beyond its outcomes, JSON-ready."""
         return None
 
-    def can_play_all(self, model: SeedTransformer) -> bool:
+    def can_play_all(self, model: M) -> bool:
         """Whether `play_all` works: all layouts are played faster together than one by one."""
         return False
 
-    def play_all(self, model: SeedTransformer, seeds: Tensor) -> Play:
+    def play_all(self, model: M, seeds: Tensor) -> Play:
         """Play every layout there is under m seeds, by argmax; see `rand_envs.core.player`."""
         raise ValueError(f"the layouts of {self.task.env_id} must be played one by one")
 
@@ -90,8 +133,16 @@ class Game(ABC):
     ) -> Array:
         """Actions, (n, *action shape), from the outputs at the k newest tokens, (n, k, output)."""
 
-    def check_policy(self, config: TransformerConfig) -> None:
+    def check_policy(self, config: TransformerConfig | MLPConfig) -> None:
         """Raise ValueError unless a policy of this shape can play the game."""
+        if isinstance(config, MLPConfig):
+            self._check_sizes(config.token_dim, config.output_dim)
+            if not self.takes_mlp:
+                raise ValueError(f"a policy for {self.task.env_id} must be a SeedTransformer")
+            return
+        self._check_transformer(config)
+
+    def _check_transformer(self, config: TransformerConfig) -> None:
         self._check_sizes(config.token_dim, config.output_dim)
         needed = self.context + (config.seed_placement == "first")
         if 0 < config.max_length < needed:

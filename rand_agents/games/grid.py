@@ -7,31 +7,47 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from rand_agents.games.game import Game
+from rand_agents.games.episodes import Codes
+from rand_agents.games.generic import TaskGame
 from rand_agents.games.grid_rollout import GridRollout
 from rand_agents.games.grid_tables import cell_tokens
 from rand_agents.games.registry import accelerates
-from rand_agents.games.spaces import draw_category
+from rand_agents.games.spaces import ActionCode
 from rand_agents.policies.seeds import SeedSpec
 from rand_agents.policies.transformer import SeedTransformer, TransformerConfig, Weights
 from rand_envs.core.arrays import Array, Json
 from rand_envs.core.player import Play
+from rand_envs.core.task import Setting
 from rand_envs.games.grid.rules import GridTask
 
 
-@accelerates(GridTask)
-class GridGame(Game):
-    """First token the seed, then one token [row, column, found] a step; four action logits."""
-
-    differentiable: ClassVar[bool] = False
-    has_detours: ClassVar[bool] = True
+class CellCode:
+    """[row, column, found] becomes one-hot row, one-hot column, found."""
 
     def __init__(self, task: GridTask) -> None:
-        """Play `task`."""
-        self.task: GridTask = task
-        self.token_dim = task.rows + task.columns + 1
-        self.output_dim = 4
-        self.context = task.max_steps
+        """Prepare for a task's observations."""
+        self._columns = task.columns
+        self._table = cell_tokens(task).numpy()
+        self.dim = self._table.shape[1]
+
+    def encode(self, observations: Array) -> NDArray[np.float32]:
+        """Tokens, (n, dim), of observations, (n, 3)."""
+        row, column, found = observations.T
+        tokens: NDArray[np.float32] = self._table[2 * (row * self._columns + column) + found]
+        return tokens
+
+
+@accelerates(GridTask)
+class GridGame(TaskGame[SeedTransformer]):
+    """First token the seed, then one token [row, column, found] a step; four action logits."""
+
+    task: GridTask
+    takes_mlp: ClassVar[bool] = False
+    has_detours: ClassVar[bool] = True
+
+    def _codes_of(self, task: Setting[Any]) -> Codes:
+        """Tokens of cells."""
+        return Codes(CellCode(self.task), ActionCode(task.action_space, task.env_id))
 
     def default_policy(self) -> TransformerConfig:
         """The paper's: two softmax blocks, four heads of key size 10, width 80, MLP 4x."""
@@ -56,9 +72,9 @@ class GridGame(Game):
         """A Gaussian vector."""
         return SeedSpec(10, "gaussian")
 
-    def check_policy(self, config: TransformerConfig) -> None:
+    def _check_transformer(self, config: TransformerConfig) -> None:
         """Besides the sizes, the seed is a token of its own and attention is causal."""
-        super().check_policy(config)
+        super()._check_transformer(config)
         if config.seed_placement != "first" or config.mask != "causal":
             raise ValueError(
                 'a policy for RandGrid-v0 needs seed_placement="first" and mask="causal"'
@@ -68,7 +84,7 @@ class GridGame(Game):
         self, model: SeedTransformer, layouts: Array, seeds: Tensor, weights: Weights | None = None
     ) -> Tensor:
         """Steps used over all episodes, (*lead, n, m)."""
-        found, after, _ = self._rollout(model, layouts, seeds, weights).steps()
+        found, after, _ = self._searches(model, layouts, seeds, weights).steps()
         steps = found + after
         return steps if weights is not None else steps[0]
 
@@ -79,7 +95,7 @@ class GridGame(Game):
 
         For the losses see `GridRollout.steps`.
         """
-        rollout = self._rollout(model, layouts, seeds, weights, with_losses=True)
+        rollout = self._searches(model, layouts, seeds, weights, with_losses=True)
         found, after, losses = rollout.steps()
         costs, later = found + after, self.task.num_episodes - 1
         shortest = rollout.distance[rollout.group, rollout.treasure, rollout.start].unsqueeze(-1)
@@ -88,7 +104,7 @@ class GridGame(Game):
             (costs, detours, losses) if weights is not None else (costs[0], detours[0], losses[0])
         )
 
-    def _rollout(
+    def _searches(
         self,
         model: SeedTransformer,
         layouts: Array,
@@ -110,7 +126,7 @@ class GridGame(Game):
         treasure of the layouts was.
         """
         with torch.no_grad():
-            visits = self._rollout(model, layouts, seeds).first_visits()[0]
+            visits = self._searches(model, layouts, seeds).first_visits()[0]
         return visits.cpu().numpy()
 
     def details(self, model: SeedTransformer, seeds: Tensor) -> Json | None:
@@ -149,18 +165,6 @@ class GridGame(Game):
         sample_rng: np.random.Generator | None = None,
     ) -> Play:
         """Steps used; there is no vote."""
-        found, after, _ = self._rollout(model, layouts, seeds, sample_rng=sample_rng).steps()
+        found, after, _ = self._searches(model, layouts, seeds, sample_rng=sample_rng).steps()
         steps = (found + after)[0].cpu().numpy()
         return Play(steps.astype(np.float64), None, steps.astype(np.float32)[..., None])
-
-    def observed(self, observation: Array) -> Tensor:
-        """[row, column, found] becomes one-hot row, one-hot column, found."""
-        row, column, found = torch.from_numpy(observation.astype(np.int64)).unbind(-1)
-        table = cell_tokens(self.task)
-        return table[2 * (row * self.task.columns + column) + found].unsqueeze(1)
-
-    def choose(
-        self, outputs: Tensor, tokens: Tensor, sample_rng: np.random.Generator | None
-    ) -> NDArray[np.int64]:
-        """One of four actions, (n,)."""
-        return draw_category(outputs[:, -1], sample_rng).cpu().numpy()

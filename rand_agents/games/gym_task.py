@@ -1,12 +1,16 @@
-"""Any registered Gymnasium environment as a setting: the layout is the seed of its reset.
+"""Any Gymnasium environment as a setting.
 
-Nobody lists what such an environment leaves to chance, but `reset(seed=...)` determines it. So
-a layout is a reset seed, common to all candidates of a generation like any other layout; the
-mean over layouts is the expected return, and CVaR the mean return of the unluckiest resets.
+Where it has a `layout_space` and takes `reset(options={"layout": ...})`, as under a
+`LayoutWrapper`, these are its layouts. Nobody lists what other environments leave to chance, but
+`reset(seed=...)` determines it: then a layout is a reset seed, common to all candidates of a
+generation like any other layout; the mean over layouts is the expected return, and CVaR the mean
+return of the unluckiest resets.
 """
 
 import json
+import math
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +21,9 @@ from numpy.typing import NDArray
 from rand_envs.core.arrays import Array, Json, whole_number, words_below
 from rand_envs.core.layouts import Layout, LayoutSpace, layout_fields
 from rand_envs.core.task import Setting
+
+ENV_CHANCE = 2**24
+"""Reset seeds that stand for the chance beside a layout are below this: exact in float32."""
 
 NUM_RESET_SEEDS = 2**31
 """Reset seeds are drawn from 0 to one less than this."""
@@ -66,11 +73,15 @@ class ResetSeeds(LayoutSpace[ResetSeed]):
         return [ResetSeed(int(seed)) for seed in layouts["reset_seed"]]
 
 
-class GymTask(Setting[ResetSeed]):
-    """A registered environment whose episodes have a longest length; outcomes are returns."""
+class GymTask(Setting[Any]):
+    """An environment whose episodes have a longest length; outcomes are returns.
+
+    Attributes:
+        is_registered: Whether `gym.make(env_id, **config)` makes it; else it is copied.
+        has_layouts: Whether the environment has layouts; else these are reset seeds.
+    """
 
     unit = "return"
-    layout_space = ResetSeeds()
 
     def __init__(self, env_id: str, **config: Any) -> None:
         """Describe `gym.make(env_id, **config)`.
@@ -80,32 +91,58 @@ class GymTask(Setting[ResetSeed]):
                 or its arguments cannot be written as JSON.
         """
         self.env_id = env_id
+        self.is_registered = True
+        self._template: gym.Env[Any, Any] | None = None
         self._config = dict(config)
         try:
             json.dumps(self._config)
         except TypeError as error:
             raise ValueError(f"arguments of {env_id} must be plain JSON: {error}") from None
         env = self.make()
-        spec = env.spec
-        if spec is None or spec.max_episode_steps is None:
-            raise ValueError(
-                f"episodes of {env_id} must have a longest length: "
-                "make it with gym.make(..., max_episode_steps=...)"
-            )
-        self.max_steps = self._config["max_episode_steps"] = spec.max_episode_steps
-        self.observation_space, self.action_space = env.observation_space, env.action_space
+        self._describe(env)
+        self._config["max_episode_steps"] = self.max_steps
         env.close()
 
     @classmethod
     def of(cls, env: gym.Env[Any, Any]) -> "GymTask":
-        """The setting of an environment as `gym.make` gives it; ValueError for any other."""
+        """The setting of an environment; one that `gym.make` did not give as it is is copied."""
         if env.spec is None or env.spec.additional_wrappers:
-            raise ValueError(
-                f"{env} must be an environment as gym.make gives it, or an id: to play a wrapped "
-                "one, register a function that makes it under an id of its own"
-            )
+            return cls._copied(env)
         config = {k: v for k, v in env.spec.kwargs.items() if k != "render_mode"}
         return cls(env.spec.id, **config | {"max_episode_steps": env.spec.max_episode_steps})
+
+    @classmethod
+    def _copied(cls, env: gym.Env[Any, Any]) -> "GymTask":
+        task = cls.__new__(cls)
+        task.env_id = type(env.unwrapped).__name__ if env.spec is None else env.spec.id
+        task.is_registered = False
+        task._config = {}
+        task._template = env
+        task._describe(env)
+        return task
+
+    def _describe(self, env: gym.Env[Any, Any]) -> None:
+        """Read the spaces, the length, the layouts and the range of returns off an environment."""
+        limit = None if env.spec is None else env.spec.max_episode_steps
+        if limit is None:
+            limit = _attribute(env, "_max_episode_steps")
+        if not limit:
+            raise ValueError(
+                f"episodes of {self.env_id} must have a longest length: "
+                "make it with gym.make(..., max_episode_steps=...)"
+            )
+        self.max_steps = int(limit)
+        self.observation_space, self.action_space = env.observation_space, env.action_space
+        space = _attribute(env, "layout_space")
+        self.has_layouts = isinstance(space, LayoutSpace)
+        self.layout_space: LayoutSpace[Any] = space if self.has_layouts else ResetSeeds()
+        low, high = _attribute(env, "outcome_range") or (-math.inf, math.inf)
+        self._outcome_range = (float(low), float(high))
+
+    @property
+    def outcome_range(self) -> tuple[float, float]:
+        """The environment's own `outcome_range`, of its returns; infinite without one."""
+        return self._outcome_range
 
     @property
     def config(self) -> Json:
@@ -114,6 +151,8 @@ class GymTask(Setting[ResetSeed]):
 
     def make(self) -> gym.Env[Any, Any]:
         """A new environment; ValueError if there is none of this id."""
+        if self._template is not None:
+            return deepcopy(self._template)
         if ":" in self.env_id:
             # An id in a file must not be able to import what it likes.
             raise ValueError(f"an id must not name a module: import it first, got {self.env_id!r}")
@@ -122,3 +161,8 @@ class GymTask(Setting[ResetSeed]):
         except gym.error.UnregisteredEnv as error:
             reason = " ".join(str(error).split())
             raise ValueError(f"the environment must be a registered one: {reason}") from None
+
+
+def _attribute(env: gym.Env[Any, Any], name: str) -> Any:
+    """An attribute of an environment or of one of its wrappers; None without it."""
+    return env.get_wrapper_attr(name) if env.has_wrapper_attr(name) else None

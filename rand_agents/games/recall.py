@@ -1,19 +1,23 @@
 """RandRecall-v0 as policies play it: an acceleration that answers from a table of tokens."""
 
+from typing import Any, ClassVar
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from rand_agents.games.game import Game
+from rand_agents.games.episodes import Codes
+from rand_agents.games.generic import TaskGame
 from rand_agents.games.registry import accelerates
-from rand_agents.games.spaces import draw_bits
+from rand_agents.games.spaces import ActionCode, draw_bits
 from rand_agents.kernels.memory import answer_questions, covers
 from rand_agents.policies.seeds import SeedSpec
 from rand_agents.policies.transformer import SeedTransformer, TransformerConfig, Weights
 from rand_envs.core.arrays import Array
 from rand_envs.core.player import Play
+from rand_envs.core.task import Setting
 from rand_envs.games.recall.rules import RecallTask
 
 MAX_DISTINCT_TOKENS = 1 << 20
@@ -34,22 +38,44 @@ def bit_cross_entropy(logits: Tensor, bits: Tensor) -> Tensor:
     return F.binary_cross_entropy_with_logits(logits, targets, reduction="none").mean(-1)
 
 
+class PairCode:
+    """[key, value, query flag] becomes [value, key]; a value of a query is all zeros."""
+
+    def __init__(self, task: RecallTask) -> None:
+        """Prepare for a task's observations."""
+        self.dim = task.value_bits + task.num_pairs
+        self._num_pairs = task.num_pairs
+
+    def encode(self, observations: Array) -> NDArray[np.float32]:
+        """Tokens, (n, dim), of observations, (n, N + d + 1)."""
+        key, value = observations[:, : self._num_pairs], observations[:, self._num_pairs : -1]
+        return np.concatenate([value, key], -1).astype(np.float32)
+
+
 @accelerates(RecallTask)
-class RecallGame(Game):
-    """Tokens [value, key]; the last one is the query [0, key]; d logits at it."""
+class RecallGame(TaskGame[SeedTransformer]):
+    """Tokens [value, key]; the last one is the query [0, key]; d logits at it.
+
+    The cost is the cross-entropy of the bits instead of the failures that it bounds.
+    """
+
+    task: RecallTask
+    differentiable: ClassVar[bool] = True
+    takes_mlp: ClassVar[bool] = False
 
     def __init__(self, task: RecallTask) -> None:
         """Play `task`."""
-        self.task: RecallTask = task
-        self.token_dim = task.value_bits + task.num_pairs
-        self.output_dim = task.value_bits
-        self.context = task.num_pairs + 1
+        super().__init__(task)
         if task.num_pairs << task.value_bits > MAX_DISTINCT_TOKENS:
             raise ValueError(
                 f"a policy for RandRecall-v0 needs num_pairs * 2**value_bits of at most "
                 f"{MAX_DISTINCT_TOKENS}, got {task.num_pairs} * 2**{task.value_bits}"
             )
         self.table = self._table()
+
+    def _codes_of(self, task: Setting[Any]) -> Codes:
+        """Tokens as they stand in the table."""
+        return Codes(PairCode(self.task), ActionCode(task.action_space, task.env_id))
 
     def default_policy(self) -> TransformerConfig:
         """The architecture of the public replication of the paper."""
@@ -58,15 +84,6 @@ class RecallGame(Game):
     def default_seeds(self) -> SeedSpec:
         """Ten random bits."""
         return SeedSpec(10, "bits")
-
-    def check_policy(self, config: TransformerConfig) -> None:
-        """Besides the sizes, attention is causal and no token has a seed entry of its own."""
-        super().check_policy(config)
-        if config.mask != "causal" or config.seed_placement == "own":
-            raise ValueError(
-                'a policy for RandRecall-v0 needs mask="causal" and '
-                'seed_placement "every" or "first"'
-            )
 
     def _table(self) -> Tensor:
         """Every distinct token: pair k with value v in row k 2^d + v, then the N queries."""
@@ -123,15 +140,3 @@ class RecallGame(Game):
             (recalled * places).sum(-1).cpu().numpy(),
             logits.sigmoid().float().cpu().numpy(),
         )
-
-    def observed(self, observation: Array) -> Tensor:
-        """[key, value, query flag] becomes [value, key]."""
-        pairs, bits = self.task.num_pairs, self.task.value_bits
-        key, value = observation[:, :pairs], observation[:, pairs : pairs + bits]
-        return torch.from_numpy(np.concatenate([value, key], -1).astype(np.float32)).unsqueeze(1)
-
-    def choose(
-        self, outputs: Tensor, tokens: Tensor, sample_rng: np.random.Generator | None
-    ) -> NDArray[np.int64]:
-        """The recalled bits, (n, d)."""
-        return draw_bits(outputs[:, -1], sample_rng).long().cpu().numpy()

@@ -4,22 +4,23 @@ import dataclasses
 import json
 from collections.abc import Callable
 from functools import partial
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import gymnasium as gym
 
 from rand_agents.games.game import Game
+from rand_agents.games.generic import TaskGame
 from rand_agents.games.gym import GymGame
 from rand_agents.games.gym_task import GymTask
 from rand_agents.policies.mlp import MLPConfig, SeedMLP
 from rand_agents.policies.transformer import SeedTransformer, TransformerConfig
 from rand_envs.core.arrays import Json
 from rand_envs.core.register import TASKS
-from rand_envs.core.task import Setting, Task
+from rand_envs.core.task import Setting, Task, rules_of
 
 Environment = str | gym.Env[Any, Any] | Setting[Any]
 PolicyConfig = TransformerConfig | MLPConfig
-G = TypeVar("G", bound=Game)
+G = TypeVar("G", bound=Game[Any])
 
 POLICIES: dict[str, type[Any]] = {"SeedTransformer": TransformerConfig, "MlpPolicy": MLPConfig}
 """Shapes of policies by the name of their kind."""
@@ -35,7 +36,7 @@ def task_of(env: Environment, config: Json | None = None) -> Setting[Any]:
     return task if isinstance(task, Task) else GymTask.of(env)
 
 
-ACCELERATIONS: dict[type[Setting[Any]], Callable[[Any], Game]] = {}
+ACCELERATIONS: dict[type[Setting[Any]], type[Any]] = {}
 """Games that play tasks of exactly one class, faster than the generic path or otherwise."""
 
 
@@ -49,38 +50,38 @@ def accelerates(task: type[Setting[Any]]) -> Callable[[type[G]], type[G]]:
     return registered
 
 
-def game_for(task: Setting[Any]) -> Game:
-    """The game that policies play in a setting: its acceleration, or the generic path."""
-    if type(task) in ACCELERATIONS:
-        return ACCELERATIONS[type(task)](task)
+def game_for(task: Setting[Any], policy: str | PolicyConfig = "SeedTransformer") -> Game[Any]:
+    """The game that a policy plays in a setting: its acceleration, or the generic path."""
+    accelerated = ACCELERATIONS.get(type(task))
+    is_mlp = policy == "MlpPolicy" or isinstance(policy, MLPConfig)
+    if accelerated is not None and (accelerated.takes_mlp or not is_mlp):
+        game: Game[Any] = accelerated(task)
+        return game
     if isinstance(task, GymTask):
         return GymGame(task)
-    raise ValueError(f"no policy can play {type(task).__name__}")
+    return TaskGame(rules_of(task))
 
 
-def policy_for(game: Game, policy: str | PolicyConfig, seed_dim: int) -> PolicyConfig:
+def policy_for(game: Game[Any], policy: str | PolicyConfig, seed_dim: int) -> PolicyConfig:
     """The shape of a policy, from a name or as it is; ValueError unless it can play the game."""
-    kinds = list(POLICIES) if isinstance(game, GymGame) else ["SeedTransformer"]
-    if policy not in kinds and not isinstance(policy, tuple(POLICIES[kind] for kind in kinds)):
+    if policy not in POLICIES and not isinstance(policy, tuple(POLICIES.values())):
         raise ValueError(
-            f"a policy for {game.task.env_id} must be {' or '.join(map(json.dumps, kinds))}, "
+            f"a policy for {game.task.env_id} must be {' or '.join(map(json.dumps, POLICIES))}, "
             f"or its configuration, got {policy!r}"
         )
-    shape = _default_shape(game, policy, seed_dim) if isinstance(policy, str) else policy
+    shape: PolicyConfig
+    if isinstance(policy, str):
+        default = game.default_mlp() if policy == "MlpPolicy" else game.default_policy()
+        shape = dataclasses.replace(default, seed_dim=seed_dim)
+    else:
+        shape = policy
     if shape.seed_dim != seed_dim:
         raise ValueError(
             f"the policy takes seeds of dimension {shape.seed_dim}, "
             f"but the seed distribution has dimension {seed_dim}"
         )
-    # A game that takes other shapes than transformers has a check that does, too.
-    game.check_policy(cast(TransformerConfig, shape))
+    game.check_policy(shape)
     return shape
-
-
-def _default_shape(game: Game, kind: str, seed_dim: int) -> PolicyConfig:
-    if isinstance(game, GymGame) and kind == "MlpPolicy":
-        return dataclasses.replace(game.default_mlp(), seed_dim=seed_dim)
-    return dataclasses.replace(game.default_policy(), seed_dim=seed_dim)
 
 
 def kind_of(config: PolicyConfig) -> str:

@@ -5,11 +5,15 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import torch
-from gymnasium.spaces import Box, Discrete, MultiDiscrete
+from gymnasium.spaces import Box, Discrete, MultiBinary, MultiDiscrete
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional as F
 
 from rand_envs.core.arrays import Array
+
+LEGAL = "Box, Discrete, MultiDiscrete or MultiBinary"
+"""The spaces that policies can see and act in."""
 
 
 def draw_bits(logits: Tensor, sample_rng: np.random.Generator | None) -> Tensor:
@@ -39,18 +43,21 @@ def categories(space: gym.Space[Any]) -> tuple[NDArray[np.int64], NDArray[np.int
 
 
 class ObservationCode:
-    """Observations as vectors: integers one-hot, part after part; real numbers flattened.
+    """Observations as vectors: integers one-hot, part after part; bits and real numbers flattened.
 
     Where a Box has both bounds, its numbers are scaled to [-1, 1]; the others stay as they are.
     """
 
     def __init__(self, space: gym.Space[Any], env_id: str) -> None:
-        """Prepare for a space; ValueError if it is another than Box, Discrete, MultiDiscrete."""
+        """Prepare for a space; ValueError if it is none of `LEGAL`."""
         self._parts = categories(space)
+        self._middle, self._half = np.zeros(1), np.ones(1)
         if self._parts is not None:
             sizes, start = self._parts
             self.dim = int(sizes.sum())
             self._offset = np.cumsum(sizes) - sizes - start
+        elif isinstance(space, MultiBinary):
+            self.dim = int(np.prod(space.shape))
         elif isinstance(space, Box):
             self.dim = int(np.prod(space.shape))
             middle, half = _middle_and_half(space)
@@ -71,33 +78,66 @@ class ObservationCode:
 
 
 class ActionCode:
-    """Actions from outputs: the likeliest category of every part, or real numbers in bounds.
+    """Actions from outputs: the likeliest category of every part, bits, or real numbers in bounds.
 
-    Where a Box has both bounds, an action is a tanh scaled to them; other actions are clipped.
+    A bit is 1 where its output is above 0. Where a Box has both bounds, an action is a tanh
+    scaled to them; other actions are clipped. Actions but those of a Box are made of integers,
+    their codes, which have probabilities: softmax in each part, sigmoid for bits.
     """
 
     def __init__(self, space: gym.Space[Any], env_id: str) -> None:
-        """Prepare for a space; ValueError if it is another than Box, Discrete, MultiDiscrete."""
-        self._parts = categories(space)
-        if self._parts is None and not isinstance(space, Box):
+        """Prepare for a space; ValueError if it is none of `LEGAL`."""
+        parts = categories(space)
+        self._is_bits = isinstance(space, MultiBinary)
+        self.has_probabilities = parts is not None or self._is_bits
+        if not self.has_probabilities and not isinstance(space, Box):
             raise ValueError(_unfit(env_id, "actions", space))
         self._space = space
         self._shape = space.shape or ()
-        self.dim = int(np.prod(self._shape) if self._parts is None else self._parts[0].sum())
+        numbers = np.ones(int(np.prod(self._shape)), np.int64)
+        self._sizes, self._start = parts or (numbers, 0 * numbers)
+        self.dim = int(self._sizes.sum())
 
     def decode(self, outputs: Tensor, sample_rng: np.random.Generator | None) -> Array:
         """Actions, (n, *shape), from outputs, (n, dim).
 
-        With `sample_rng`, categories are drawn from the softmax of their part.
+        With `sample_rng`, categories are drawn from the softmax of their part, bits likewise.
         """
-        shape = (len(outputs), *self._shape)
-        if self._parts is None:
-            return self._in_bounds(outputs.double().cpu().numpy().reshape(shape))
-        sizes, start = self._parts
-        parts = torch.split(outputs, sizes.tolist(), -1)
-        drawn = [draw_category(part, sample_rng) for part in parts]
-        actions = torch.stack(drawn, -1).cpu().numpy() + start
-        return actions.reshape(shape).astype(self._space.dtype)
+        if not self.has_probabilities:
+            return self._in_bounds(outputs.double().cpu().numpy().reshape(-1, *self._shape))
+        return self.actions(self.pick(outputs, sample_rng))
+
+    def pick(self, outputs: Tensor, sample_rng: np.random.Generator | None) -> Tensor:
+        """Codes, integers of shape (n, parts): argmax, or drawn with `sample_rng`."""
+        if self._is_bits:
+            return draw_bits(outputs, sample_rng).long()
+        return torch.stack([draw_category(p, sample_rng) for p in self._split(outputs)], -1)
+
+    def actions(self, codes: Tensor) -> Array:
+        """The actions, (n, *shape), that codes, (n, parts), stand for."""
+        actions = codes.cpu().numpy() + self._start
+        return actions.reshape(-1, *self._shape).astype(self._space.dtype)
+
+    def log_probability(self, outputs: Tensor, codes: Tensor) -> Tensor:
+        """Logarithm of the probability of codes, (*, parts), under outputs, (*, dim): shape (*)."""
+        if self._is_bits:
+            return -F.softplus(torch.where(codes > 0, -outputs, outputs)).sum(-1)
+        terms = [
+            part.log_softmax(-1).gather(-1, codes[..., k : k + 1]).squeeze(-1)
+            for k, part in enumerate(self._split(outputs))
+        ]
+        return torch.stack(terms).sum(0)
+
+    def entropy(self, outputs: Tensor) -> Tensor:
+        """Entropy in nats of the codes' distribution, summed over the parts: (*, dim) to (*)."""
+        if self._is_bits:
+            one = outputs.sigmoid()
+            return (one * F.softplus(-outputs) + (1 - one) * F.softplus(outputs)).sum(-1)
+        logs = [part.log_softmax(-1) for part in self._split(outputs)]
+        return -torch.stack([(log.exp() * log).sum(-1) for log in logs]).sum(0)
+
+    def _split(self, outputs: Tensor) -> tuple[Tensor, ...]:
+        return torch.split(outputs, self._sizes.tolist(), -1)
 
     def _in_bounds(self, x: NDArray[np.float64]) -> Array:
         space = self._space
@@ -125,6 +165,6 @@ def _middle_and_half(space: Box) -> tuple[NDArray[np.float64], NDArray[np.float6
 
 def _unfit(env_id: str, what: str, space: gym.Space[Any]) -> str:
     return (
-        f"the {what} of {env_id} must be Box, Discrete or MultiDiscrete, got {space}; "
+        f"the {what} of {env_id} must be {LEGAL}, got {space}; "
         "register a wrapped environment, for example with FlattenObservation, and give its id"
     )

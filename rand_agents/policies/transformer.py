@@ -144,29 +144,46 @@ class SeedTransformer(nn.Module):
 
     def embed(self, w: Weights, tokens: Tensor, seeds: Tensor) -> Tensor:
         """Join tokens and seeds, which all candidates share: (*lead, *batch, T', width)."""
-        c = self.config
         lead = w["read_out"].shape[:-2]
         batch = max(tokens.dim() - 2, seeds.dim() - 1)
         tokens = tokens.expand(*lead, *(1,) * (batch + 2 - tokens.dim()), *tokens.shape)
         seeds = seeds.expand(*lead, *(1,) * (batch + 1 - seeds.dim()), *seeds.shape)
-        if c.embedding == "none":
-            carried = self._carried_seed(tokens, seeds)
-            shape = np.broadcast_shapes(tokens.shape[:-1], carried.shape[:-1])
-            parts = (tokens.expand(*shape, -1), carried.expand(*shape, -1))
-            return self._with_positions(w, torch.cat(parts, -1))
+        if self.config.seed_placement != "first":
+            carried = seeds.unsqueeze(-2)
+            if self.config.seed_placement == "own":
+                carried = tokens[..., : self.config.seed_dim] @ seeds.unsqueeze(-1)
+            return self._with_positions(w, self._joined(w, tokens, carried))
         x = affine(tokens, w["embed_token"], w["embed_bias"])
-        if c.seed_placement == "first":
-            first = self.embed_seed_token(w, seeds).unsqueeze(-2)
-            shape = np.broadcast_shapes(x.shape[:-2], first.shape[:-2])
-            x = self._embed_out(w, x)
-            x = torch.cat([first.expand(*shape, -1, -1), x.expand(*shape, -1, -1)], -2)
-            return self._with_positions(w, x)
-        carried = self._carried_seed(tokens, seeds)
-        x = x + affine(carried, w["embed_seed"])
+        first = self.embed_seed_token(w, seeds).unsqueeze(-2)
+        shape = np.broadcast_shapes(x.shape[:-2], first.shape[:-2])
+        x = self._embed_out(w, x)
+        x = torch.cat([first.expand(*shape, -1, -1), x.expand(*shape, -1, -1)], -2)
+        return self._with_positions(w, x)
+
+    def embed_next(self, w: Weights, tokens: Tensor, seeds: Tensor) -> Tensor:
+        """The next token of each row of a roll-out, without its position: (*batch, width).
+
+        Args:
+            w: Weights; their leading axes are the first ones of the batch.
+            tokens: Shape (*batch, token_dim).
+            seeds: Of each row, shape (*batch, seed_dim); not used where the seed came first. The
+                seed placement must not be "own".
+        """
+        if self.config.seed_placement == "first":
+            return self.embed_step(w, tokens)
+        return self._joined(w, tokens, seeds)
+
+    def _joined(self, w: Weights, tokens: Tensor, seeds: Tensor) -> Tensor:
+        """Tokens joined with what they carry of the seed; all axes but the last broadcast."""
+        c = self.config
+        if c.embedding == "none":
+            shape = np.broadcast_shapes(tokens.shape[:-1], seeds.shape[:-1])
+            return torch.cat([tokens.expand(*shape, -1), seeds.expand(*shape, -1)], -1)
+        x = affine(tokens, w["embed_token"], w["embed_bias"]) + affine(seeds, w["embed_seed"])
         gate = None
         if c.is_gated:
-            gate = affine(tokens, w["gate_token"], w["gate_bias"]) + affine(carried, w["gate_seed"])
-        return self._with_positions(w, self._embed_out(w, x, gate))
+            gate = affine(tokens, w["gate_token"], w["gate_bias"]) + affine(seeds, w["gate_seed"])
+        return self._embed_out(w, x, gate)
 
     def embed_seed_token(self, w: Weights, seeds: Tensor) -> Tensor:
         """The seed as a token, without its position: (*lead, *batch, width)."""
@@ -181,11 +198,6 @@ class SeedTransformer(nn.Module):
             return x
         hidden = F.gelu(x) if gate is None else F.gelu(x) * gate
         return affine(hidden, w["embed_out"], w["embed_out_bias"])
-
-    def _carried_seed(self, tokens: Tensor, seeds: Tensor) -> Tensor:
-        if self.config.seed_placement == "own":
-            return tokens[..., : self.config.seed_dim] @ seeds.unsqueeze(-1)
-        return seeds.unsqueeze(-2)
 
     def _with_positions(self, w: Weights, x: Tensor) -> Tensor:
         if not self.config.max_length:

@@ -37,7 +37,7 @@ class PolicyState:
 class SeededPolicy:
     """A model, the game it plays, and the distribution of its seeds."""
 
-    game: Game
+    game: Game[Any]
     model: Any
     """A `SeedTransformer`, or a `SeedMLP` where the game takes one."""
     seeds: SeedSpec
@@ -109,7 +109,8 @@ class SeededPolicy:
         begun = begun.reshape(n)
         if begun.any():
             drawn = self.draw_seeds(self._rngs["acting"], int(begun.sum()))
-            state.seeds[torch.from_numpy(begun)] = torch.from_numpy(drawn)
+            own = self.game.policy_seeds(torch.from_numpy(drawn))
+            state.seeds[torch.from_numpy(begun)] = own
             state.seen[torch.from_numpy(begun)] = 0
         return state
 
@@ -132,18 +133,33 @@ class SeededPolicy:
         state.seen += count
 
     def draw_seeds(self, rng: np.random.Generator, m: int) -> Array:
-        """Draw m independent seeds, (m, seed_dim); equal to r0 where the seed is fixed."""
+        """Draw m independent seeds, (m, seed_dim); equal to r0 where the seed is fixed.
+
+        Where instances leave something to chance, see `Game.has_chance`, a last entry is for it.
+        """
         spec = self.seeds
         if not spec.is_fixed:
             spec = dataclasses.replace(spec, draw="independent")
-        return spec.sample(rng, m)
+        return self._with_chance(rng, spec.sample(rng, m))
 
     def draw_votes(self, rng: np.random.Generator, m: int) -> Array:
-        """Draw the seeds of one majority vote, (m, seed_dim), as training draws a set of seeds.
+        """Draw the seeds of one majority vote or of a training step, (m, seed_dim).
 
         Whoever takes a vote chooses its seeds: where few seeds exist, none need vote twice.
         """
-        return self.seeds.sample(rng, m)
+        return self._with_chance(rng, self.seeds.sample(rng, m))
+
+    def _with_chance(self, rng: np.random.Generator, seeds: Array) -> Array:
+        """Seeds, (m, seed_dim), and a number for what instances leave to chance, if they do."""
+        if not self.game.has_chance:
+            return seeds
+        chance = rng.integers(1 << 24, size=(len(seeds), 1)) / (1 << 24)
+        return np.concatenate([seeds, chance.astype(np.float32)], 1)
+
+    @property
+    def is_deterministic(self) -> bool:
+        """Whether every play of a layout by argmax is the same."""
+        return self.seeds.is_fixed and not self.game.has_chance
 
     def play(self, layouts: Array, seeds: Array) -> Play:
         """Play every layout, (n,), under every seed, (m, seed_dim), by argmax."""

@@ -35,7 +35,9 @@ from rand_agents.games.registry import (
 from rand_agents.policies.seeds import SeedSpec
 from rand_agents.training.acting import SeededPolicy
 from rand_agents.training.files import Contents, read_agent, write_agent
-from rand_envs.core.arrays import Json
+from rand_agents.training.objectives import ObjectiveConfig
+from rand_envs.adversaries import MAX_EXHAUSTIVE, is_enumerable
+from rand_envs.core.arrays import Array, Json
 
 Callback = BaseCallback | list[BaseCallback] | Callable[..., bool] | None
 C = TypeVar("C")
@@ -80,7 +82,7 @@ class Agent(SeededPolicy, ABC, Generic[C]):
         Raises:
             ValueError: If policy, seeds or config do not fit the game; the message says how.
         """
-        self.game: Game = game_for(task_of(env))
+        self.game: Game[Any] = game_for(task_of(env), policy)
         self.config = self._default_config() if config is None else config
         self.seeds = self._check_seeds(seeds, policy)
         trained = self.training_game(self.game, self.config)
@@ -117,8 +119,43 @@ class Agent(SeededPolicy, ABC, Generic[C]):
         """Facts that are only worth their cost where something is logged; changes nothing."""
         return {}
 
+    def _check_objective(self, objective: ObjectiveConfig) -> None:
+        """ValueError unless the objective has a meaning in this game."""
+        if self.game.signed_costs and not objective.takes_signs and objective.of == "cost":
+            raise ValueError(
+                f"the q-norm needs costs of at least 0, and minus a return in {self.task.env_id} "
+                "can be below: give the environment an outcome_range, the lowest and the highest "
+                'return, or use q=1 (the mean), q=inf (the maximum), or kind="cvar"'
+            )
+        if objective.of == "regret":
+            self._least_costs(self.task.layout_space.sample(np.random.default_rng(0), 1))
+
+    def _least_costs(self, layouts: Array) -> Tensor:
+        """Costs of one who knew each layout, (n, 1)."""
+        best = self.task.best_outcome(layouts)
+        if best is None:
+            raise ValueError(f"regret needs best_outcome, which {self.task.env_id} does not give")
+        return self.game.cost_of(torch.from_numpy(best)).unsqueeze(-1)
+
+    def _aimed(self, costs: Tensor, layouts: Array, objective: ObjectiveConfig) -> Tensor:
+        """Costs, (*lead, n, m), or regrets where the objective is of them."""
+        if objective.of == "cost":
+            return costs
+        return costs - self._least_costs(layouts).to(costs)
+
+    def _every_layout(self, batch_size: int | None) -> Array | None:
+        """All layouts where an update plays them all, without a batch size; else None."""
+        if batch_size is not None:
+            return None
+        if not is_enumerable(self):
+            raise ValueError(
+                f"{type(self).__name__} needs a batch_size here: the layouts of "
+                f"{self.task.env_id} are too many to play all, more than {MAX_EXHAUSTIVE}"
+            )
+        return self.task.layout_space.enumerate()
+
     @classmethod
-    def training_game(cls, game: Game, config: C) -> Game:
+    def training_game(cls, game: Game[Any], config: C) -> Game[Any]:
         """The game that training plays; a policy for it can play `game` too."""
         return game
 

@@ -101,6 +101,8 @@ class ObjectiveConfig:
         q_start: If given, q rises geometrically from here to q, which must then be finite.
         q_rise: Fraction of the run over which q rises.
         alpha: Fraction of the layouts for "cvar".
+        of: "cost", or "regret": cost minus the best that one who knew the layout could have had,
+            where the game tells it.
     """
 
     kind: Literal["q-norm", "cvar"] = "q-norm"
@@ -108,8 +110,11 @@ class ObjectiveConfig:
     q_start: float | None = None
     q_rise: float = 0.5
     alpha: float = 0.05
+    of: Literal["cost", "regret"] = "cost"
 
     def __post_init__(self) -> None:
+        if self.of not in ("cost", "regret"):
+            raise ValueError(f'the objective must be of "cost" or "regret", got {self.of!r}')
         if self.kind not in ("q-norm", "cvar"):
             raise ValueError(f'the objective must be "q-norm" or "cvar", got {self.kind!r}')
         check_q(self.q)

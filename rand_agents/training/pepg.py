@@ -5,6 +5,7 @@ Also called PGPE (Sehnke et al., 2010); symmetric sampling with centred ranks as
 
 import json
 import math
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,13 +13,12 @@ from torch import Tensor
 from torch.nn.utils import parameters_to_vector
 
 from rand_agents.games.game import Game
-from rand_agents.games.gym import GymGame
 from rand_agents.games.registry import game_for, model_of, task_of
 from rand_agents.training.agent import Agent, cosine
 from rand_agents.training.evolution import Search, SearchConfig, Vector
 from rand_agents.training.objectives import ObjectiveConfig
 from rand_agents.training.pepg_config import PEPGConfig
-from rand_envs.adversaries.search import MAX_EXHAUSTIVE, is_enumerable
+from rand_envs.adversaries import is_enumerable
 from rand_envs.core.arrays import Array
 
 HORIZON_FALL = 0.5
@@ -32,7 +32,7 @@ POLISHING_KICK = 0.3
 """The same for every polishing cycle."""
 
 
-def _with_horizon(game: Game, horizon: int) -> Game:
+def _with_horizon(game: Game[Any], horizon: int) -> Game[Any]:
     if horizon == game.task.config["horizon"]:
         return game
     return game_for(task_of(game.task.env_id, game.task.config | {"horizon": horizon}))
@@ -48,14 +48,18 @@ class PEPG(Agent[PEPGConfig]):
     config_type = PEPGConfig
 
     def _default_config(self) -> PEPGConfig:
-        """Outside this project's games there is no adversary: the mean over some resets."""
-        if not isinstance(self.game, GymGame):
+        """Without an adversary the mean over some resets; a sample of layouts that are many."""
+        if not self.game.has_adversary:
+            search = SearchConfig(population=64, learning_rate=0.1, std=0.3, std_learning_rate=0.1)
+            return PEPGConfig(ObjectiveConfig(q=1.0), search, m=1, batch_size=4)
+        batch_size = None if is_enumerable(self) else 64
+        if batch_size is None:
             return PEPGConfig()
-        search = SearchConfig(population=64, learning_rate=0.1, std=0.3, std_learning_rate=0.1)
-        return PEPGConfig(ObjectiveConfig(q=1.0), search, m=1, batch_size=4)
+        objective = ObjectiveConfig(q=math.inf if self.game.signed_costs else 10.0)
+        return PEPGConfig(objective, SearchConfig(population=100), batch_size=batch_size)
 
     @classmethod
-    def training_game(cls, game: Game, config: PEPGConfig) -> Game:
+    def training_game(cls, game: Game[Any], config: PEPGConfig) -> Game[Any]:
         """The game when training begins; ValueError where its horizon is no longer one."""
         horizon, task = config.training_horizon, game.task
         if horizon is None:
@@ -69,7 +73,7 @@ class PEPG(Agent[PEPGConfig]):
             )
         return _with_horizon(game, horizon)
 
-    def _game_at(self, cycle: int, progress: float) -> Game:
+    def _game_at(self, cycle: int, progress: float) -> Game[Any]:
         """The game at `progress` in [0, 1) of a cycle."""
         longest = self.config.training_horizon
         if longest is None or self.config.is_polishing(cycle):
@@ -79,12 +83,7 @@ class PEPG(Agent[PEPGConfig]):
         return _with_horizon(self.game, own + math.ceil((longest - own) * left))
 
     def _setup(self) -> None:
-        objective = self.config.objective
-        if self.game.signed_costs and not objective.takes_signs:
-            raise ValueError(
-                f"the q-norm needs costs of at least 0, and minus a return in {self.task.env_id} "
-                'can be below: use q=1 (the mean), q=inf (the maximum), or kind="cvar"'
-            )
+        self._check_objective(self.config.objective)
         if self.game.signed_costs and self.config.effective_horizon is not None:
             raise ValueError(
                 "effective_horizon needs costs of at least 0, and minus a return in "
@@ -101,15 +100,8 @@ class PEPG(Agent[PEPGConfig]):
         self._best = self.search.center
         self._setbacks = 0
         self._elite = self._best, math.inf
-        self._m = 1 if self.seeds.is_fixed else self.config.m
-        self._all_layouts: Array | None = None
-        if self.config.batch_size is None:
-            if not is_enumerable(self):
-                raise ValueError(
-                    f"PEPG needs a batch_size here: the layouts of {self.task.env_id} are too many "
-                    f"to play all, more than {MAX_EXHAUSTIVE}"
-                )
-            self._all_layouts = self.task.layout_space.enumerate()
+        self._m = 1 if self.is_deterministic else self.config.m
+        self._all_layouts = self._every_layout(self.config.batch_size)
 
     def _update(self, progress: float) -> dict[str, float]:
         # Every schedule is one of the cycle.
@@ -196,7 +188,7 @@ class PEPG(Agent[PEPGConfig]):
     def _played(self, candidates: Vector, cycle: int, progress: float) -> list[Tensor]:
         """`costs` in a cycle; also the detours among them and their losses if one has a price."""
         layouts = self._layouts(self._rngs["layouts"])
-        drawn = torch.from_numpy(self.seeds.sample(self._rngs["seeds"], self._m)).to(self.device)
+        drawn = torch.from_numpy(self.draw_votes(self._rngs["seeds"], self._m)).to(self.device)
         game, with_detours = self._game_at(cycle, progress), any(self.config.prices(cycle))
         self.env_steps += len(candidates) * len(layouts) * self._m * game.task.max_steps
         vectors = torch.from_numpy(candidates).to(self.device)
@@ -209,7 +201,8 @@ class PEPG(Agent[PEPGConfig]):
                     played.append(game.costs_and_detours(self.model, layouts, drawn, weights))
                 else:
                     played.append((game.costs(self.model, layouts, drawn, weights),))
-        return [torch.cat(parts) for parts in zip(*played, strict=True)]
+        costs, *priced = (torch.cat(parts) for parts in zip(*played, strict=True))
+        return [self._aimed(costs, layouts, self.config.objective), *priced]
 
     def _layouts(self, rng: np.random.Generator) -> Array:
         if self._all_layouts is not None:
@@ -224,11 +217,11 @@ class PEPG(Agent[PEPGConfig]):
         entropy = np.random.SeedSequence(self.rng_seed, spawn_key=(4, self.num_timesteps))
         rng = np.random.default_rng(entropy)
         layouts = self._layouts(rng)
-        means = self.losses(layouts, self.seeds.sample(rng, self._m)).mean(-1)
+        means = self.losses(layouts, self.draw_votes(rng, self._m)).mean(-1)
         worst = layouts[[int(means.argmax())]]
         described = self.task.layout_space.unpack(worst)[0].to_json()
         return {
-            "train/worst_cost": float(self.losses(worst, self.seeds.sample(rng, self._m)).mean()),
+            "train/worst_cost": float(self.losses(worst, self.draw_votes(rng, self._m)).mean()),
             "train/worst_layout": json.dumps(described),
         }
 

@@ -9,8 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from rand_agents.games.score import Episodes
 from rand_agents.training.agent import Agent, cosine
 from rand_agents.training.objectives import ObjectiveConfig
+from rand_envs.core.arrays import Array
 
 
 @dataclass(frozen=True)
@@ -20,7 +22,7 @@ class QNormConfig:
     Attributes:
         objective: What is minimised.
         m: Seeds a step, shared by all layouts of the step.
-        batch_size: Layouts a step.
+        batch_size: Layouts a step; None plays every layout.
         learning_rate: Peak learning rate, after the warm-up.
         final_learning_rate: Where cosine annealing ends.
         warmup: Fraction of the run over which the learning rate rises linearly.
@@ -39,7 +41,7 @@ class QNormConfig:
 
     objective: ObjectiveConfig = field(default_factory=ObjectiveConfig)
     m: int = 30
-    batch_size: int = 512
+    batch_size: int | None = 512
     learning_rate: float = 3e-3
     final_learning_rate: float = 3e-4
     warmup: float = 0.03
@@ -51,22 +53,30 @@ class QNormConfig:
     stratified: bool = False
     seeds_kept: int = 1
     seeds_at_once: int = 32
+    paths: int = 8
+    entropy: float = 0.02
 
     def __post_init__(self) -> None:
         if isinstance(self.objective, dict):
             object.__setattr__(self, "objective", ObjectiveConfig(**self.objective))
         if self.m < 1:
             raise ValueError(f"the number of seeds m must be at least 1, got {self.m}")
-        if self.batch_size < 1:
+        if self.batch_size is not None and self.batch_size < 1:
             raise ValueError(f"batch_size must be at least 1, got {self.batch_size}")
-        for name in ("seeds_kept", "seeds_at_once"):
+        for name in ("seeds_kept", "seeds_at_once", "paths"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
         for name in ("learning_rate", "max_grad_norm"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")
+        if not 0.0 <= self.entropy < math.inf:
+            raise ValueError(f"entropy must be a finite number of at least 0, got {self.entropy}")
         if not 0.0 <= self.warmup < 1.0:
             raise ValueError(f"warmup must be at least 0 and below 1, got {self.warmup}")
+
+    def entropy_at(self, progress: float) -> float:
+        """What a nat of entropy is worth at `progress` in [0, 1] of the run."""
+        return cosine(self.entropy, 0.0, progress)
 
     def learning_rate_at(self, progress: float) -> float:
         """Learning rate at `progress` in [0, 1] of the run."""
@@ -121,6 +131,26 @@ class QNormStep:
             part().backward(slope)  # type: ignore[no-untyped-call]
         return self._descend(whole, value, progress)
 
+    def update_by_score(
+        self, model: Any, episodes: Episodes, costs: Tensor, cost_range: float, progress: float
+    ) -> dict[str, float]:
+        """Step down an estimate of the objective's gradient, from sampled play.
+
+        Args:
+            model: The policy whose parameters they are.
+            episodes: What it played.
+            costs: What the objective is of, for each of them, shape (n, m * paths).
+            cost_range: What the entropy is a share of.
+            progress: In [0, 1] of the run.
+        """
+        whole = costs.detach().requires_grad_()
+        value = self._finite(self.config.objective.at(progress)(whole))
+        (slopes,) = torch.autograd.grad(value, whole)
+        self.optimizer.zero_grad(set_to_none=True)
+        worth = self.config.entropy_at(progress) * cost_range
+        entropy = episodes.backward(model, slopes, worth)
+        return self._descend(whole, value, progress) | {"train/entropy": entropy}
+
     def _finite(self, value: Tensor) -> Tensor:
         if not math.isfinite(value.item()):
             raise FloatingPointError(
@@ -146,40 +176,81 @@ class QNorm(Agent[QNormConfig]):
     """Gradient training on the q-norm over inputs of the mean over seeds (arXiv 2408.10818).
 
     q = 1 is ordinary training on the mean (ERM); q towards infinity trains for the worst
-    layout. Plays one-shot games, whose loss has a gradient: recall and colouring.
+    layout. The gradient is exact in games whose costs have one, recall and colouring. In every
+    other game it is estimated by the score function, see `rand_agents.games.score`: actions are
+    drawn from the output while it trains, and entropy that is worth less and less lets play by
+    argmax come near to what was trained.
     """
 
     config_type = QNormConfig
 
+    def _default_config(self) -> QNormConfig:
+        """The paper's for recall where costs have a gradient; else a small one."""
+        if self.game.differentiable:
+            return QNormConfig()
+        rises = self.game.has_adversary and not self.game.signed_costs
+        objective = ObjectiveConfig(q=1.0)
+        if rises:
+            objective = ObjectiveConfig(q=40.0, q_start=4.0, q_rise=0.8)
+        elif self.game.has_adversary:
+            objective = ObjectiveConfig(kind="cvar", alpha=0.1)
+        size = self.task.layout_space.size
+        return QNormConfig(
+            objective,
+            m=8,
+            batch_size=None if size is not None and size <= 256 else 64,
+            learning_rate=1e-2,
+            final_learning_rate=1e-3,
+        )
+
     def _setup(self) -> None:
-        if not self.game.differentiable:
-            raise ValueError(
-                f"QNorm needs a loss with a gradient, which {self.task.env_id} has not: use PEPG"
-            )
+        self._check_objective(self.config.objective)
         self._step = QNormStep(list(self.model.parameters()), self.config)
         # Identical seeds give identical losses, so a fixed seed needs only one.
-        self._m = 1 if self.seeds.is_fixed else self.config.m
+        self._m = 1 if self.is_deterministic else self.config.m
+        self._all_layouts = self._every_layout(self.config.batch_size)
         self._drawn: Tensor | None = None
 
     def _draw(self) -> Tensor:
         """The seeds of this update, (m, seed_dim)."""
         if self._drawn is None or self.num_timesteps % self.config.seeds_kept == 0:
-            self._drawn = torch.from_numpy(self.seeds.sample(self._rngs["seeds"], self._m))
+            self._drawn = torch.from_numpy(self.draw_votes(self._rngs["seeds"], self._m))
         return self._drawn.to(self.device)
 
-    def _update(self, progress: float) -> dict[str, float]:
-        n = self.config.batch_size
-        space = self.task.layout_space
+    def _layouts(self) -> Array:
+        """The layouts of this update, (n,)."""
+        if self._all_layouts is not None:
+            return self._all_layouts
+        space, n = self.task.layout_space, self.config.batch_size or 1
         sample = space.sample_stratified if self.config.stratified else space.sample
-        layouts = sample(self._rngs["layouts"], n)
+        return sample(self._rngs["layouts"], n)
+
+    def _update(self, progress: float) -> dict[str, float]:
+        layouts = self._layouts()
+        if not self.game.differentiable:
+            return self._update_by_score(layouts, progress)
         parts = [
-            partial(self.game.costs, self.model, layouts, seeds)
+            partial(self._losses, layouts, seeds)
             for seeds in torch.split(self._draw(), self.config.seeds_at_once)
         ]
-        self.env_steps += n * self._m * self.task.max_steps
+        self.env_steps += len(layouts) * self._m * self.task.max_steps
         if len(parts) == 1:
             return self._step.update(parts[0](), progress)
         return self._step.update_in_parts(parts, progress)
+
+    def _losses(self, layouts: Array, seeds: Tensor) -> Tensor:
+        costs = self.game.costs(self.model, layouts, seeds)
+        return self._aimed(costs, layouts, self.config.objective)
+
+    def _update_by_score(self, layouts: Array, progress: float) -> dict[str, float]:
+        """One seed that is all there is is played as often as several would be."""
+        paths = self.config.paths * self.config.m // self._m
+        episodes = self.game.sample(self.model, layouts, self._draw(), paths, self._rngs["noise"])
+        self.env_steps += episodes.costs.numel() * self.task.max_steps
+        low, high = self.task.outcome_range
+        cost_range = high - low if math.isfinite(high - low) else float(episodes.costs.std())
+        costs = self._aimed(episodes.costs, layouts, self.config.objective)
+        return self._step.update_by_score(self.model, episodes, costs, cost_range, progress)
 
     def _trainer_tensors(self) -> dict[str, Tensor]:
         state: dict[int, dict[str, Tensor]] = self._step.optimizer.state_dict()["state"]

@@ -61,6 +61,8 @@ class Setting(ABC, Generic[L]):
     action_space: gym.Space[Any]
     max_steps: int
     """The longest an instance can last, in steps."""
+    wrong_answers: int = 1
+    """How many wrong answers a vote may go to."""
 
     @property
     def higher_is_better(self) -> bool:
@@ -93,6 +95,14 @@ class Setting(ABC, Generic[L]):
             )
         return {name: as_json(getattr(self, name)) for name in names}
 
+    def best_outcome(self, layouts: Array) -> NDArray[np.float64] | None:
+        """What one who knew the layout would get, shape (n,), for regret; None if unknown."""
+        return None
+
+    def known_value(self) -> GameValue | None:
+        """The game value or a bound of it, where the game knows one; else None."""
+        return None
+
 
 class Task(Setting[L]):
     """The rules of one game, as pure functions on batches of n instances.
@@ -103,9 +113,6 @@ class Task(Setting[L]):
     A subclass must have `env_id`, `unit`, `max_steps`, the three spaces, `initial`, `observe`
     and `step`, and `success` or `outcome`; everything else has a default. See `check_task`.
     """
-
-    wrong_answers: int = 1
-    """How many wrong answers a vote may go to."""
 
     @abstractmethod
     def initial(self, layouts: Array) -> Array:
@@ -153,10 +160,6 @@ class Task(Setting[L]):
         """The game value or a bound of it, where the game knows one; else None."""
         found: GameValue | None = None if self.solver is None else resolved(self.solver)(self)
         return found
-
-    def best_outcome(self, layouts: Array) -> NDArray[np.float64] | None:
-        """What one who knew the layout would get, shape (n,), for regret; None if unknown."""
-        return None
 
 
 def resolved(named: Named) -> Callable[..., Any]:

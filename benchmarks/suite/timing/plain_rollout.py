@@ -17,7 +17,7 @@ from rand_envs.core.task import Task
 
 
 def plain_steps(
-    game: Game, model: SeedTransformer, weights: Weights, layouts: Array, seeds: Tensor
+    game: Game[Any], model: SeedTransformer, weights: Weights, layouts: Array, seeds: Tensor
 ) -> tuple[Tensor, int]:
     """Steps used, (P, n, m), with P candidates' weights, and how many tokens were evaluated."""
     task: Task[Any] = game.task

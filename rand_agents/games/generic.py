@@ -1,0 +1,171 @@
+"""The generic path: how policies play any setting by its public rules alone."""
+
+from abc import abstractmethod
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from rand_agents.games.episodes import Codes, Rollout
+from rand_agents.games.game import Game, M
+from rand_agents.games.score import Episodes
+from rand_agents.games.spaces import ActionCode, ObservationCode
+from rand_agents.games.worlds import TaskWorld, World
+from rand_agents.policies.seeds import SeedSpec
+from rand_agents.policies.transformer import TransformerConfig, Weights
+from rand_envs.core.arrays import Array
+from rand_envs.core.player import Play
+from rand_envs.core.task import Setting, Task
+
+
+class EpisodeGame(Game[M]):
+    """One token an observation; the output is an action (`rand_agents.games.spaces`).
+
+    A SeedTransformer sees the whole instance so far, a SeedMLP the newest observation. The cost
+    is what the outcome lacks of the best one there can be, or minus the return where that is
+    not known.
+    """
+
+    differentiable: ClassVar[bool] = False
+    takes_mlp: ClassVar[bool] = True
+
+    def __init__(self, task: Setting[Any]) -> None:
+        """Play `task`; ValueError for spaces that have no code."""
+        self.task = task
+        self._codes = self._codes_of(task)
+        self.token_dim, self.output_dim = self._codes.observations.dim, self._codes.actions.dim
+        self.context = task.max_steps
+
+    def _codes_of(self, task: Setting[Any]) -> Codes:
+        """How observations become tokens, and outputs actions."""
+        return Codes(
+            ObservationCode(task.observation_space, task.env_id),
+            ActionCode(task.action_space, task.env_id),
+        )
+
+    @abstractmethod
+    def world(self, layouts: Array, seeds: Array, population: int) -> World:
+        """Instances of n layouts under m seeds for each candidate, in this order of rows."""
+
+    def default_policy(self) -> TransformerConfig:
+        """One small softmax block without positions."""
+        return TransformerConfig(
+            self.token_dim,
+            self.output_dim,
+            self.default_seeds().dim,
+            seed_placement="first",
+            num_blocks=1,
+            key_size=8,
+            value_size=8,
+            model_size=16,
+            attention="softmax",
+            embedding="linear",
+            layer_norm=True,
+            mlp_factor=2,
+            scale=True,
+        )
+
+    def default_seeds(self) -> SeedSpec:
+        """A Gaussian vector."""
+        return SeedSpec(4, "gaussian")
+
+    def _check_transformer(self, config: TransformerConfig) -> None:
+        """Besides the sizes, attention is causal and no token has a seed entry of its own."""
+        super()._check_transformer(config)
+        if config.seed_placement == "own" or config.mask != "causal":
+            raise ValueError(
+                f'a transformer for {self.task.env_id} needs seed_placement "first" or "every", '
+                'and mask="causal"'
+            )
+
+    def costs(
+        self, model: M, layouts: Array, seeds: Tensor, weights: Weights | None = None
+    ) -> Tensor:
+        """Costs of what is played by argmax, (*lead, n, m)."""
+        outcomes = self._outcomes(model, layouts, seeds, weights, None)
+        costs = self.cost_of(torch.from_numpy(outcomes)).to(seeds)
+        return costs if weights is not None else costs[0]
+
+    def play(
+        self,
+        model: M,
+        layouts: Array,
+        seeds: Tensor,
+        sample_rng: np.random.Generator | None = None,
+    ) -> Play:
+        """Outcomes; there is no vote."""
+        outcomes = self._outcomes(model, layouts, seeds, None, sample_rng)[0]
+        return Play(outcomes, None, outcomes.astype(np.float32)[..., None])
+
+    def sample(
+        self, model: M, layouts: Array, seeds: Tensor, paths: int, rng: np.random.Generator
+    ) -> Episodes:
+        """Play n layouts under each seed `paths` times, with actions drawn from the output."""
+        if not self._codes.actions.has_probabilities:
+            raise ValueError(
+                f"actions of {self.task.env_id} must be Discrete, MultiDiscrete or MultiBinary to "
+                f"be learned from their probabilities, got {self.task.action_space}: use PEPG"
+            )
+        repeated = seeds.repeat_interleave(paths, 0)
+        with torch.no_grad():
+            rollout = self._rollout(model, layouts, repeated, None, rng)
+            moments = rollout.play(record=True)
+        outcomes = torch.from_numpy(rollout.world.outcomes).reshape(len(layouts), -1)
+        return Episodes(
+            self._codes.actions,
+            moments,
+            self.cost_of(outcomes),
+            -1.0 if self.task.higher_is_better else 1.0,
+            self.policy_seeds(repeated),
+            paths,
+        )
+
+    def observed(self, observation: Array) -> Tensor:
+        """One vector for each observation, (n, 1, token_dim)."""
+        return torch.from_numpy(self._codes.observations.encode(observation)).unsqueeze(1)
+
+    def choose(
+        self, outputs: Tensor, tokens: Tensor, sample_rng: np.random.Generator | None
+    ) -> Array:
+        """Actions, (n, *shape)."""
+        return self._codes.actions.decode(outputs[:, -1], sample_rng)
+
+    def _outcomes(
+        self,
+        model: M,
+        layouts: Array,
+        seeds: Tensor,
+        weights: Weights | None,
+        sample_rng: np.random.Generator | None,
+    ) -> Array:
+        """Outcomes, (P, n, m); P = 1 for the model's own weights."""
+        with torch.no_grad():
+            rollout = self._rollout(model, layouts, seeds, weights, sample_rng)
+            rollout.play()
+        return rollout.world.outcomes.reshape(-1, len(layouts), len(seeds))
+
+    def _rollout(
+        self,
+        model: M,
+        layouts: Array,
+        seeds: Tensor,
+        weights: Weights | None,
+        sample_rng: np.random.Generator | None,
+    ) -> Rollout:
+        if weights is None:
+            weights = {name: own.unsqueeze(0) for name, own in model.named_weights().items()}
+        world = self.world(layouts, seeds.cpu().numpy(), weights["read_out"].shape[0])
+        own = self.policy_seeds(seeds)
+        return Rollout(world, self._codes, model, weights, own, sample_rng)
+
+
+class TaskGame(EpisodeGame[M]):
+    """Any task, by its rules on batches."""
+
+    task: Task[Any]
+
+    def world(self, layouts: Array, seeds: Array, population: int) -> World:
+        """Instances of n layouts under m seeds for each candidate, in this order of rows."""
+        rows = np.tile(np.repeat(layouts, len(seeds)), population)
+        return TaskWorld(self.task, rows)
