@@ -76,7 +76,7 @@ class QNormConfig:
 
     def entropy_at(self, progress: float) -> float:
         """What a nat of entropy is worth at `progress` in [0, 1] of the run."""
-        return cosine(self.entropy, 0.0, progress)
+        return cosine(self.entropy, -self.entropy, progress)
 
     def learning_rate_at(self, progress: float) -> float:
         """Learning rate at `progress` in [0, 1] of the run."""

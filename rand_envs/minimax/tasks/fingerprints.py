@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rand_envs.task import Array
+from rand_envs.core.arrays import Array
 
 Prints = NDArray[np.uint64]
 """Fingerprints, shape (n, 2)."""

@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from rand_envs.core.arrays import Array
+from rand_envs.core.task import Task
 from rand_envs.minimax.tasks.fingerprints import (
     Prints,
     distinct,
@@ -29,7 +31,6 @@ from rand_envs.minimax.tasks.limits import (
     all_layouts,
 )
 from rand_envs.minimax.tasks.successors import Successors, step_all
-from rand_envs.task import Array, Task
 
 ROWS = 1 << 20
 """How many (layout, information state, action) rows are expanded at once, to bound the memory."""

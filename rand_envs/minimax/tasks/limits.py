@@ -8,7 +8,8 @@ import gymnasium as gym
 import numpy as np
 from gymnasium.spaces import Discrete, MultiBinary, MultiDiscrete
 
-from rand_envs.task import Array, Task
+from rand_envs.core.arrays import Array
+from rand_envs.core.task import Task
 
 MAX_LAYOUTS = 20_000
 MAX_ACTIONS = 4096

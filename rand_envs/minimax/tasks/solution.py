@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from rand_envs.core.arrays import Json
+from rand_envs.core.task import Task
 from rand_envs.minimax.matrix import Floats
 from rand_envs.minimax.tasks.strategy import MixPlayer, Strategy
-from rand_envs.task import Json, Task
 
 SCHEMA = "rand_envs.task_game/1"
 

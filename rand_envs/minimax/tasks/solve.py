@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from rand_envs.core.task import Task
 from rand_envs.minimax.columns import Bracket
 from rand_envs.minimax.matrix import Floats, distribution, solve_matrix_game
 from rand_envs.minimax.tasks.information import InformationGraph, build_graph
@@ -15,7 +16,6 @@ from rand_envs.minimax.tasks.mixing import Flow, Mixer
 from rand_envs.minimax.tasks.response import Responder
 from rand_envs.minimax.tasks.solution import TaskSolution
 from rand_envs.minimax.tasks.strategy import decision_graph
-from rand_envs.task import Task
 
 SMOOTHING = 0.5
 """Weight of the best distribution so far in the next question to the player."""

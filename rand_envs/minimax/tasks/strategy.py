@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rand_envs.core.arrays import Array, Json
+from rand_envs.core.player import Play
+from rand_envs.core.task import Task
 from rand_envs.minimax.matrix import Floats
 from rand_envs.minimax.tasks.fingerprints import distinct, fingerprints, rows_at
 from rand_envs.minimax.tasks.information import InformationGraph
 from rand_envs.minimax.tasks.response import Choices
-from rand_envs.player import Play
-from rand_envs.task import Array, Json, Task
 
 ROWS = 1 << 16
 """How many (layout, strategy) pairs are played at once, to bound the memory."""

@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 from gymnasium.spaces import Discrete, MultiDiscrete
 
+from rand_envs.core.arrays import Array
+from rand_envs.core.task import Task
 from rand_envs.minimax.tasks.solution import TaskSolution
-from rand_envs.task import Array, Task
 
 Member = tuple[int, bytes]
 """A layout's number and the bytes of a state."""

@@ -6,7 +6,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from gymnasium.spaces import Box, Discrete, MultiBinary, MultiDiscrete
-from small_tasks import (
+
+from rand_envs import GridTask, RecallTask
+from rand_envs.minimax import solve_search_game
+from rand_envs.minimax.tasks import TaskSolution, TooLarge, solve_task, verify_task_solution
+from rand_envs.minimax.tasks.fingerprints import distinct, fingerprints
+from rand_envs.minimax.tasks.information import build_graph
+from rand_envs.minimax.tasks.limits import all_actions
+from tests.rand_envs.minimax.small_tasks import (
     Paging,
     Patrol,
     PeekOrGuess,
@@ -15,14 +22,6 @@ from small_tasks import (
     Reveal,
     RockPaperScissors,
 )
-
-from rand_envs.grid import GridTask
-from rand_envs.minimax import solve_search_game
-from rand_envs.minimax.tasks import TaskSolution, TooLarge, solve_task, verify_task_solution
-from rand_envs.minimax.tasks.fingerprints import distinct, fingerprints
-from rand_envs.minimax.tasks.information import build_graph
-from rand_envs.minimax.tasks.limits import all_actions
-from rand_envs.recall import RecallTask
 
 CYCLE = [(0, 1), (1, 2), (2, 3), (3, 4), (4, 0)]
 LINE = [(0, 1), (1, 2), (2, 3)]

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 from gymnasium.spaces import Discrete, MultiBinary, MultiDiscrete
 
-from rand_envs.task import Array, Json, Layout, LayoutSpace, Task, Transition
+from rand_envs.core.arrays import Array, Json
+from rand_envs.core.layouts import Layout, LayoutSpace
+from rand_envs.core.task import Task, Transition
 
 
 @dataclass(frozen=True)
