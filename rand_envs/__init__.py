@@ -1,7 +1,7 @@
 """Games in which an adversary picks the instance before the player draws its random seed.
 
-Importing this package registers RandRecall-v0, RandColoring-v0 and RandGrid-v0; `register`
-makes a game of your own known.
+Importing this package registers the games of `rand_envs.games`; `register` makes a game of your
+own known.
 """
 
 from rand_envs import games

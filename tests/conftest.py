@@ -17,6 +17,8 @@ torch.set_num_threads(1)
 FIXED_WALLS = np.zeros((3, 4), bool)
 FIXED_WALLS[1, 1:3] = True
 
+TRIANGLE_WITH_TAIL = np.array([[0, 1, 1, 0], [1, 0, 1, 0], [1, 1, 0, 1], [0, 0, 1, 0]])
+
 CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "recall": ("RandRecall-v0", {}),
     "recall-small": ("RandRecall-v0", {"num_pairs": 2, "value_bits": 3}),
@@ -31,6 +33,18 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "grid-fixed-walls": ("RandGrid-v0", {"size": (3, 4), "walls": FIXED_WALLS, "horizon": 6}),
     "grid-random-walls": ("RandGrid-v0", {"size": 4, "walls": 5, "horizon": 8}),
+    "patrol": ("RandPatrol-v0", {}),
+    "patrol-star": (
+        "RandPatrol-v0",
+        {"graph": ("star", 4), "horizon": 4, "attack_duration": 1},
+    ),
+    "patrol-matrix": (
+        "RandPatrol-v0",
+        {"graph": TRIANGLE_WITH_TAIL, "horizon": 3, "attack_duration": 3},
+    ),
+    "paging": ("RandPaging-v0", {}),
+    "paging-small": ("RandPaging-v0", {"num_pages": 5, "cache_size": 3, "num_requests": 4}),
+    "paging-one": ("RandPaging-v0", {"num_pages": 2, "cache_size": 1, "num_requests": 2}),
 }
 
 
