@@ -19,8 +19,6 @@ from rand_agents.evaluation.tables import print_report, print_zoo
 from rand_agents.training.agent import Agent
 from rand_agents.training.loading import load_agent
 from rand_agents.zoo import agent_file, load_zoo, weight_differences, zoo_card, zoo_names
-from rand_envs.core.task import rules_of
-from rand_envs.minimax import game_value
 
 BAD_INPUT = 2
 """Exit code after an error of the user's, as of the argument parser's."""
@@ -173,7 +171,6 @@ def _evaluate(options: Evaluate) -> int:
             agent,
             layouts=options.layouts,
             num_seeds=options.num_seeds,
-            game_value=game_value(rules_of(agent.task)),
             rng_seed=options.rng_seed,
         )
     print_report(report, _CONSOLE)

@@ -19,7 +19,11 @@ from rand_agents.evaluation.intervals import (
     p95_figure,
     percentile95,
 )
+from rand_agents.evaluation.players import as_player
+from rand_agents.evaluation.regret import regret_of
 from rand_agents.evaluation.report import Report, Vote, Worst
+from rand_agents.games.registry import Environment
+from rand_envs import minimax
 from rand_envs.adversaries.search import (
     MAX_EXHAUSTIVE,
     PlayerWithLosses,
@@ -31,7 +35,7 @@ from rand_envs.adversaries.search import (
 )
 from rand_envs.core.arrays import Array
 from rand_envs.core.player import Play, Player, Voter, WholePlayer
-from rand_envs.core.task import UNKNOWN, GameValue, rules_of
+from rand_envs.core.task import GameValue, Setting
 
 __all__ = ["Figure", "Report", "Vote", "Worst", "evaluate", "majority_success", "percentile95"]
 
@@ -90,23 +94,31 @@ class _Streams:
     certificate: np.random.Generator
     loss: np.random.Generator
     elections: np.random.Generator
+    regret: np.random.Generator
 
 
 def evaluate(
-    player: Player,
+    policy: Any,
+    env: Environment | None = None,
     *,
+    deterministic: bool = True,
     layouts: Array | int = 2000,
     num_seeds: int = 100,
     num_fresh_seeds: int = 1000,
     votes: tuple[int, ...] = (5, 31),
     search_rounds: int = 20,
-    game_value: GameValue = UNKNOWN,
+    game_value: GameValue | None = None,
     rng_seed: int = 0,
 ) -> Report:
     """Play many layouts under many seeds and summarise.
 
     Args:
-        player: An agent, or any other seeded strategy; it knows its task.
+        policy: An agent or any other `Player`, which knows its task; or a Stable-Baselines3
+            model or a function from an observation to an action, see
+            `rand_agents.evaluation.players.as_player`.
+        env: Where a model or function plays: a registered id, an environment, or a task.
+        deterministic: Whether a model takes its likeliest action. Agents always do, and are
+            also reported with sampled actions.
         layouts: Layouts to play, shape (n,), taken as a sample; or how many to sample where
             the space has more than 4,096 layouts and the player is no `WholePlayer` that can
             play all. Other spaces are played whole.
@@ -114,28 +126,29 @@ def evaluate(
         num_fresh_seeds: Seeds that score the worst layout, other than those that selected it.
         votes: Sizes of the majority votes.
         search_rounds: Rounds of the search for a worse layout, where there are too many to try.
-        game_value: Best worst case that any randomised strategy can reach, for the gap, as
-            `rand_envs.minimax.game_value(task)` gives it.
+        game_value: Best worst case that any randomised strategy can reach, for the gap; None for
+            what `rand_envs.minimax.game_value(task)` finds.
         rng_seed: Determines every draw.
 
     Returns:
         The report; every estimate with a 95 % interval.
 
     Raises:
-        ValueError: If a number is illegal, or the game is another than those of `rand_envs`.
+        ValueError: If a number is illegal, or the policy does not fit the environment.
     """
-    task = rules_of(player.task)
+    player = as_player(policy, env, deterministic)
+    task = player.task
     higher = task.higher_is_better
     _check_sizes(num_seeds, num_fresh_seeds, votes)
-    streams = _Streams(*map(np.random.default_rng, np.random.SeedSequence(rng_seed).spawn(10)))
+    known = minimax.game_value(task) if game_value is None else game_value
+    streams = _Streams(*map(np.random.default_rng, np.random.SeedSequence(rng_seed).spawn(11)))
     played, exhaustive = _choose_layouts(player, layouts, streams.layouts)
     seeds = player.draw_seeds(streams.seeds, num_seeds)
     is_fixed = bool((seeds == seeds[:1]).all())
     seeds = seeds[:1] if is_fixed else seeds
     play = _play(player, played, exhaustive, seeds)
     means = play.outcome.mean(1)
-    low, limit = task.outcome_range
-    counts, edges = np.histogram(means, bins=BINS, range=(low, limit))
+    counts, edges = np.histogram(means, bins=BINS, range=_histogram_range(task, means))
     suspects = _suspects(player, played, means, exhaustive, seeds, search_rounds, streams.search)
     hardest, worst = _score_worst(
         player, suspects, 2 if is_fixed else num_fresh_seeds, streams.fresh
@@ -159,14 +172,23 @@ def evaluate(
         seed_variance=_seed_variance(play),
         correlation=_seed_correlation(play.outcome),
         constant_seed_variance=_constant_seed_variance(player, played[:64], seeds[0]),
-        game_value=game_value.value,
-        game_value_kind=game_value.kind,
-        gap=None if game_value.value is None else gap_to(game_value.value, worst, higher),
+        game_value=known.value,
+        game_value_kind=known.kind,
+        gap=None if known.value is None else gap_to(known.value, worst, higher),
+        regret=regret_of(player, played, play, exhaustive, (num_fresh_seeds, streams.regret)),
         certificate=None
         if is_fixed
         else _certificate(player, played, means, suspects, (num_seeds, num_fresh_seeds), streams),
         rng_seed=rng_seed,
     )
+
+
+def _histogram_range(task: Setting[Any], means: FloatArray) -> tuple[float, float]:
+    """All outcomes there can be; where these are not known, those there were."""
+    low, high = task.outcome_range
+    if np.isfinite([low, high]).all():
+        return low, high
+    return float(means.min()), float(max(means.max(), means.min() + 1e-9))
 
 
 def _check_sizes(num_seeds: int, num_fresh_seeds: int, votes: tuple[int, ...]) -> None:
@@ -184,12 +206,15 @@ def _certificate(
     suspects: Suspects,
     seed_counts: tuple[int, int],
     streams: _Streams,
-) -> Certificate:
+) -> Certificate | None:
     """Bounds from fresh seeds, as many as are affordable of (few, many).
 
     Who plays all layouts of a game at once affords many: only successes are kept of them.
     """
-    task, exhaustive = rules_of(player.task), suspects.kind == "exact"
+    task, exhaustive = player.task, suspects.kind == "exact"
+    low, high = task.outcome_range
+    if not np.isfinite(high - low):
+        return None
     tried = played if exhaustive else np.concatenate([suspects.layouts, played])
     few, many = seed_counts
     scores = -means if task.higher_is_better else means
@@ -208,7 +233,7 @@ def _certificate(
         suspect,
         exhaustive=exhaustive,
         higher_is_better=task.higher_is_better,
-        spread=float(task.max_steps),
+        spread=high - low,
         wrong_answers=wrong_answers,
     )
 

@@ -46,13 +46,30 @@ class Vote:
 
 
 @dataclass(frozen=True)
+class Regret:
+    """What is lost against one who knew the layout, in the task's unit.
+
+    Attributes:
+        average: Mean over layouts of the mean over seeds.
+        worst: The layout with the largest regret of those played, on fresh seeds.
+        ratio: The competitive ratio, the largest mean cost divided by the least possible cost,
+            on fresh seeds; None of outcomes that are no costs.
+    """
+
+    average: Figure
+    worst: Worst
+    ratio: Figure | None
+
+
+@dataclass(frozen=True)
 class Report:
     """What `evaluate` found; outcomes are in the task's unit.
 
     Attributes:
         env_id: The game.
         config: Its arguments.
-        unit: "success" (1 is best) or "steps" (fewer is better).
+        unit: "success" (1 is best), "return" (more is better), or that of a cost, such as
+            "steps" (fewer is better).
         num_layouts: Layouts played.
         exhaustive: Whether these are all layouts there are; else they are a uniform sample.
         num_seeds: Seeds a layout was played under; 1 where the player has only one.
@@ -75,6 +92,8 @@ class Report:
         game_value_kind: "exact", or "bound" if it is open whether one reaches it.
         gap: How much worse the worst case is than the game value, in `unit`; None where no
             value was given.
+        regret: What is lost against one who knew the layout; None where the game does not tell
+            what that one could have had.
         certificate: Bounds on the worst case and on votes that hold for finite samples; None
             where the player has only one seed, so that nothing is random.
         rng_seed: Determines every draw of the evaluation.
@@ -100,6 +119,7 @@ class Report:
     game_value: float | None
     game_value_kind: Literal["exact", "bound"] | None
     gap: Figure | None
+    regret: Regret | None
     certificate: Certificate | None
     rng_seed: int
 

@@ -37,6 +37,13 @@ class QNormConfig:
         seeds_at_once: With more seeds than this, m no longer costs memory: a first pass finds
             the weight of every loss in the objective, a second the gradient, this many seeds at
             a time. The gradient is the same.
+        paths: Where costs have no gradient: how often each seed is played in a step, drawing
+            actions from the output.
+        entropy: Where costs have no gradient: what a nat of the actions' entropy is worth when
+            training begins, and from `entropy_fall` on, as shares of the range of costs. Play is
+            by argmax, so at the end a nat must cost something: then randomness that helps has to
+            come from the seed.
+        entropy_fall: Fraction of the run over which that worth falls.
     """
 
     objective: ObjectiveConfig = field(default_factory=ObjectiveConfig)
@@ -54,7 +61,8 @@ class QNormConfig:
     seeds_kept: int = 1
     seeds_at_once: int = 32
     paths: int = 8
-    entropy: float = 0.02
+    entropy: tuple[float, float] = (0.02, -0.3)
+    entropy_fall: float = 0.5
 
     def __post_init__(self) -> None:
         if isinstance(self.objective, dict):
@@ -69,14 +77,18 @@ class QNormConfig:
         for name in ("learning_rate", "max_grad_norm"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")
-        if not 0.0 <= self.entropy < math.inf:
-            raise ValueError(f"entropy must be a finite number of at least 0, got {self.entropy}")
+        # A file gives a list.
+        object.__setattr__(self, "entropy", tuple(self.entropy))
+        if len(self.entropy) != 2 or not all(map(math.isfinite, self.entropy)):
+            raise ValueError(f"entropy must be two finite numbers, got {self.entropy}")
+        if not 0.0 < self.entropy_fall <= 1.0:
+            raise ValueError(f"entropy_fall must be above 0 and at most 1, got {self.entropy_fall}")
         if not 0.0 <= self.warmup < 1.0:
             raise ValueError(f"warmup must be at least 0 and below 1, got {self.warmup}")
 
     def entropy_at(self, progress: float) -> float:
         """What a nat of entropy is worth at `progress` in [0, 1] of the run."""
-        return cosine(self.entropy, -self.entropy, progress)
+        return cosine(*self.entropy, min(progress / self.entropy_fall, 1.0))
 
     def learning_rate_at(self, progress: float) -> float:
         """Learning rate at `progress` in [0, 1] of the run."""

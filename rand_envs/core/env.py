@@ -58,6 +58,11 @@ class TaskEnv(gym.Env[Array, Any], Generic[L]):
         """The layout of the current instance."""
         return self.task.layout_space.unpack(_started(self._layout))[0]
 
+    @property
+    def outcome(self) -> float:
+        """What the current instance has reached so far, in the unit of the task."""
+        return float(self.task.outcome(_started(self._state))[0])
+
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Array, dict[str, Any]]:

@@ -11,6 +11,7 @@ from rand_envs.minimax.grid.solution import SearchGameSolution, load_solution, s
 from rand_envs.minimax.grid.solver import best_response, solve_search_game, uniform_average
 from rand_envs.minimax.grid.verify import VerificationReport, verify_search_solution
 from rand_envs.minimax.matrix import MatrixGameSolution, solve_matrix_game
+from rand_envs.minimax.tasks import TaskSolution, TooLarge, solve_task, verify_task_solution
 from rand_envs.minimax.values import game_value
 
 __all__ = [
@@ -25,6 +26,8 @@ __all__ = [
     "Response",
     "SearchGameSolution",
     "SearchGrid",
+    "TaskSolution",
+    "TooLarge",
     "VerificationReport",
     "Walk",
     "anneal_coloring_rule",
@@ -39,6 +42,8 @@ __all__ = [
     "solve_coloring_game",
     "solve_matrix_game",
     "solve_search_game",
+    "solve_task",
     "uniform_average",
     "verify_search_solution",
+    "verify_task_solution",
 ]
