@@ -6,6 +6,7 @@ makes a game of your own known.
 
 from rand_envs import games
 from rand_envs.adversaries.sources import Adversary, Hedge, MutatingSearch, WorstFor
+from rand_envs.core.check_task import check_task
 from rand_envs.core.env import TaskEnv, TaskVectorEnv
 from rand_envs.core.fields import FieldLayout, Layouts
 from rand_envs.core.layouts import Layout, LayoutSpace
@@ -37,6 +38,7 @@ __all__ = [
     "Transition",
     "Uniform",
     "WorstFor",
+    "check_task",
     "register",
 ]
 __all__ += games.__all__

@@ -10,7 +10,7 @@ from gymnasium.utils.env_checker import check_env, data_equivalence
 
 from rand_envs import GridTask, Sweep, Task, TaskEnv, TaskVectorEnv, register
 from rand_envs.core.register import TASKS, make_env
-from tests.rand_envs.core.penalty import Penalty
+from tests.rand_envs.core.games import Penalty
 
 
 @pytest.fixture(autouse=True)
