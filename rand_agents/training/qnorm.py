@@ -40,10 +40,11 @@ class QNormConfig:
         paths: Where costs have no gradient: how often each seed is played in a step, drawing
             actions from the output.
         entropy: Where costs have no gradient: what a nat of the actions' entropy is worth when
-            training begins, and from `entropy_fall` on, as shares of the range of costs. Play is
-            by argmax, so at the end a nat must cost something: then randomness that helps has to
-            come from the seed.
-        entropy_fall: Fraction of the run over which that worth falls.
+            training begins, as a share of the range of costs; it falls to 0 as it cools.
+        temperature: Where costs have no gradient: what outputs are divided by, when actions are
+            drawn, at the end of cooling; 1 when training begins. Play is by argmax, and near 0
+            a draw is nearly one: randomness that helps then has to come from the seed.
+        cooling: Fraction of the run over which the temperature falls, by equal factors.
     """
 
     objective: ObjectiveConfig = field(default_factory=ObjectiveConfig)
@@ -61,8 +62,9 @@ class QNormConfig:
     seeds_kept: int = 1
     seeds_at_once: int = 32
     paths: int = 8
-    entropy: tuple[float, float] = (0.02, -0.3)
-    entropy_fall: float = 0.5
+    entropy: float = 0.02
+    temperature: float = 0.05
+    cooling: float = 0.8
 
     def __post_init__(self) -> None:
         if isinstance(self.objective, dict):
@@ -77,18 +79,22 @@ class QNormConfig:
         for name in ("learning_rate", "max_grad_norm"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")
-        # A file gives a list.
-        object.__setattr__(self, "entropy", tuple(self.entropy))
-        if len(self.entropy) != 2 or not all(map(math.isfinite, self.entropy)):
-            raise ValueError(f"entropy must be two finite numbers, got {self.entropy}")
-        if not 0.0 < self.entropy_fall <= 1.0:
-            raise ValueError(f"entropy_fall must be above 0 and at most 1, got {self.entropy_fall}")
+        if not 0.0 <= self.entropy < math.inf:
+            raise ValueError(f"entropy must be a finite number of at least 0, got {self.entropy}")
+        for name in ("temperature", "cooling"):
+            if not 0.0 < getattr(self, name) <= 1.0:
+                raise ValueError(f"{name} must be above 0 and at most 1, got {getattr(self, name)}")
         if not 0.0 <= self.warmup < 1.0:
             raise ValueError(f"warmup must be at least 0 and below 1, got {self.warmup}")
 
     def entropy_at(self, progress: float) -> float:
         """What a nat of entropy is worth at `progress` in [0, 1] of the run."""
-        return cosine(*self.entropy, min(progress / self.entropy_fall, 1.0))
+        return cosine(self.entropy, 0.0, min(progress / self.cooling, 1.0))
+
+    def temperature_at(self, progress: float) -> float:
+        """What outputs are divided by at `progress` in [0, 1] of the run."""
+        cooled: float = self.temperature ** min(progress / self.cooling, 1.0)
+        return cooled
 
     def learning_rate_at(self, progress: float) -> float:
         """Learning rate at `progress` in [0, 1] of the run."""
@@ -256,8 +262,14 @@ class QNorm(Agent[QNormConfig]):
 
     def _update_by_score(self, layouts: Array, progress: float) -> dict[str, float]:
         """One seed that is all there is is played as often as several would be."""
-        paths = self.config.paths * self.config.m // self._m
-        episodes = self.game.sample(self.model, layouts, self._draw(), paths, self._rngs["noise"])
+        episodes = self.game.sample(
+            self.model,
+            layouts,
+            self._draw(),
+            self._rngs["noise"],
+            paths=self.config.paths * self.config.m // self._m,
+            temperature=self.config.temperature_at(progress),
+        )
         self.env_steps += episodes.costs.numel() * self.task.max_steps
         low, high = self.task.outcome_range
         cost_range = high - low if math.isfinite(high - low) else float(episodes.costs.std())

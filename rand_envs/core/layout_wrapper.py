@@ -7,7 +7,7 @@ import gymnasium as gym
 import numpy as np
 from gymnasium.error import ResetNeeded
 
-from rand_envs.core.arrays import Array
+from rand_envs.core.arrays import Array, finite_number
 from rand_envs.core.layouts import L, LayoutSpace
 from rand_envs.core.sources import LayoutsArgument, as_source
 
@@ -30,6 +30,8 @@ class LayoutWrapper(gym.Wrapper[Any, Any, Any, Any], gym.utils.RecordConstructor
         apply: sets a layout; by default `set_attributes`.
         layouts: None for uniform layouts, a layout (or its JSON dictionary), or a
             `LayoutSource`.
+        outcome_range: the lowest and the highest return of an episode, where they are known:
+            then costs have a scale, which q-norms need.
 
     Attributes:
         layout_space: The legal layouts.
@@ -46,11 +48,18 @@ class LayoutWrapper(gym.Wrapper[Any, Any, Any, Any], gym.utils.RecordConstructor
         layout_space: LayoutSpace[L],
         apply: Apply | None = None,
         layouts: LayoutsArgument[L] = None,
+        outcome_range: tuple[float, float] | None = None,
     ) -> None:
         _check_arguments(env, layout_space, apply)
+        self.outcome_range = _checked_range(outcome_range)
         # A source may be shared, and hold whole players: it is kept as it is.
         gym.utils.RecordConstructorArgs.__init__(
-            self, _disable_deepcopy=True, layout_space=layout_space, apply=apply, layouts=layouts
+            self,
+            _disable_deepcopy=True,
+            layout_space=layout_space,
+            apply=apply,
+            layouts=layouts,
+            outcome_range=outcome_range,
         )
         gym.Wrapper.__init__(self, env)
         self.layout_space = layout_space
@@ -131,6 +140,20 @@ def layout_space_of(env: gym.Env[Any, Any]) -> LayoutSpace[Any] | None:
     else:
         space = getattr(getattr(env.unwrapped, "task", None), "layout_space", None)
     return space if isinstance(space, LayoutSpace) else None
+
+
+def _checked_range(outcome_range: Any) -> tuple[float, float] | None:
+    if outcome_range is None:
+        return None
+    try:
+        low, high = (finite_number("an end of outcome_range", end) for end in outcome_range)
+    except TypeError:
+        low, high = 1.0, 0.0
+    if not low < high:
+        raise ValueError(
+            f"outcome_range must be the lowest and the highest return, got {outcome_range!r}"
+        )
+    return low, high
 
 
 def _check_arguments(env: Any, layout_space: Any, apply: Any) -> None:
