@@ -16,6 +16,44 @@ from rand_envs.core.arrays import Array
 
 
 @dataclass(frozen=True)
+class ScoreConfig:
+    """How `QNorm` estimates a gradient from sampled play, see `rand_agents.games.score`.
+
+    Attributes:
+        paths: How often each seed is played in a step, drawing actions from the output.
+        entropy: What a nat of the actions' entropy is worth when training begins, as a share of
+            the range of costs; it falls to 0 as it cools.
+        temperature: What outputs are divided by, when actions are drawn, at the end of cooling;
+            1 when training begins. Play is by argmax, and near 0 a draw is nearly one:
+            randomness that helps then has to come from the seed.
+        cooling: Fraction of the run over which the temperature falls, by equal factors.
+    """
+
+    paths: int = 4
+    entropy: float = 0.02
+    temperature: float = 0.02
+    cooling: float = 0.8
+
+    def __post_init__(self) -> None:
+        if self.paths < 1:
+            raise ValueError(f"paths must be at least 1, got {self.paths}")
+        if not 0.0 <= self.entropy < math.inf:
+            raise ValueError(f"entropy must be a finite number of at least 0, got {self.entropy}")
+        for name in ("temperature", "cooling"):
+            if not 0.0 < getattr(self, name) <= 1.0:
+                raise ValueError(f"{name} must be above 0 and at most 1, got {getattr(self, name)}")
+
+    def entropy_at(self, progress: float) -> float:
+        """What a nat of entropy is worth at `progress` in [0, 1] of the run."""
+        return cosine(self.entropy, 0.0, min(progress / self.cooling, 1.0))
+
+    def temperature_at(self, progress: float) -> float:
+        """What outputs are divided by at `progress` in [0, 1] of the run."""
+        cooled: float = self.temperature ** min(progress / self.cooling, 1.0)
+        return cooled
+
+
+@dataclass(frozen=True)
 class QNormConfig:
     """Options of `QNorm`; the defaults are the paper's for associative recall.
 
@@ -37,14 +75,7 @@ class QNormConfig:
         seeds_at_once: With more seeds than this, m no longer costs memory: a first pass finds
             the weight of every loss in the objective, a second the gradient, this many seeds at
             a time. The gradient is the same.
-        paths: Where costs have no gradient: how often each seed is played in a step, drawing
-            actions from the output.
-        entropy: Where costs have no gradient: what a nat of the actions' entropy is worth when
-            training begins, as a share of the range of costs; it falls to 0 as it cools.
-        temperature: Where costs have no gradient: what outputs are divided by, when actions are
-            drawn, at the end of cooling; 1 when training begins. Play is by argmax, and near 0
-            a draw is nearly one: randomness that helps then has to come from the seed.
-        cooling: Fraction of the run over which the temperature falls, by equal factors.
+        score: How the gradient is estimated where costs have none.
     """
 
     objective: ObjectiveConfig = field(default_factory=ObjectiveConfig)
@@ -61,40 +92,25 @@ class QNormConfig:
     stratified: bool = False
     seeds_kept: int = 1
     seeds_at_once: int = 32
-    paths: int = 8
-    entropy: float = 0.02
-    temperature: float = 0.05
-    cooling: float = 0.8
+    score: ScoreConfig = field(default_factory=ScoreConfig)
 
     def __post_init__(self) -> None:
         if isinstance(self.objective, dict):
             object.__setattr__(self, "objective", ObjectiveConfig(**self.objective))
+        if isinstance(self.score, dict):
+            object.__setattr__(self, "score", ScoreConfig(**self.score))
         if self.m < 1:
             raise ValueError(f"the number of seeds m must be at least 1, got {self.m}")
         if self.batch_size is not None and self.batch_size < 1:
             raise ValueError(f"batch_size must be at least 1, got {self.batch_size}")
-        for name in ("seeds_kept", "seeds_at_once", "paths"):
+        for name in ("seeds_kept", "seeds_at_once"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
         for name in ("learning_rate", "max_grad_norm"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")
-        if not 0.0 <= self.entropy < math.inf:
-            raise ValueError(f"entropy must be a finite number of at least 0, got {self.entropy}")
-        for name in ("temperature", "cooling"):
-            if not 0.0 < getattr(self, name) <= 1.0:
-                raise ValueError(f"{name} must be above 0 and at most 1, got {getattr(self, name)}")
         if not 0.0 <= self.warmup < 1.0:
             raise ValueError(f"warmup must be at least 0 and below 1, got {self.warmup}")
-
-    def entropy_at(self, progress: float) -> float:
-        """What a nat of entropy is worth at `progress` in [0, 1] of the run."""
-        return cosine(self.entropy, 0.0, min(progress / self.cooling, 1.0))
-
-    def temperature_at(self, progress: float) -> float:
-        """What outputs are divided by at `progress` in [0, 1] of the run."""
-        cooled: float = self.temperature ** min(progress / self.cooling, 1.0)
-        return cooled
 
     def learning_rate_at(self, progress: float) -> float:
         """Learning rate at `progress` in [0, 1] of the run."""
@@ -165,7 +181,7 @@ class QNormStep:
         value = self._finite(self.config.objective.at(progress)(whole))
         (slopes,) = torch.autograd.grad(value, whole)
         self.optimizer.zero_grad(set_to_none=True)
-        worth = self.config.entropy_at(progress) * cost_range
+        worth = self.config.score.entropy_at(progress) * cost_range
         entropy = episodes.backward(model, slopes, worth)
         return self._descend(whole, value, progress) | {"train/entropy": entropy}
 
@@ -267,8 +283,8 @@ class QNorm(Agent[QNormConfig]):
             layouts,
             self._draw(),
             self._rngs["noise"],
-            paths=self.config.paths * self.config.m // self._m,
-            temperature=self.config.temperature_at(progress),
+            paths=self.config.score.paths * self.config.m // self._m,
+            temperature=self.config.score.temperature_at(progress),
         )
         self.env_steps += episodes.costs.numel() * self.task.max_steps
         low, high = self.task.outcome_range
