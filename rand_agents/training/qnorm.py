@@ -11,6 +11,7 @@ from torch import Tensor
 
 from rand_agents.games.score import Episodes
 from rand_agents.training.agent import Agent, cosine
+from rand_agents.training.aim import Aim
 from rand_agents.training.objectives import ObjectiveConfig
 from rand_envs.core.arrays import Array
 
@@ -238,11 +239,13 @@ class QNorm(Agent[QNormConfig]):
         )
 
     def _setup(self) -> None:
-        self._check_objective(self.config.objective)
+        config = self.config
+        self._aim = Aim(
+            self.game, config.objective, config.batch_size, self.layouts, config.stratified
+        )
         self._step = QNormStep(list(self.model.parameters()), self.config)
         # Identical seeds give identical losses, so a fixed seed needs only one.
         self._m = 1 if self.is_deterministic else self.config.m
-        self._all_layouts = self._every_layout(self.config.batch_size)
         self._drawn: Tensor | None = None
 
     def _draw(self) -> Tensor:
@@ -251,16 +254,8 @@ class QNorm(Agent[QNormConfig]):
             self._drawn = torch.from_numpy(self.draw_votes(self._rngs["seeds"], self._m))
         return self._drawn.to(self.device)
 
-    def _layouts(self) -> Array:
-        """The layouts of this update, (n,)."""
-        if self._all_layouts is not None:
-            return self._all_layouts
-        space, n = self.task.layout_space, self.config.batch_size or 1
-        sample = space.sample_stratified if self.config.stratified else space.sample
-        return sample(self._rngs["layouts"], n)
-
     def _update(self, progress: float) -> dict[str, float]:
-        layouts = self._layouts()
+        layouts = self._aim.layouts(self._rngs["layouts"])
         if not self.game.differentiable:
             return self._update_by_score(layouts, progress)
         parts = [
@@ -274,7 +269,7 @@ class QNorm(Agent[QNormConfig]):
 
     def _losses(self, layouts: Array, seeds: Tensor) -> Tensor:
         costs = self.game.costs(self.model, layouts, seeds)
-        return self._aimed(costs, layouts, self.config.objective)
+        return self._aim.of(costs, layouts)
 
     def _update_by_score(self, layouts: Array, progress: float) -> dict[str, float]:
         """One seed that is all there is is played as often as several would be."""
@@ -289,7 +284,7 @@ class QNorm(Agent[QNormConfig]):
         self.env_steps += episodes.costs.numel() * self.task.max_steps
         low, high = self.task.outcome_range
         cost_range = high - low if math.isfinite(high - low) else float(episodes.costs.std())
-        costs = self._aimed(episodes.costs, layouts, self.config.objective)
+        costs = self._aim.of(episodes.costs, layouts)
         return self._step.update_by_score(self.model, episodes, costs, cost_range, progress)
 
     def _trainer_tensors(self) -> dict[str, Tensor]:

@@ -382,7 +382,7 @@ def test_the_worst_layout_of_the_center_is_named_with_its_cost() -> None:
 def test_it_learns_to_find_the_treasure_at_the_end_of_a_row() -> None:
     # Only going right in both episodes finds the farther treasure, in 2 + 2 steps.
     agent = tiny(search=SearchConfig(population=40, std=0.3), m=2)
-    before = agent.game.costs(agent.model, agent._all_layouts, torch.zeros(1, 2)).max()
+    before = agent.game.costs(agent.model, agent._aim.every, torch.zeros(1, 2)).max()
     assert float(before) == 6.0
     agent.learn(60)
     layouts = agent.task.layout_space.enumerate()
