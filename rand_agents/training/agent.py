@@ -343,15 +343,14 @@ class Agent(SeededPolicy, ABC, Generic[C]):
                 f"{path} holds an agent for {task.env_id} with {task.config}, "
                 f"not for {task_of(env).env_id} with {task_of(env).config}"
             )
+        # Files from before there was a choice have uniform layouts.
+        stored = facts.get("layouts")
         agent = cls(
             POLICIES[facts.get("policy_kind", "SeedTransformer")](**facts["policy"]),
             task,
             cls.config_type(**facts["config"]),
             seeds=SeedSpec(**facts["seeds"]),
-            # Files from before there was a choice have uniform layouts.
-            layouts=restored(task.layout_space, stored)
-            if (stored := facts.get("layouts"))
-            else None,
+            layouts=stored and restored(task.layout_space, stored),
             rng_seed=facts["rng_seed"],
             device=device,
             verbose=verbose,

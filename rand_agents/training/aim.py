@@ -64,6 +64,10 @@ class Aim:
         sample = self.space.sample_stratified if self.stratified else self.space.sample
         return sample(rng, self.batch_size)
 
+    def probe(self, rng: np.random.Generator) -> Array:
+        """Layouts to look at between updates, which no source is asked for, (n,)."""
+        return self.space.sample(rng, self.batch_size) if self.every is None else self.every
+
     def observe(self, player: Player, update: int) -> None:
         """Let a source that fights back learn from the player, as often as it wants to."""
         if self.source is not None and update % self.source.learn_every == 0:

@@ -210,7 +210,7 @@ class PEPG(Agent[PEPGConfig]):
         """
         entropy = np.random.SeedSequence(self.rng_seed, spawn_key=(4, self.num_timesteps))
         rng = np.random.default_rng(entropy)
-        layouts = self._aim.layouts(rng)
+        layouts = self._aim.probe(rng)
         means = self.losses(layouts, self.draw_votes(rng, self._m)).mean(-1)
         worst = layouts[[int(means.argmax())]]
         described = self.task.layout_space.unpack(worst)[0].to_json()
