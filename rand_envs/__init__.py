@@ -13,6 +13,7 @@ from rand_envs.core.layout_wrapper import LayoutWrapper, layout_space_of
 from rand_envs.core.layouts import Layout, LayoutSpace
 from rand_envs.core.player import Play, Player
 from rand_envs.core.register import register
+from rand_envs.core.regret import RegretTask
 from rand_envs.core.sources import Fixed, LayoutSource, Sweep, Uniform
 from rand_envs.core.task import GameValue, Task, Transition
 from rand_envs.core.wrappers import RandomSeedObservation
@@ -33,6 +34,7 @@ __all__ = [
     "Play",
     "Player",
     "RandomSeedObservation",
+    "RegretTask",
     "Sweep",
     "Task",
     "TaskEnv",
