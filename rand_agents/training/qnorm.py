@@ -23,30 +23,35 @@ class ScoreConfig:
     Attributes:
         paths: How often each seed is played in a step, drawing actions from the output.
         entropy: What a nat of the actions' entropy is worth when training begins, as a share of
-            the range of costs; it falls to 0 as it cools.
-        temperature: What outputs are divided by, when actions are drawn, at the end of cooling;
-            1 when training begins. Play is by argmax, and near 0 a draw is nearly one:
-            randomness that helps then has to come from the seed.
-        cooling: Fraction of the run over which the temperature falls, by equal factors.
+            the standard deviation of costs over the plays of a layout, where it counts.
+        certainty: What a nat costs when it has cooled, as the same share. Play is by argmax, so
+            at the end randomness that helps has to come from the seed.
+        temperature: What outputs are divided by, when actions are drawn, when it has cooled; 1
+            when training begins.
+        cooling: Fraction of the run over which worth and temperature fall.
     """
 
     paths: int = 4
-    entropy: float = 0.02
-    temperature: float = 0.02
+    entropy: float = 0.05
+    certainty: float = 0.4
+    temperature: float = 0.3
     cooling: float = 0.8
 
     def __post_init__(self) -> None:
         if self.paths < 1:
             raise ValueError(f"paths must be at least 1, got {self.paths}")
-        if not 0.0 <= self.entropy < math.inf:
-            raise ValueError(f"entropy must be a finite number of at least 0, got {self.entropy}")
+        for name in ("entropy", "certainty"):
+            if not 0.0 <= getattr(self, name) < math.inf:
+                raise ValueError(
+                    f"{name} must be a finite number of at least 0, got {getattr(self, name)}"
+                )
         for name in ("temperature", "cooling"):
             if not 0.0 < getattr(self, name) <= 1.0:
                 raise ValueError(f"{name} must be above 0 and at most 1, got {getattr(self, name)}")
 
     def entropy_at(self, progress: float) -> float:
         """What a nat of entropy is worth at `progress` in [0, 1] of the run."""
-        return cosine(self.entropy, 0.0, min(progress / self.cooling, 1.0))
+        return cosine(self.entropy, -self.certainty, min(progress / self.cooling, 1.0))
 
     def temperature_at(self, progress: float) -> float:
         """What outputs are divided by at `progress` in [0, 1] of the run."""
@@ -167,7 +172,7 @@ class QNormStep:
         return self._descend(whole, value, progress)
 
     def update_by_score(
-        self, model: Any, episodes: Episodes, costs: Tensor, cost_range: float, progress: float
+        self, model: Any, episodes: Episodes, costs: Tensor, progress: float
     ) -> dict[str, float]:
         """Step down an estimate of the objective's gradient, from sampled play.
 
@@ -175,14 +180,13 @@ class QNormStep:
             model: The policy whose parameters they are.
             episodes: What it played.
             costs: What the objective is of, for each of them, shape (n, m * paths).
-            cost_range: What the entropy is a share of.
             progress: In [0, 1] of the run.
         """
         whole = costs.detach().requires_grad_()
         value = self._finite(self.config.objective.at(progress)(whole))
         (slopes,) = torch.autograd.grad(value, whole)
         self.optimizer.zero_grad(set_to_none=True)
-        worth = self.config.score.entropy_at(progress) * cost_range
+        worth = self.config.score.entropy_at(progress) * _spread(costs, slopes)
         entropy = episodes.backward(model, slopes, worth)
         return self._descend(whole, value, progress) | {"train/entropy": entropy}
 
@@ -205,6 +209,12 @@ class QNormStep:
             "train/gradient_norm": norm.item(),
             "train/learning_rate": rate,
         }
+
+
+def _spread(costs: Tensor, slopes: Tensor) -> float:
+    """Standard deviation of costs, (n, k), over a layout's plays, where the slopes are large."""
+    weights = slopes.sum(1)
+    return float(((weights * costs.var(1, correction=0)).sum() / weights.sum()).sqrt())
 
 
 class QNorm(Agent[QNormConfig]):
@@ -282,10 +292,8 @@ class QNorm(Agent[QNormConfig]):
             temperature=self.config.score.temperature_at(progress),
         )
         self.env_steps += episodes.costs.numel() * self.task.max_steps
-        low, high = self.task.outcome_range
-        cost_range = high - low if math.isfinite(high - low) else float(episodes.costs.std())
         costs = self._aim.of(episodes.costs, layouts)
-        return self._step.update_by_score(self.model, episodes, costs, cost_range, progress)
+        return self._step.update_by_score(self.model, episodes, costs, progress)
 
     def _trainer_tensors(self) -> dict[str, Tensor]:
         state: dict[int, dict[str, Tensor]] = self._step.optimizer.state_dict()["state"]
