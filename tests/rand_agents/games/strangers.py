@@ -64,7 +64,8 @@ class Automaton(Task[FieldLayout]):
         rng_seed: Of the draws.
         max_steps: The longest episode.
         ends: Probability that a place ends the episode.
-        alike: Share of (layout, place) pairs in which all is as in the first layout.
+        alike: Share of (layout, place) pairs in which all is as in the first layout; in the
+            first place it is, unless `alike` is 0.
     """
 
     env_id, unit = "test/Automaton-v0", "cost"
@@ -83,8 +84,10 @@ class Automaton(Task[FieldLayout]):
         self.max_steps, self.ends, self.alike = max_steps, ends, alike
         self.observation_space, self._shown = OBSERVATIONS[seen]
         self.action_space = ACTIONS[asked]
+        self._digits = int(np.prod(self.action_space.shape))
         rng = np.random.default_rng(rng_seed)
         same = rng.random((4, 6)) < alike
+        same[:, 0] |= alike > 0
         self.places = _blended(rng.integers(6, size=(4, 6, 4)), same)
         self.looks = _blended(rng.integers(COUNT, size=(4, 6)), same)
         self.over = _blended(rng.random((4, 6)) < ends, same)
@@ -102,7 +105,7 @@ class Automaton(Task[FieldLayout]):
 
     def step(self, state: Array, actions: Array) -> Transition:
         after = state.copy()
-        digits = np.asarray(actions).reshape(len(state), -1)
+        digits = np.asarray(actions).reshape(len(state), self._digits)
         number = digits @ 2 ** np.arange(digits.shape[1])[::-1]
         place = self.places[state["number"], state["place"], number]
         cost = self.costs[state["number"], place]
