@@ -11,7 +11,7 @@ from rand_agents.training.loading import load_agent
 from rand_agents.training.objectives import CVaRObjective, ObjectiveConfig, QNormObjective, q_norm
 from rand_agents.training.pepg import PEPG
 from rand_agents.training.pepg_config import PEPGConfig
-from rand_agents.training.qnorm import QNorm, QNormConfig
+from rand_agents.training.qnorm import QNorm, QNormConfig, ScoreConfig
 from rand_agents.zoo import load_zoo, zoo_names
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "QNormConfig",
     "QNormObjective",
     "Report",
+    "ScoreConfig",
     "SearchConfig",
     "SeedSpec",
     "SeedTransformer",

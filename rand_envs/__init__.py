@@ -6,11 +6,14 @@ own known.
 
 from rand_envs import games
 from rand_envs.adversaries.sources import Adversary, Hedge, MutatingSearch, WorstFor
+from rand_envs.core.check_task import check_task
 from rand_envs.core.env import TaskEnv, TaskVectorEnv
 from rand_envs.core.fields import FieldLayout, Layouts
+from rand_envs.core.layout_wrapper import LayoutWrapper, layout_space_of
 from rand_envs.core.layouts import Layout, LayoutSpace
 from rand_envs.core.player import Play, Player
 from rand_envs.core.register import register
+from rand_envs.core.regret import RegretTask
 from rand_envs.core.sources import Fixed, LayoutSource, Sweep, Uniform
 from rand_envs.core.task import GameValue, Task, Transition
 from rand_envs.core.wrappers import RandomSeedObservation
@@ -25,11 +28,13 @@ __all__ = [
     "Layout",
     "LayoutSource",
     "LayoutSpace",
+    "LayoutWrapper",
     "Layouts",
     "MutatingSearch",
     "Play",
     "Player",
     "RandomSeedObservation",
+    "RegretTask",
     "Sweep",
     "Task",
     "TaskEnv",
@@ -37,6 +42,8 @@ __all__ = [
     "Transition",
     "Uniform",
     "WorstFor",
+    "check_task",
+    "layout_space_of",
     "register",
 ]
 __all__ += games.__all__

@@ -10,7 +10,7 @@ from .job import EvaluationSize, Experiment, Point, Recipe
 from .paper import PAPER
 
 Preset = Literal["smoke", "quick", "paper"]
-TaskName = Literal["recall", "coloring", "grid"]
+TaskName = Literal["recall", "coloring", "grid", "patrol", "paging"]
 
 QUICK = {
     # Five pairs of two bits overflow the memory of two blocks, a 2 x 2 matrix each.
@@ -58,6 +58,22 @@ QUICK = {
         seed_dim=4,
         updates=320,
     ),
+    # A cycle of five nodes, attacked for three of six steps: the value is 0.6.
+    "patrol": Recipe(
+        task={},
+        policy={},
+        trainer=QNormConfig(m=32, batch_size=None, learning_rate=1e-2, final_learning_rate=1e-3),
+        adversarial=ObjectiveConfig(q=20.0, q_start=4.0, q_rise=0.8),
+        updates=1000,
+    ),
+    # All 81 sequences of four requests for three pages, two in the cache: the value is 2.5.
+    "paging": Recipe(
+        task={"num_requests": 4},
+        policy={},
+        trainer=QNormConfig(m=32, batch_size=None, learning_rate=1e-2, final_learning_rate=1e-3),
+        adversarial=ObjectiveConfig(q=20.0, q_start=4.0, q_rise=0.8),
+        updates=300,
+    ),
 }
 
 
@@ -77,6 +93,8 @@ SMOKE = {
     "recall": _smoke(QUICK["recall"], 60),
     "coloring": _smoke(QUICK["coloring"], 40),
     "grid": _smoke(QUICK["grid"], 4),
+    "patrol": _smoke(QUICK["patrol"], 4),
+    "paging": _smoke(QUICK["paging"], 2),
 }
 
 PRESETS: dict[str, tuple[Experiment, ...]] = {

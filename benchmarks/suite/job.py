@@ -14,7 +14,13 @@ from rand_agents.training.agent import Agent
 MODELS = ("erm-fixed", "adv-fixed", "erm-seeded", "adv-seeded")
 """Trained on the mean (erm) or the q-norm (adv), with one fixed seed or with random ones."""
 
-TASKS = {"recall": "RandRecall-v0", "coloring": "RandColoring-v0", "grid": "RandGrid-v0"}
+TASKS = {
+    "recall": "RandRecall-v0",
+    "coloring": "RandColoring-v0",
+    "grid": "RandGrid-v0",
+    "patrol": "RandPatrol-v0",
+    "paging": "RandPaging-v0",
+}
 
 START_STRIDE = 10_000
 """How far apart the integer seeds of a run's starts are."""
@@ -145,8 +151,12 @@ class Job:
         seeds = 1 if self.model.endswith("fixed") else trainer.m
         layouts = trainer.batch_size or game.task.layout_space.size
         candidates = trainer.search.population if isinstance(trainer, PEPGConfig) else 1
+        tokens = candidates * layouts * seeds * game.context
+        if isinstance(trainer, QNormConfig) and not game.differentiable:
+            # One seed is played as often as several would be, forwards twice and backwards.
+            tokens *= 3 * trainer.score.paths * trainer.m // seeds
         # About a microsecond a token on one core, and what an update costs even if tiny.
-        return self.updates * (2e-3 + 1e-6 * candidates * layouts * seeds * game.context)
+        return self.updates * (2e-3 + 1e-6 * tokens)
 
     def agent(self, start: int = 0) -> Agent[Any]:
         """The untrained agent; of one of the starts, numbered from 1, if there are several."""

@@ -1,6 +1,6 @@
-"""Train and evaluate the four models on the three games; write results, figures and a report.
+"""Train and evaluate the four models on the games; write results, figures and a report.
 
-python benchmarks/run.py [--preset smoke|quick|paper] [--tasks recall coloring grid] [--out DIR]
+python benchmarks/run.py [--preset smoke|quick|paper] [--tasks recall grid …] [--out DIR]
 
 Every finished training run is kept under DIR/runs: after an interruption the same command goes
 on where it stopped. results.json and the figures show all runs of the preset that are there,
@@ -36,7 +36,7 @@ Model = Literal["erm-fixed", "adv-fixed", "erm-seeded", "adv-seeded"]
 
 @dataclass(frozen=True)
 class Arguments:
-    """Train and evaluate the four models on the three games.
+    """Train and evaluate the four models on the games.
 
     Attributes:
         preset: "smoke" (a minute, shows only that everything runs), "quick" (six minutes), or
@@ -54,6 +54,8 @@ class Arguments:
         "recall",
         "coloring",
         "grid",
+        "patrol",
+        "paging",
     )
     experiments: Annotated[
         tuple[str, ...],

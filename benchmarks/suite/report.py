@@ -8,7 +8,7 @@ from typing import Any
 from rand_agents.training.files import write_atomically
 
 from .drawing.figures import Picture
-from .table import COLUMNS, ZOO_TITLE, row, title
+from .table import COLUMNS, ZOO_TITLE, remarks, row, title
 
 Json = dict[str, Any]
 
@@ -34,8 +34,8 @@ ones draw a new random seed for every instance and are trained over many.</p>
 of the layouts are at least as good as; <b>worst case</b>: the worst layout found, scored on fresh
 seeds; with *, the layouts are too many to try all, so a search found it.</li>
 <li><b>gap</b>: distance of the worst case from the game value, the best that any randomised
-strategy can reach. On the grid that value is exact. In recall and colouring it is the trivial bound
-of 100 %, which limited memory and sight may not allow: the gap is at most (&lt;=) this.</li>
+strategy can reach. Where a game is too large to be solved, as colouring here, the trivial bound of
+100 % takes its place, and the gap is at most (&lt;=) this.</li>
 <li><b>majority</b>: success when the answers of several seeds are put to a vote (in colouring the
 vote is on whether the colouring is proper); <b>sampled</b>: the 95th percentile when the output is
 sampled instead of taken by argmax.</li>
@@ -54,7 +54,8 @@ def _table(heading: str, task: Json) -> str:
     for name, model in task["models"].items():
         cells = "".join(f"<td>{html.escape(cell)}</td>" for cell in row(name, model, task))
         lines.append(f'<tr class="{"best" if name == best else ""}">{cells}</tr>')
-    return f"<h2>{html.escape(heading)}</h2><table><tr>{head}</tr>{''.join(lines)}</table>"
+    below = "".join(f"<p>{html.escape(line)}</p>" for line in remarks(task))
+    return f"<h2>{html.escape(heading)}</h2><table><tr>{head}</tr>{''.join(lines)}</table>{below}"
 
 
 def _figure(picture: Picture) -> str:

@@ -63,6 +63,11 @@ def over_runs(figures: list[Json]) -> Json:
     }
 
 
+def is_better_higher(unit: str) -> bool:
+    """Whether more of a unit is better: all others are of costs."""
+    return unit in ("success", "return")
+
+
 def ground_truth(task: str, config: Json) -> Json:
     """The best worst case that any randomised strategy can reach, where it is known."""
     found = game_value(task_of(TASKS[task], config))
@@ -79,6 +84,14 @@ def _majority(reports: list[Json]) -> Json | None:
         for same in zip(*(report["majority"] for report in reports), strict=True)
     ]
     return votes[-1] | {"fewer": votes[:-1]}
+
+
+def _regret(reports: list[Json]) -> Json | None:
+    """Regret against one who knew the layout, where the game tells it."""
+    if not reports[0]["regret"]:
+        return None
+    names = [name for name in ("average", "worst", "ratio") if reports[0]["regret"][name]]
+    return {n: over_runs([report["regret"][n] for report in reports]) for n in names}
 
 
 def _pair(reports: list[Json], key: str) -> Json | None:
@@ -109,19 +122,20 @@ def summarise_model(results: list[Json], truth: Json) -> Json:
     """One entry of results.json: a model of a game over its training runs."""
     reports = [result["report"] for result in results]
     unit = reports[0]["unit"]
-    better = max if unit == "steps" else min
+    better = min if is_better_higher(unit) else max
     worst = over_runs([report["worst"] for report in reports])
     hardest = better(reports, key=lambda report: report["worst"]["estimate"])["worst"]
     gap = None
     if truth["value"] is not None:
         found = Figure(worst["estimate"], (worst["ci95"][0], worst["ci95"][1]))
-        gap = dataclasses.asdict(gap_to(truth["value"], found, unit == "success"))
+        gap = dataclasses.asdict(gap_to(truth["value"], found, is_better_higher(unit)))
         gap["kind"] = truth["kind"]
     return {
         "average": over_runs([report["average"] for report in reports]),
         "p95": over_runs([report["p95"] for report in reports]),
         "worst": worst | {"kind": hardest["kind"], "layout": hardest["layout"]},
         "gap": gap,
+        "regret": _regret(reports),
         "certificates": [report["certificate"] for report in reports],
         "majority": _majority(reports),
         "sampled": _pair(reports, "sampled"),
@@ -168,7 +182,7 @@ def summarise_point(
         "label": point.label,
         "config": report["config"],
         "unit": report["unit"],
-        "higher_is_better": report["unit"] == "success",
+        "higher_is_better": is_better_higher(report["unit"]),
         "ground_truth": truth,
         "recipe": recipe,
         "models": models,

@@ -63,7 +63,9 @@ def row(name: str, model: Json, task: Json) -> list[str]:
 def title(env_id: str, task: Json) -> str:
     """One line that says what the numbers are."""
     arguments = ", ".join(f"{k}={v}" for k, v in task["config"].items() if k in SHOWN_ARGUMENTS)
-    unit = "success in %, more is better" if task["unit"] == "success" else "steps, fewer is better"
+    unit = "success in %, more is better"
+    if task["unit"] != "success":
+        unit = f"{task['unit']}, {'more' if task['higher_is_better'] else 'fewer'} is better"
     value = task["ground_truth"]["value"]
     known = ""
     if value is not None:
@@ -73,10 +75,40 @@ def title(env_id: str, task: Json) -> str:
     return f"{env_id} ({arguments}): {unit}{known}"
 
 
-SHOWN_ARGUMENTS = ("num_pairs", "value_bits", "num_vertices", "num_colors", "size", "horizon")
+SHOWN_ARGUMENTS = (
+    "num_pairs",
+    "value_bits",
+    "num_vertices",
+    "num_colors",
+    "size",
+    "horizon",
+    "graph",
+    "attack_duration",
+    "num_pages",
+    "cache_size",
+    "num_requests",
+)
 
 
 ZOO_TITLE = "Trained before, at full size, and evaluated now"
+
+
+def remarks(task: Json) -> list[str]:
+    """What stands below the table of a game."""
+    lines = []
+    if any(model["worst"]["kind"] == "bound" for model in task["models"].values()):
+        lines.append("* the worst layout that was found: there may be worse ones")
+    regrets = {name: m["regret"] for name, m in task["models"].items() if m.get("regret")}
+    if regrets:
+        said = [
+            f"{name} {_number(regret['worst']['estimate'], 'regret')}"
+            + (f" (ratio {regret['ratio']['estimate']:.2f})" if "ratio" in regret else "")
+            for name, regret in regrets.items()
+        ]
+        lines.append(
+            f"worst regret in {task['unit']}, against one who knew the layout: {', '.join(said)}"
+        )
+    return lines
 
 
 def results_table(summary: Json) -> list[Table]:
@@ -92,8 +124,7 @@ def results_table(summary: Json) -> list[Table]:
             table.add_column(column, justify=justify, no_wrap=True)
         for name, model in task["models"].items():
             table.add_row(*row(name, model, task))
-        if any(model["worst"]["kind"] == "bound" for model in task["models"].values()):
-            table.caption = "* the worst layout that was found: there may be worse ones"
-            table.caption_justify = "left"
+        table.caption = "\n".join(remarks(task)) or None
+        table.caption_justify = "left"
         tables.append(table)
     return tables

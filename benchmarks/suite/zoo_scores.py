@@ -11,7 +11,7 @@ from rand_agents.zoo import zoo_card
 
 from .job import TASKS, EvaluationSize
 from .pool import SPAWN
-from .summary import ground_truth, summarise_model
+from .summary import ground_truth, is_better_higher, summarise_model
 
 Json = dict[str, Any]
 
@@ -59,7 +59,7 @@ def score_zoo(tasks: tuple[str, ...], processes: int, console: Console) -> Json:
                 "env_id": report["env_id"],
                 "config": report["config"],
                 "unit": report["unit"],
-                "higher_is_better": report["unit"] == "success",
+                "higher_is_better": is_better_higher(report["unit"]),
                 "ground_truth": truth,
                 "models": {},
             },

@@ -74,6 +74,7 @@ class Rollout:
         weights: Its weights, with a leading axis of P candidates.
         seeds: Shape (m, seed_dim).
         sample_rng: Draws actions; None takes the likeliest.
+        temperature: What outputs are divided by where actions are drawn.
     """
 
     def __init__(
@@ -84,7 +85,9 @@ class Rollout:
         weights: Weights,
         seeds: Tensor,
         sample_rng: np.random.Generator | None,
+        temperature: float = 1.0,
     ) -> None:
+        self.temperature = temperature
         self.world, self.codes, self.seeds, self.sample_rng = world, codes, seeds, sample_rng
         self.candidates = weights["read_out"].shape[0]
         own = seeds.expand(self.candidates, *seeds.shape)
@@ -104,6 +107,8 @@ class Rollout:
             representatives, minds = self._grouped(rows)
             parents = self._mind[representatives]
             outputs, tokens = self._answers(representatives, parents)
+            if self.sample_rng is not None:
+                outputs = outputs / self.temperature
             if record:
                 codes = self.codes.actions.pick(outputs, self.sample_rng)
                 before = self.world.outcomes[rows].copy()

@@ -96,9 +96,19 @@ class Game(ABC, Generic[M]):
         raise ValueError(f"{self.task.env_id} has no detours")
 
     def sample(
-        self, model: M, layouts: Array, seeds: Tensor, paths: int, rng: np.random.Generator
+        self,
+        model: M,
+        layouts: Array,
+        seeds: Tensor,
+        rng: np.random.Generator,
+        *,
+        paths: int = 1,
+        temperature: float = 1.0,
     ) -> Episodes:
-        """Play n layouts under each of m seeds `paths` times, drawing actions from the output."""
+        """Play n layouts under each of m seeds `paths` times, drawing actions from the output.
+
+        Outputs are divided by the temperature before.
+        """
         raise ValueError(f"play of {self.task.env_id} is not sampled: its costs have a gradient")
 
     @abstractmethod

@@ -99,7 +99,14 @@ class EpisodeGame(Game[M]):
         return Play(outcomes, None, outcomes.astype(np.float32)[..., None])
 
     def sample(
-        self, model: M, layouts: Array, seeds: Tensor, paths: int, rng: np.random.Generator
+        self,
+        model: M,
+        layouts: Array,
+        seeds: Tensor,
+        rng: np.random.Generator,
+        *,
+        paths: int = 1,
+        temperature: float = 1.0,
     ) -> Episodes:
         """Play n layouts under each seed `paths` times, with actions drawn from the output."""
         if not self._codes.actions.has_probabilities:
@@ -110,6 +117,7 @@ class EpisodeGame(Game[M]):
         repeated = seeds.repeat_interleave(paths, 0)
         with torch.no_grad():
             rollout = self._rollout(model, layouts, repeated, None, rng)
+            rollout.temperature = temperature
             moments = rollout.play(record=True)
         outcomes = torch.from_numpy(rollout.world.outcomes).reshape(len(layouts), -1)
         return Episodes(
@@ -119,6 +127,7 @@ class EpisodeGame(Game[M]):
             -1.0 if self.task.higher_is_better else 1.0,
             self.policy_seeds(repeated),
             paths,
+            temperature,
         )
 
     def observed(self, observation: Array) -> Tensor:

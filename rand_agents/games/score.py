@@ -36,6 +36,7 @@ class Episodes:
         so_far: What turns a moment's outcomes into costs so far, but for a constant: 1 or -1.
         seeds: Of each path, shape (m * paths, seed_dim).
         paths: How often each seed was played.
+        temperature: What outputs were divided by.
     """
 
     actions: ActionCode
@@ -44,6 +45,7 @@ class Episodes:
     so_far: float
     seeds: Tensor
     paths: int
+    temperature: float = 1.0
 
     def backward(self, model: Model, slopes: Tensor, entropy: float) -> float:
         """Add the gradient of the objective to the model's parameters.
@@ -64,6 +66,7 @@ class Episodes:
         mean_entropy = 0.0
         for leaves in self._leaves(weights, counts):
             outputs = model(leaves.tokens, leaves.seeds)[:, -leaves.tokens.shape[1] :]
+            outputs = outputs / self.temperature
             logs = self.actions.log_probability(outputs, leaves.codes)
             spread = (leaves.counts * self.actions.entropy(outputs)).sum() / total
             loss = (leaves.weights * logs).sum() - entropy * spread

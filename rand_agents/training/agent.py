@@ -34,10 +34,11 @@ from rand_agents.games.registry import (
 )
 from rand_agents.policies.seeds import SeedSpec
 from rand_agents.training.acting import SeededPolicy
+from rand_agents.training.aim import Aim
 from rand_agents.training.files import Contents, read_agent, write_agent
-from rand_agents.training.objectives import ObjectiveConfig
-from rand_envs.adversaries import MAX_EXHAUSTIVE, is_enumerable
-from rand_envs.core.arrays import Array, Json
+from rand_envs.adversaries import Adversary, restored
+from rand_envs.core.arrays import Json
+from rand_envs.core.sources import LayoutSource
 
 Callback = BaseCallback | list[BaseCallback] | Callable[..., bool] | None
 C = TypeVar("C")
@@ -52,6 +53,7 @@ class Agent(SeededPolicy, ABC, Generic[C]):
     """
 
     config: C
+    _aim: Aim
     config_type: ClassVar[type[Any]]
 
     def __init__(
@@ -61,6 +63,7 @@ class Agent(SeededPolicy, ABC, Generic[C]):
         config: C | None = None,
         *,
         seeds: SeedSpec | None = None,
+        layouts: LayoutSource[Any] | None = None,
         rng_seed: int = 0,
         device: str | torch.device = "cpu",
         verbose: int = 0,
@@ -74,6 +77,9 @@ class Agent(SeededPolicy, ABC, Generic[C]):
             env: A registered id, an environment as `gym.make` gives it, or a task.
             config: The trainer's options; None for its defaults.
             seeds: Distribution of the seed vector; None for the game's default.
+            layouts: Who picks the layouts that are trained on, such as a `MutatingSearch` that
+                keeps up those that hurt; None draws them uniformly. An `Adversary` is saved with
+                the agent.
             rng_seed: Determines the initial weights and every later draw.
             device: Where the policy computes.
             verbose: 1 to print the log, 0 for silence.
@@ -87,6 +93,7 @@ class Agent(SeededPolicy, ABC, Generic[C]):
         self.seeds = self._check_seeds(seeds, policy)
         trained = self.training_game(self.game, self.config)
         architecture = policy_for(trained, policy, self.seeds.dim)
+        self.layouts = layouts
         self.rng_seed = rng_seed
         self.device = torch.device(device)
         self.verbose = verbose
@@ -118,41 +125,6 @@ class Agent(SeededPolicy, ABC, Generic[C]):
     def _diagnose(self) -> dict[str, float | str]:
         """Facts that are only worth their cost where something is logged; changes nothing."""
         return {}
-
-    def _check_objective(self, objective: ObjectiveConfig) -> None:
-        """ValueError unless the objective has a meaning in this game."""
-        if self.game.signed_costs and not objective.takes_signs and objective.of == "cost":
-            raise ValueError(
-                f"the q-norm needs costs of at least 0, and minus a return in {self.task.env_id} "
-                "can be below: give the environment an outcome_range, the lowest and the highest "
-                'return, or use q=1 (the mean), q=inf (the maximum), or kind="cvar"'
-            )
-        if objective.of == "regret":
-            self._least_costs(self.task.layout_space.sample(np.random.default_rng(0), 1))
-
-    def _least_costs(self, layouts: Array) -> Tensor:
-        """Costs of one who knew each layout, (n, 1)."""
-        best = self.task.best_outcome(layouts)
-        if best is None:
-            raise ValueError(f"regret needs best_outcome, which {self.task.env_id} does not give")
-        return self.game.cost_of(torch.from_numpy(best)).unsqueeze(-1)
-
-    def _aimed(self, costs: Tensor, layouts: Array, objective: ObjectiveConfig) -> Tensor:
-        """Costs, (*lead, n, m), or regrets where the objective is of them."""
-        if objective.of == "cost":
-            return costs
-        return costs - self._least_costs(layouts).to(costs)
-
-    def _every_layout(self, batch_size: int | None) -> Array | None:
-        """All layouts where an update plays them all, without a batch size; else None."""
-        if batch_size is not None:
-            return None
-        if not is_enumerable(self):
-            raise ValueError(
-                f"{type(self).__name__} needs a batch_size here: the layouts of "
-                f"{self.task.env_id} are too many to play all, more than {MAX_EXHAUSTIVE}"
-            )
-        return self.task.layout_space.enumerate()
 
     @classmethod
     def training_game(cls, game: Game[Any], config: C) -> Game[Any]:
@@ -231,6 +203,7 @@ class Agent(SeededPolicy, ABC, Generic[C]):
         hooks.on_training_start(locals(), globals())
         hooks.on_rollout_start()
         while self.num_timesteps < total_timesteps:
+            self._aim.observe(self, self.num_timesteps)
             logs = self._update(self.num_timesteps / total_timesteps)
             self.num_timesteps += 1
             if self.num_timesteps % log_interval == 0:
@@ -313,9 +286,14 @@ class Agent(SeededPolicy, ABC, Generic[C]):
             "num_timesteps": self.num_timesteps,
             "total_timesteps": self._total_timesteps,
             "env_steps": self.env_steps,
+            "layouts": self._stored_layouts(),
             "rngs": {name: rng.bit_generator.state for name, rng in self._rngs.items()},
         }
         return write_agent(path, Contents(tensors, facts))
+
+    def _stored_layouts(self) -> Json | None:
+        """The source of layouts, if it is an adversary; others must be given again."""
+        return self.layouts.to_json() if isinstance(self.layouts, Adversary) else None
 
     @classmethod
     def load(
@@ -365,11 +343,14 @@ class Agent(SeededPolicy, ABC, Generic[C]):
                 f"{path} holds an agent for {task.env_id} with {task.config}, "
                 f"not for {task_of(env).env_id} with {task_of(env).config}"
             )
+        # Files from before there was a choice have uniform layouts.
+        stored = facts.get("layouts")
         agent = cls(
             POLICIES[facts.get("policy_kind", "SeedTransformer")](**facts["policy"]),
             task,
             cls.config_type(**facts["config"]),
             seeds=SeedSpec(**facts["seeds"]),
+            layouts=stored and restored(task.layout_space, stored),
             rng_seed=facts["rng_seed"],
             device=device,
             verbose=verbose,

@@ -15,11 +15,11 @@ from torch.nn.utils import parameters_to_vector
 from rand_agents.games.game import Game
 from rand_agents.games.registry import game_for, model_of, task_of
 from rand_agents.training.agent import Agent, cosine
+from rand_agents.training.aim import Aim
 from rand_agents.training.evolution import Search, SearchConfig, Vector
 from rand_agents.training.objectives import ObjectiveConfig
 from rand_agents.training.pepg_config import PEPGConfig
 from rand_envs.adversaries import is_enumerable
-from rand_envs.core.arrays import Array
 
 HORIZON_FALL = 0.5
 """The part of a run in which the training horizon falls to the game's own."""
@@ -83,7 +83,7 @@ class PEPG(Agent[PEPGConfig]):
         return _with_horizon(self.game, own + math.ceil((longest - own) * left))
 
     def _setup(self) -> None:
-        self._check_objective(self.config.objective)
+        self._aim = Aim(self.game, self.config.objective, self.config.batch_size, self.layouts)
         if self.game.signed_costs and self.config.effective_horizon is not None:
             raise ValueError(
                 "effective_horizon needs costs of at least 0, and minus a return in "
@@ -101,7 +101,6 @@ class PEPG(Agent[PEPGConfig]):
         self._setbacks = 0
         self._elite = self._best, math.inf
         self._m = 1 if self.is_deterministic else self.config.m
-        self._all_layouts = self._every_layout(self.config.batch_size)
 
     def _update(self, progress: float) -> dict[str, float]:
         # Every schedule is one of the cycle.
@@ -187,7 +186,7 @@ class PEPG(Agent[PEPGConfig]):
 
     def _played(self, candidates: Vector, cycle: int, progress: float) -> list[Tensor]:
         """`costs` in a cycle; also the detours among them and their losses if one has a price."""
-        layouts = self._layouts(self._rngs["layouts"])
+        layouts = self._aim.layouts(self._rngs["layouts"])
         drawn = torch.from_numpy(self.draw_votes(self._rngs["seeds"], self._m)).to(self.device)
         game, with_detours = self._game_at(cycle, progress), any(self.config.prices(cycle))
         self.env_steps += len(candidates) * len(layouts) * self._m * game.task.max_steps
@@ -202,12 +201,7 @@ class PEPG(Agent[PEPGConfig]):
                 else:
                     played.append((game.costs(self.model, layouts, drawn, weights),))
         costs, *priced = (torch.cat(parts) for parts in zip(*played, strict=True))
-        return [self._aimed(costs, layouts, self.config.objective), *priced]
-
-    def _layouts(self, rng: np.random.Generator) -> Array:
-        if self._all_layouts is not None:
-            return self._all_layouts
-        return self.task.layout_space.sample(rng, self.config.batch_size or 1)
+        return [self._aim.of(costs, layouts), *priced]
 
     def _diagnose(self) -> dict[str, float | str]:
         """The layout worst for the centre, and its mean cost on seeds that did not select it.
@@ -216,7 +210,7 @@ class PEPG(Agent[PEPGConfig]):
         """
         entropy = np.random.SeedSequence(self.rng_seed, spawn_key=(4, self.num_timesteps))
         rng = np.random.default_rng(entropy)
-        layouts = self._layouts(rng)
+        layouts = self._aim.probe(rng)
         means = self.losses(layouts, self.draw_votes(rng, self._m)).mean(-1)
         worst = layouts[[int(means.argmax())]]
         described = self.task.layout_space.unpack(worst)[0].to_json()

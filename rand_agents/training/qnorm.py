@@ -11,8 +11,47 @@ from torch import Tensor
 
 from rand_agents.games.score import Episodes
 from rand_agents.training.agent import Agent, cosine
+from rand_agents.training.aim import Aim
 from rand_agents.training.objectives import ObjectiveConfig
 from rand_envs.core.arrays import Array
+
+
+@dataclass(frozen=True)
+class ScoreConfig:
+    """How `QNorm` estimates a gradient from sampled play, see `rand_agents.games.score`.
+
+    Attributes:
+        paths: How often each seed is played in a step, drawing actions from the output.
+        entropy: What a nat of the actions' entropy is worth when training begins, as a share of
+            the range of costs; it falls to 0 as it cools.
+        temperature: What outputs are divided by, when actions are drawn, at the end of cooling;
+            1 when training begins. Play is by argmax, and near 0 a draw is nearly one:
+            randomness that helps then has to come from the seed.
+        cooling: Fraction of the run over which the temperature falls, by equal factors.
+    """
+
+    paths: int = 4
+    entropy: float = 0.02
+    temperature: float = 0.02
+    cooling: float = 0.8
+
+    def __post_init__(self) -> None:
+        if self.paths < 1:
+            raise ValueError(f"paths must be at least 1, got {self.paths}")
+        if not 0.0 <= self.entropy < math.inf:
+            raise ValueError(f"entropy must be a finite number of at least 0, got {self.entropy}")
+        for name in ("temperature", "cooling"):
+            if not 0.0 < getattr(self, name) <= 1.0:
+                raise ValueError(f"{name} must be above 0 and at most 1, got {getattr(self, name)}")
+
+    def entropy_at(self, progress: float) -> float:
+        """What a nat of entropy is worth at `progress` in [0, 1] of the run."""
+        return cosine(self.entropy, 0.0, min(progress / self.cooling, 1.0))
+
+    def temperature_at(self, progress: float) -> float:
+        """What outputs are divided by at `progress` in [0, 1] of the run."""
+        cooled: float = self.temperature ** min(progress / self.cooling, 1.0)
+        return cooled
 
 
 @dataclass(frozen=True)
@@ -37,13 +76,7 @@ class QNormConfig:
         seeds_at_once: With more seeds than this, m no longer costs memory: a first pass finds
             the weight of every loss in the objective, a second the gradient, this many seeds at
             a time. The gradient is the same.
-        paths: Where costs have no gradient: how often each seed is played in a step, drawing
-            actions from the output.
-        entropy: Where costs have no gradient: what a nat of the actions' entropy is worth when
-            training begins, and from `entropy_fall` on, as shares of the range of costs. Play is
-            by argmax, so at the end a nat must cost something: then randomness that helps has to
-            come from the seed.
-        entropy_fall: Fraction of the run over which that worth falls.
+        score: How the gradient is estimated where costs have none.
     """
 
     objective: ObjectiveConfig = field(default_factory=ObjectiveConfig)
@@ -60,35 +93,25 @@ class QNormConfig:
     stratified: bool = False
     seeds_kept: int = 1
     seeds_at_once: int = 32
-    paths: int = 8
-    entropy: tuple[float, float] = (0.02, -0.3)
-    entropy_fall: float = 0.5
+    score: ScoreConfig = field(default_factory=ScoreConfig)
 
     def __post_init__(self) -> None:
         if isinstance(self.objective, dict):
             object.__setattr__(self, "objective", ObjectiveConfig(**self.objective))
+        if isinstance(self.score, dict):
+            object.__setattr__(self, "score", ScoreConfig(**self.score))
         if self.m < 1:
             raise ValueError(f"the number of seeds m must be at least 1, got {self.m}")
         if self.batch_size is not None and self.batch_size < 1:
             raise ValueError(f"batch_size must be at least 1, got {self.batch_size}")
-        for name in ("seeds_kept", "seeds_at_once", "paths"):
+        for name in ("seeds_kept", "seeds_at_once"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
         for name in ("learning_rate", "max_grad_norm"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")
-        # A file gives a list.
-        object.__setattr__(self, "entropy", tuple(self.entropy))
-        if len(self.entropy) != 2 or not all(map(math.isfinite, self.entropy)):
-            raise ValueError(f"entropy must be two finite numbers, got {self.entropy}")
-        if not 0.0 < self.entropy_fall <= 1.0:
-            raise ValueError(f"entropy_fall must be above 0 and at most 1, got {self.entropy_fall}")
         if not 0.0 <= self.warmup < 1.0:
             raise ValueError(f"warmup must be at least 0 and below 1, got {self.warmup}")
-
-    def entropy_at(self, progress: float) -> float:
-        """What a nat of entropy is worth at `progress` in [0, 1] of the run."""
-        return cosine(*self.entropy, min(progress / self.entropy_fall, 1.0))
 
     def learning_rate_at(self, progress: float) -> float:
         """Learning rate at `progress` in [0, 1] of the run."""
@@ -159,7 +182,7 @@ class QNormStep:
         value = self._finite(self.config.objective.at(progress)(whole))
         (slopes,) = torch.autograd.grad(value, whole)
         self.optimizer.zero_grad(set_to_none=True)
-        worth = self.config.entropy_at(progress) * cost_range
+        worth = self.config.score.entropy_at(progress) * cost_range
         entropy = episodes.backward(model, slopes, worth)
         return self._descend(whole, value, progress) | {"train/entropy": entropy}
 
@@ -221,11 +244,13 @@ class QNorm(Agent[QNormConfig]):
         )
 
     def _setup(self) -> None:
-        self._check_objective(self.config.objective)
+        config = self.config
+        self._aim = Aim(
+            self.game, config.objective, config.batch_size, self.layouts, config.stratified
+        )
         self._step = QNormStep(list(self.model.parameters()), self.config)
         # Identical seeds give identical losses, so a fixed seed needs only one.
         self._m = 1 if self.is_deterministic else self.config.m
-        self._all_layouts = self._every_layout(self.config.batch_size)
         self._drawn: Tensor | None = None
 
     def _draw(self) -> Tensor:
@@ -234,16 +259,8 @@ class QNorm(Agent[QNormConfig]):
             self._drawn = torch.from_numpy(self.draw_votes(self._rngs["seeds"], self._m))
         return self._drawn.to(self.device)
 
-    def _layouts(self) -> Array:
-        """The layouts of this update, (n,)."""
-        if self._all_layouts is not None:
-            return self._all_layouts
-        space, n = self.task.layout_space, self.config.batch_size or 1
-        sample = space.sample_stratified if self.config.stratified else space.sample
-        return sample(self._rngs["layouts"], n)
-
     def _update(self, progress: float) -> dict[str, float]:
-        layouts = self._layouts()
+        layouts = self._aim.layouts(self._rngs["layouts"])
         if not self.game.differentiable:
             return self._update_by_score(layouts, progress)
         parts = [
@@ -257,16 +274,22 @@ class QNorm(Agent[QNormConfig]):
 
     def _losses(self, layouts: Array, seeds: Tensor) -> Tensor:
         costs = self.game.costs(self.model, layouts, seeds)
-        return self._aimed(costs, layouts, self.config.objective)
+        return self._aim.of(costs, layouts)
 
     def _update_by_score(self, layouts: Array, progress: float) -> dict[str, float]:
         """One seed that is all there is is played as often as several would be."""
-        paths = self.config.paths * self.config.m // self._m
-        episodes = self.game.sample(self.model, layouts, self._draw(), paths, self._rngs["noise"])
+        episodes = self.game.sample(
+            self.model,
+            layouts,
+            self._draw(),
+            self._rngs["noise"],
+            paths=self.config.score.paths * self.config.m // self._m,
+            temperature=self.config.score.temperature_at(progress),
+        )
         self.env_steps += episodes.costs.numel() * self.task.max_steps
         low, high = self.task.outcome_range
         cost_range = high - low if math.isfinite(high - low) else float(episodes.costs.std())
-        costs = self._aimed(episodes.costs, layouts, self.config.objective)
+        costs = self._aim.of(episodes.costs, layouts)
         return self._step.update_by_score(self.model, episodes, costs, cost_range, progress)
 
     def _trainer_tensors(self) -> dict[str, Tensor]:

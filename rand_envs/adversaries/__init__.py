@@ -10,7 +10,7 @@ from rand_envs.adversaries.search import (
     search_worst,
     worst_of,
 )
-from rand_envs.adversaries.sources import Adversary, Hedge, MutatingSearch, WorstFor
+from rand_envs.adversaries.sources import Adversary, Hedge, MutatingSearch, WorstFor, restored
 
 __all__ = [
     "MAX_EXHAUSTIVE",
@@ -23,6 +23,7 @@ __all__ = [
     "badness",
     "find_worst",
     "is_enumerable",
+    "restored",
     "search_worst",
     "worst_of",
 ]

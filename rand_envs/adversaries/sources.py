@@ -20,6 +20,9 @@ from rand_envs.core.sources import LayoutSource
 
 Floats = NDArray[np.float64]
 
+LEARNING_ROUNDS = 5
+"""Rounds of mutation each time that a trainer lets a `MutatingSearch` learn."""
+
 
 class Adversary(LayoutSource[L]):
     """A source that picks layouts to hurt; it can be pickled, and stored as JSON.
@@ -103,6 +106,8 @@ class Hedge(Adversary[L]):
     Args:
         space: a space whose layouts can be listed.
         learning_rate: above 0, per unit of loss; `Hedge.rate_for` gives the best one.
+        num_seeds: seeds that score the layouts when it learns from a player.
+        rng_seed: determines these seeds.
 
     Raises:
         ValueError: the rate is not a positive number, or the space is too large to be listed.
@@ -110,8 +115,12 @@ class Hedge(Adversary[L]):
 
     kind = "bound"
 
-    def __init__(self, space: LayoutSpace[L], learning_rate: float) -> None:
+    def __init__(
+        self, space: LayoutSpace[L], learning_rate: float, num_seeds: int = 64, rng_seed: int = 0
+    ) -> None:
         super().__init__(space)
+        self.num_seeds = whole_number("num_seeds", num_seeds, 1)
+        self.rng_seed = whole_number("rng_seed", rng_seed, 0)
         self.learning_rate = finite_number("the learning rate", learning_rate)
         if self.learning_rate <= 0:
             raise ValueError(f"the learning rate must be above 0, got {learning_rate}")
@@ -162,6 +171,12 @@ class Hedge(Adversary[L]):
         drift = self.learning_rate * self.rounds * loss_range**2 / 8
         return float(np.log(len(self._losses)) / self.learning_rate + drift)
 
+    def learn(self, player: Player) -> None:
+        """`update` with what a player loses on each layout, on seeds of the source's own."""
+        rng = np.random.default_rng([self.rounds, self.rng_seed])
+        seeds = player.draw_seeds(rng, self.num_seeds)
+        self.update(badness(player, self.layouts, seeds))
+
     def draw(self, rngs: Sequence[np.random.Generator], env_ids: ArrayLike) -> Array:
         """A layout from the present mixture by each generator, shape (len(rngs),)."""
         uniforms = random_words(rngs, 1)[:, 0] / 2.0**64
@@ -176,6 +191,8 @@ class Hedge(Adversary[L]):
         return {
             "source": "Hedge",
             "learning_rate": self.learning_rate,
+            "num_seeds": self.num_seeds,
+            "rng_seed": self.rng_seed,
             "rounds": self.rounds,
             "losses": self._losses.tolist(),
             "summed": self._summed.tolist(),
@@ -185,7 +202,10 @@ class Hedge(Adversary[L]):
     def from_json(cls, space: LayoutSpace[L], data: Json) -> Self:
         """The source that `to_json` described."""
         _check_name(cls, data)
-        source = cls(space, data["learning_rate"])
+        # Files from before it learned by itself lack both.
+        source = cls(
+            space, data["learning_rate"], data.get("num_seeds", 64), data.get("rng_seed", 0)
+        )
         if len(data["losses"]) != len(source.layouts):
             raise ValueError(
                 f"the space has {len(source.layouts)} layouts, the data {len(data['losses'])}"
@@ -200,12 +220,14 @@ class MutatingSearch(Adversary[L]):
     """Keeps the layouts that hurt most so far, and mutates them when told to.
 
     For large spaces, such as all places of walls and treasure.  Sub-environments draw from the
-    kept layouts, uniformly; before the first `improve` these are random ones.
+    kept layouts, uniformly; before the first `improve` these are random ones.  With a `share`
+    below 1 the others of what is drawn are as from `Uniform`.
 
     Args:
         space: the space to search.
         beam: how many layouts are kept.
         rng_seed: determines the first layouts, all mutations, and the seeds that score them.
+        share: the share of draws from the kept layouts.
 
     Raises:
         ValueError: `beam` is not an integer of at least 1.
@@ -213,8 +235,13 @@ class MutatingSearch(Adversary[L]):
 
     kind = "bound"
 
-    def __init__(self, space: LayoutSpace[L], beam: int = 32, rng_seed: int = 0) -> None:
+    def __init__(
+        self, space: LayoutSpace[L], beam: int = 32, rng_seed: int = 0, share: float = 1.0
+    ) -> None:
         super().__init__(space)
+        self.share = finite_number("the share", share)
+        if not 0.0 < self.share <= 1.0:
+            raise ValueError(f"the share must be above 0 and at most 1, got {share}")
         self._rng = np.random.default_rng(rng_seed)
         self._kept = space.sample(self._rng, whole_number("beam", beam, 1))
 
@@ -261,12 +288,20 @@ class MutatingSearch(Adversary[L]):
         """One of the kept layouts by each generator, shape (len(rngs),)."""
         words = random_words(rngs, 1)[:, 0]
         drawn: Array = self._kept[(words % np.uint64(len(self._kept))).astype(np.int64)]
+        if self.share < 1.0:
+            others = random_words(rngs, 1)[:, 0] / 2.0**64 >= self.share
+            drawn[others] = self.space.sample_each(rngs)[others]
         return drawn
+
+    def learn(self, player: Player) -> None:
+        """`improve` by a few rounds."""
+        self.improve(player, rounds=LEARNING_ROUNDS)
 
     def to_json(self) -> Json:
         """The kept layouts and the generator."""
         return {
             "source": "MutatingSearch",
+            "share": self.share,
             "layouts": [layout.to_json() for layout in self.layouts],
             "rng": self._rng.bit_generator.state,
         }
@@ -275,7 +310,7 @@ class MutatingSearch(Adversary[L]):
     def from_json(cls, space: LayoutSpace[L], data: Json) -> Self:
         """The source that `to_json` described."""
         _check_name(cls, data)
-        source = cls(space, len(data["layouts"]))
+        source = cls(space, len(data["layouts"]), share=data.get("share", 1.0))
         source._kept = space.pack(data["layouts"])
         source._rng.bit_generator.state = data["rng"]
         return source
@@ -284,3 +319,14 @@ class MutatingSearch(Adversary[L]):
 def _check_name(source: type[Adversary[Any]], data: Json) -> None:
     if data.get("source") != source.__name__:
         raise ValueError(f"the data are of {data.get('source')!r}, not of {source.__name__!r}")
+
+
+def restored(space: LayoutSpace[L], data: Json) -> Adversary[L]:
+    """The adversary that its `to_json` described; ValueError if the data are of none."""
+    kinds: dict[str, type[Adversary[Any]]] = {
+        kind.__name__: kind for kind in (WorstFor, Hedge, MutatingSearch)
+    }
+    name = data.get("source")
+    if name not in kinds:
+        raise ValueError(f"a stored adversary must be one of {', '.join(kinds)}, got {name!r}")
+    return kinds[name].from_json(space, data)

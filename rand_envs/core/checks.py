@@ -21,32 +21,39 @@ class ActionCheck:
         self._shape = (n, *(space.shape or ()))
         # Bits may be booleans, and Stable-Baselines3 gives them as floats.
         self._kinds = "iubf" if isinstance(space, gym.spaces.MultiBinary) else "iu"
-        self._bound: Any = 2
+        self._low: Any = 0
+        self._high: Any = 1
         if isinstance(space, gym.spaces.Discrete):
-            self._bound = space.n
+            self._low, self._high = space.start, space.start + space.n - 1
         elif isinstance(space, gym.spaces.MultiDiscrete):
-            self._bound = space.nvec
+            self._low, self._high = space.start, space.start + space.nvec - 1
+        elif isinstance(space, gym.spaces.Box):
+            self._low, self._high = space.low, space.high
+            self._kinds = "iuf"
+        self._is_whole = not isinstance(space, gym.spaces.Box) or space.dtype.kind != "f"
+        self._dtype = space.dtype
 
     def check(self, actions: Array, ignored: NDArray[np.int64] | None = None) -> Array:
-        """Return the actions, with zeros where they are ignored.
+        """Return the actions, with legal ones where they are ignored.
 
         Raises:
             gymnasium.error.InvalidAction: wrong shape or type, or a value out of range.
         """
         if actions.shape != self._shape or actions.dtype.kind not in self._kinds:
+            numbers = "whole numbers" if self._is_whole else "numbers"
             raise InvalidAction(
-                f"actions must be {self._legal}, whole numbers of shape {self._shape} in all, "
+                f"actions must be {self._legal}, {numbers} of shape {self._shape} in all, "
                 f"got shape {actions.shape} and type {actions.dtype}"
             )
         if ignored is not None and len(ignored):
             actions = actions.copy()
-            actions[ignored] = 0
-        legal = actions.min() >= 0 and (actions < self._bound).all()
-        if actions.dtype.kind == "f":
-            legal = ((actions == 0) | (actions == 1)).all()
+            actions[ignored] = np.clip(0, self._low, self._high)
+        legal = ((actions >= self._low) & (actions <= self._high)).all()
+        if self._is_whole and actions.dtype.kind == "f":
+            legal &= (actions == np.floor(actions)).all()
         if not legal:
             raise InvalidAction(f"actions must be {self._legal}, got {actions.tolist()}")
-        return actions.astype(np.int8) if actions.dtype.kind in "bf" else actions
+        return actions.astype(self._dtype) if actions.dtype.kind in "bf" else actions
 
 
 def checked_render_mode(mode: str | None, legal: Sequence[str]) -> str | None:

@@ -2,25 +2,30 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from math import prod
 from typing import Any
 
 import numpy as np
-from gymnasium.spaces import Box, Discrete, MultiBinary, MultiDiscrete, Space
+from gymnasium.spaces import Space
 from numpy.typing import NDArray
 
-from rand_envs.core.arrays import Array, Json, words_below
+from rand_envs.core.arrays import Array, Json, copied
+from rand_envs.core.bounds import Field
 from rand_envs.core.layouts import MAX_ENUMERATED, Layout, LayoutSpace, layout_fields
 
 Legal = Callable[[Array], NDArray[np.bool_]]
 
-MAX_DRAWS = 1000
+MAX_DRAWS = 100_000
 """How often an illegal layout is drawn anew before the space counts as empty."""
+MAX_AT_ONCE = 2**18
+"""The most numbers that are drawn at once in search of legal layouts, to bound the memory."""
 MUTATIONS_TRIED = 20
 """How many changes of a layout are tried for a legal one."""
 STEP = 0.1
 """Standard deviation of a mutation of a real number, as a share of its range."""
+PROBES = 256
+"""On so many layouts two `legal` must agree to count as the same."""
 
 
 @dataclass(frozen=True)
@@ -48,16 +53,18 @@ class Layouts(LayoutSpace[FieldLayout]):
     """Layouts with named fields, each with the values of a Gymnasium space.
 
     Layouts are drawn uniformly: of integers, of numbers within the bounds of a Box, and where
-    there is a `legal`, of the layouts that it accepts.
+    there is a `legal`, of the layouts that it accepts. These are found by drawing again, so
+    it must accept more than about one in 10,000.
 
     Args:
         legal: says which layouts of a batch, shape (n,), are legal, as booleans of shape (n,);
             None if all are. Field `name` of the batch is `layouts["name"]`, shape (n, *shape).
-        **fields: Discrete, MultiDiscrete, MultiBinary, or Box with finite bounds.
+        **fields: Discrete, MultiDiscrete, MultiBinary, or Box with finite bounds. A Box of
+            shape (1,), which is what `Box(0.25, 1.0)` makes, is one number of shape ().
 
     Raises:
-        ValueError: there is no field, one has another space, or `legal` gives no booleans or
-            accepts no layout.
+        ValueError: there is no field, one has another space or a name that a layout cannot
+            have, or `legal` gives no booleans or accepts no layout.
     """
 
     def __init__(self, legal: Legal | None = None, **fields: Space[Any]) -> None:
@@ -65,36 +72,38 @@ class Layouts(LayoutSpace[FieldLayout]):
             raise ValueError(
                 "a layout needs at least one field, such as Layouts(corner=Discrete(3))"
             )
-        self.fields = {name: _Field(name, space) for name, space in fields.items()}
-        self.dtype = np.dtype([(f.name, f.dtype, f.shape) for f in self.fields.values()])
-        self.num_words = sum(f.length for f in self.fields.values())
+        if legal is not None and not callable(legal):
+            raise ValueError(f"legal must be a function of a batch of layouts, got {legal!r}")
+        self.fields = {name: Field(name, space) for name, space in fields.items()}
+        parts = list(self.fields.values())
+        self.dtype = np.dtype([(f.name, f.dtype, f.shape) for f in parts])
+        # Every number takes 8 bytes, so that a batch is also one matrix, (n, num_words): of
+        # integers from `first`, `sizes` many, and of reals from `low` to `high`.
+        self.num_words = sum(f.length for f in parts)
+        self._first = np.concatenate([f.first for f in parts])
+        self._sizes = np.concatenate([f.sizes for f in parts])
+        self._low = np.concatenate([f.low for f in parts]).astype(np.float64)
+        self._high = np.concatenate([f.high for f in parts]).astype(np.float64)
+        self._is_real = self._sizes == 0
+        self._movable = np.flatnonzero((self._sizes > 1) | (self._low < self._high))
+        self._product = None if self._is_real.any() else prod(self._sizes.tolist())
         self._legal = legal
-        self._all: Array | None = None
         if legal is not None:
-            self.from_words(np.zeros((1, self.num_words), np.uint64))
-
-    @property
-    def _product(self) -> int | None:
-        """How many layouts there are, legal or not; None if they are not countable."""
-        counts = [f.count for f in self.fields.values()]
-        return None if None in counts else prod(c for c in counts if c is not None)
+            self.sample(np.random.default_rng(0), 1)
 
     @property
     def size(self) -> int | None:
-        """Number of legal layouts; None with a Box, or too many layouts to try `legal` on all."""
-        product = self._product
-        if self._legal is None or product is None:
-            return product
-        return len(self.enumerate()) if product <= MAX_ENUMERATED else None
+        """Number of legal layouts; None with real numbers, or too many to try `legal` on all."""
+        if self._legal is None or self._product is None:
+            return self._product
+        return len(self._listed) if self._product <= MAX_ENUMERATED else None
 
     def matches(self, other: LayoutSpace[Any]) -> bool:
-        """Whether the other space has the same fields, and the same `legal`."""
-        return (
-            isinstance(other, Layouts)
-            and {n: f.space for n, f in self.fields.items()}
-            == {n: f.space for n, f in other.fields.items()}
-            and _code(self._legal) == _code(other._legal)
-        )
+        """Whether the other space has the same fields in the same order, and the same `legal`."""
+        if not isinstance(other, Layouts) or not super().matches(other):
+            return False
+        spaces, others = ([f.space for f in s.fields.values()] for s in (self, other))
+        return spaces == others and self._is_as_legal_as(other)
 
     def from_words(self, words: NDArray[np.uint64]) -> Array:
         """Turn uniform words, shape (n, num_words), into layouts; illegal ones are drawn anew.
@@ -105,38 +114,42 @@ class Layouts(LayoutSpace[FieldLayout]):
             ValueError: no legal layout was found.
         """
         layouts = self._built(words)
-        for _ in range(MAX_DRAWS):
-            wrong = ~self._legal_mask(layouts)
-            if not wrong.any():
-                return layouts
-            words = np.where(wrong[:, None], _scrambled(words), words)
-            layouts[wrong] = self._built(words[wrong])
-        raise ValueError(f"of {MAX_DRAWS} layouts drawn in turn, `legal` accepts none")
+        wrong = np.flatnonzero(~self._legal_mask(layouts))
+        tried = 0
+        while len(wrong):
+            if tried >= MAX_DRAWS:
+                raise ValueError(f"of {MAX_DRAWS} layouts drawn in turn, `legal` accepts none")
+            most = max(1, MAX_AT_ONCE // (len(wrong) * self.num_words))
+            count = min(most, max(1, tried))
+            drawn = self._built(_redrawn(words[wrong], tried, count))
+            legal = self._legal_mask(drawn).reshape(len(wrong), count)
+            found = legal.any(axis=1)
+            rows = np.flatnonzero(found)
+            layouts[wrong[rows]] = drawn[rows * count + legal[rows].argmax(axis=1)]
+            wrong, tried = wrong[~found], tried + count
+        return layouts
 
     def enumerate(self) -> Array:
         """Every legal layout once, shape (size,), the last field's values changing fastest.
 
         Raises:
-            ValueError: there are more than `MAX_ENUMERATED`, or a field is a Box.
+            ValueError: there are more than `MAX_ENUMERATED`, or a field is of real numbers.
         """
-        if self._all is None:
-            self._all = self._enumerated()
-        return self._all.copy()
+        return copied(self._listed)
 
-    def _enumerated(self) -> Array:
+    @cached_property
+    def _listed(self) -> Array:
         product = self._product
         if product is None or product > MAX_ENUMERATED:
             number = "real numbers, which are not countable" if product is None else f"{product}"
             raise ValueError(
                 f"at most {MAX_ENUMERATED} layouts can be listed, and there are {number}"
             )
-        layouts = np.zeros(product, self.dtype)
+        numbers = np.empty((product, self.num_words), np.int64)
         codes = np.arange(product)
-        for field in reversed(self.fields.values()):
-            digits = np.empty((product, field.length), np.int64)
-            for place in reversed(range(field.length)):
-                codes, digits[:, place] = np.divmod(codes, field.radix(place))
-            field.put(layouts, digits + field.low)
+        for place in reversed(range(self.num_words)):
+            codes, numbers[:, place] = np.divmod(codes, self._sizes[place])
+        layouts = self._layouts(numbers + self._first)
         legal: Array = layouts[self._legal_mask(layouts)]
         return legal
 
@@ -145,41 +158,22 @@ class Layouts(LayoutSpace[FieldLayout]):
 
         A layout whose changes were all illegal stays as it is.
         """
-        mutated = layouts.copy()
-        waiting = np.arange(len(layouts))
+        mutated = copied(layouts)
+        waiting = np.arange(len(layouts) if len(self._movable) else 0)
         for _ in range(MUTATIONS_TRIED if self._legal else 1):
-            tried = layouts[waiting].copy()
-            place = rng.integers(self.num_words, size=len(tried))
-            first = 0
-            for field in self.fields.values():
-                at = np.flatnonzero((first <= place) & (place < first + field.length))
-                field.change(rng, tried, at, place[at] - first)
-                first += field.length
+            if not len(waiting):
+                break
+            place = self._movable[rng.integers(len(self._movable), size=len(waiting))]
+            tried = self._layouts(self._moved(rng, self._numbers(layouts[waiting]), place))
             legal = self._legal_mask(tried)
             mutated[waiting[legal]] = tried[legal]
             waiting = waiting[~legal]
-            if not len(waiting):
-                break
         return mutated
 
     def sweep(self, rng: np.random.Generator) -> Iterator[Callable[[Array], Array]]:
         """Each integer in turn to its next value; real numbers only mutate."""
-        places = [
-            (field, place)
-            for field in self.fields.values()
-            for place in range(field.length if field.sizes is not None else 0)
-        ]
-        return (partial(self._advanced, *places[i]) for i in rng.permutation(len(places)))
-
-    def _advanced(self, field: "_Field", place: int, layouts: Array) -> Array:
-        advanced = layouts.copy()
-        flat = advanced[field.name].reshape(len(layouts), field.length)
-        low = int(field.low[place])
-        flat[:, place] = low + (flat[:, place] - low + 1) % field.radix(place)
-        advanced[field.name] = flat.reshape(layouts[field.name].shape)
-        legal = self._legal_mask(advanced)
-        advanced[~legal] = layouts[~legal]
-        return advanced
+        places = rng.permutation(np.flatnonzero(self._sizes > 1))
+        return (partial(self._advanced, place) for place in places.tolist())
 
     def validate(self, layout: FieldLayout | Mapping[str, Any]) -> FieldLayout:
         """Return the legal layout in canonical form; ValueError says what is wrong."""
@@ -207,16 +201,56 @@ class Layouts(LayoutSpace[FieldLayout]):
             for row in zip(*columns, strict=True)
         ]
 
-    def _built(self, words: NDArray[np.uint64]) -> Array:
-        layouts = np.zeros(len(words), self.dtype)
-        first = 0
-        for field in self.fields.values():
-            field.put(layouts, field.numbers(words[:, first : first + field.length]))
-            first += field.length
+    def __repr__(self) -> str:
+        fields = [f"{name}={field.space}" for name, field in self.fields.items()]
+        return f"Layouts({', '.join(['legal=...'] * (self._legal is not None) + fields)})"
+
+    def _numbers(self, layouts: Array) -> NDArray[np.int64]:
+        """Layouts, (n,), as the matrix of their numbers, (n, num_words), reals as their bits."""
+        return np.ascontiguousarray(layouts).view(np.int64).reshape(-1, self.num_words)
+
+    def _layouts(self, numbers: NDArray[np.int64]) -> Array:
+        layouts: Array = numbers.reshape(-1).view(self.dtype)
         return layouts
 
+    def _built(self, words: NDArray[np.uint64]) -> Array:
+        """The layouts of uniform words, (n, num_words), legal or not."""
+        sizes = np.maximum(self._sizes, 1).astype(np.uint64)
+        numbers = (words % sizes).astype(np.int64) + self._first
+        real = self._is_real
+        if real.any():
+            share = (words[:, real] >> np.uint64(11)) / 2.0**53
+            low, high = self._low[real], self._high[real]
+            numbers.view(np.float64)[:, real] = np.minimum(low + (high - low) * share, high)
+        return self._layouts(numbers)
+
+    def _moved(
+        self, rng: np.random.Generator, numbers: NDArray[np.int64], place: NDArray[np.int64]
+    ) -> NDArray[np.int64]:
+        """The numbers, (n, num_words), changed at a place each, (n,)."""
+        rows = np.arange(len(numbers))
+        first, sizes = self._first[place], np.maximum(self._sizes[place], 2)
+        # Unsigned, as sums of two numbers below 2^63 stay below 2^64.
+        shifted = (numbers[rows, place] - first).astype(np.uint64)
+        shifted += rng.integers(1, sizes).astype(np.uint64)
+        real, low, high = self._is_real[place], self._low[place], self._high[place]
+        step = STEP * (high - low) * rng.standard_normal(len(rows))
+        old = numbers.view(np.float64)[rows, place]
+        moved = numbers.copy()
+        moved[rows, place] = first + (shifted % sizes.astype(np.uint64)).astype(np.int64)
+        reals = moved.view(np.float64)
+        reals[rows[real], place[real]] = np.clip(old + step, low, high)[real]
+        return moved
+
+    def _advanced(self, place: int, layouts: Array) -> Array:
+        numbers = self._numbers(layouts).copy()
+        first = self._first[place]
+        numbers[:, place] = first + (numbers[:, place] - first + 1) % self._sizes[place]
+        advanced = self._layouts(numbers)
+        return np.where(self._legal_mask(advanced), advanced, layouts)
+
     def _legal_mask(self, layouts: Array) -> NDArray[np.bool_]:
-        if self._legal is None:
+        if self._legal is None or not len(layouts):
             return np.ones(len(layouts), bool)
         mask = np.asarray(self._legal(layouts))
         if mask.shape != (len(layouts),) or mask.dtype != np.bool_:
@@ -226,109 +260,36 @@ class Layouts(LayoutSpace[FieldLayout]):
             )
         return mask
 
-
-class _Field:
-    """One named space: its numbers, flattened, as integers below `sizes` above `low`, or reals."""
-
-    def __init__(self, name: str, space: Space[Any]) -> None:
-        self.name, self.space = name, space
-        self.sizes: NDArray[np.int64] | None
-        if isinstance(space, Discrete):
-            self.shape: tuple[int, ...] = ()
-            self.sizes, self.low = np.array([space.n]), np.array([space.start])
-        elif isinstance(space, MultiDiscrete):
-            self.shape = space.shape
-            self.sizes, self.low = space.nvec.reshape(-1), space.start.reshape(-1)
-        elif isinstance(space, MultiBinary):
-            self.shape = space.shape
-            self.sizes = np.full(prod(space.shape), 2)
-            self.low = np.zeros(prod(space.shape), np.int64)
-        elif isinstance(space, Box) and np.isfinite([space.low, space.high]).all():
-            self.shape, self.low = space.shape, space.low.reshape(-1).astype(np.float64)
-            self.high = space.high.reshape(-1).astype(np.float64)
-            self.sizes = None
-            if np.issubdtype(space.dtype, np.integer):
-                self.low = self.low.astype(np.int64)
-                self.sizes = self.high.astype(np.int64) - self.low + 1
-        else:
-            raise ValueError(
-                f"field {name} of a layout must be Discrete, MultiDiscrete, MultiBinary or a Box "
-                f"with finite bounds, got {space}"
-            )
-        self.length = prod(self.shape)
-        self.dtype = np.dtype(np.float64 if self.sizes is None else np.int64)
-
-    @property
-    def count(self) -> int | None:
-        """Number of values; None of real ones."""
-        return None if self.sizes is None else prod(map(int, self.sizes))
-
-    def radix(self, place: int) -> int:
-        """Number of values of the integer at a place."""
-        assert self.sizes is not None
-        return int(self.sizes[place])
-
-    def put(self, layouts: Array, numbers: Array) -> None:
-        """Write flat numbers, (n, length), into the field."""
-        layouts[self.name] = numbers.reshape(len(layouts), *self.shape)
-
-    def numbers(self, words: NDArray[np.uint64]) -> Array:
-        """Uniform flat numbers from uniform words, both (n, length)."""
-        if self.sizes is None:
-            numbers = (self.high - self.low) * ((words >> np.uint64(11)) / 2.0**53)
-        else:
-            pairs = zip(words.T, self.sizes.tolist(), strict=True)
-            numbers = np.stack([words_below(column, size) for column, size in pairs], axis=1)
-        drawn: Array = self.low + numbers
-        return drawn
-
-    def change(
-        self, rng: np.random.Generator, layouts: Array, at: Array, place: NDArray[np.int64]
-    ) -> None:
-        """Mutate the number at a place of the field, in the layouts `at`, both (k,)."""
-        flat = layouts[self.name].reshape(len(layouts), self.length)
-        old, low = flat[at, place], self.low[place]
-        if self.sizes is None:
-            span = self.high[place] - low
-            moved = old + STEP * span * rng.standard_normal(len(at))
-            new = np.clip(moved, low, self.high[place])
-        else:
-            sizes = self.sizes[place]
-            shift = 1 + (rng.random(len(at)) * (sizes - 1)).astype(np.int64)
-            new = low + (old - low + np.where(sizes > 1, shift, 0)) % sizes
-        flat[at, place] = new
-        layouts[self.name] = flat.reshape(layouts[self.name].shape)
-
-    def checked(self, value: Any) -> Array:
-        """The value as an array; ValueError unless it is in the space."""
-        try:
-            array = np.asarray(value)
-        except ValueError:
-            array = np.empty(0, object)
-        real = self.sizes is None
-        legal = array.shape == self.shape and array.dtype.kind in ("iuf" if real else "iu")
-        if legal and real:
-            flat = array.reshape(-1)
-            legal = bool(((flat >= self.low) & (flat <= self.high)).all())
-        elif legal and self.sizes is not None:
-            flat = array.reshape(-1) - self.low
-            legal = bool(((flat >= 0) & (flat < self.sizes)).all())
-        if not legal:
-            raise ValueError(f"{self.name} of a layout must be in {self.space}, got {value!r}")
-        return array
+    def _is_as_legal_as(self, other: "Layouts") -> bool:
+        """Whether `legal` is the same code and, as it may know other numbers, says the same."""
+        if self._legal is other._legal:
+            return True
+        if _code(self._legal) != _code(other._legal):
+            return False
+        rng = np.random.default_rng(0)
+        words = rng.integers(2**64, size=(PROBES, self.num_words), dtype=np.uint64)
+        probes = self._built(words)
+        return np.array_equal(self._legal_mask(probes), other._legal_mask(probes))
 
 
-def _scrambled(words: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Other words, each a function of the old one: SplitMix64 (Steele, Lea and Flood, 2014)."""
-    mixed = words + np.uint64(0x9E3779B97F4A7C15)
+def _redrawn(words: NDArray[np.uint64], drawn: int, count: int) -> NDArray[np.uint64]:
+    """The next `count` words after `drawn` of the streams that words, (n, k), start.
+
+    In shape (n * count, k), by SplitMix64 (Steele, Lea and Flood, 2014).
+    """
+    turns = np.arange(drawn + 1, drawn + count + 1, dtype=np.uint64)
+    mixed = words[:, None] + (turns * np.uint64(0x9E3779B97F4A7C15))[:, None]
     mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return mixed ^ (mixed >> np.uint64(31))
+    redrawn: NDArray[np.uint64] = (mixed ^ (mixed >> np.uint64(31))).reshape(-1, words.shape[1])
+    return redrawn
 
 
 def _code(legal: Legal | None) -> Any:
     """What tells functions apart that a class defines anew for each of its objects."""
-    return getattr(legal, "__code__", legal)
+    while isinstance(legal, partial):
+        legal = legal.func
+    return getattr(legal, "__code__", type(legal))
 
 
 def _frozen(value: Any) -> Any:

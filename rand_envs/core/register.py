@@ -1,5 +1,6 @@
 """The one door by which games come in: `register` gives a task its ids in Gymnasium."""
 
+import inspect
 from typing import Any, TypeVar
 
 import gymnasium as gym
@@ -12,6 +13,13 @@ from rand_envs.core.task import Task
 
 TASKS: dict[str, type[Task[Any]]] = {}
 """The registered tasks by their ids."""
+
+RESERVED = (
+    *("id", "max_episode_steps", "disable_env_checker"),
+    *("num_envs", "vectorization_mode", "vector_kwargs", "wrappers", "autoreset_mode"),
+    *("layouts", "render_mode", "game"),
+)
+"""Arguments of `gym.make`, `gym.make_vec` and the environments, which a task's cannot be called."""
 
 T = TypeVar("T", bound=type[Task[Any]])
 
@@ -32,38 +40,31 @@ def register(task: T) -> T:
         The class itself.
 
     Raises:
-        ValueError: it is no task, its id has not the form "Name-v0", or the id is taken.
+        ValueError: it is no task, lacks a method, has an argument with a name of `gym.make`'s
+            or the environments', its id has not the form "Name-v0", or the id is taken.
     """
     if not (isinstance(task, type) and issubclass(task, Task)):
         raise ValueError(f"only a subclass of rand_envs.Task can be registered, got {task!r}")
-    env_id = getattr(task, "env_id", None)
-    if not isinstance(env_id, str):
-        raise ValueError(f'{task.__name__} needs an env_id such as "Name-v0", got {env_id!r}')
-    try:
-        namespace, name, version = parse_env_id(env_id)
-    except gym.error.Error:
-        version = None
-    if version is None:
-        raise ValueError(
-            f'the env_id of {task.__name__} must have the form "Name-v0", got {env_id!r}'
-        )
+    _check_class(task)
+    env_id = task.env_id
     before = TASKS.get(env_id)
     is_same = before is not None and _place(before) == _place(task)
     if not is_same and (before is not None or env_id in gym.registry):
         owner = f"by {_place(before)}" if before else "in Gymnasium"
+        namespace, name, _ = parse_env_id(env_id)
         free = f"{env_id.rpartition('-v')[0]}-v{(find_highest_version(namespace, name) or 0) + 1}"
         raise ValueError(
             f"the id {env_id} of {_place(task)} is taken {owner}: choose another, such as {free}"
         )
-    TASKS[env_id] = task
     if is_same:
-        del gym.registry[env_id]
+        gym.registry.pop(env_id, None)
     gym.register(
         id=env_id,
         entry_point="rand_envs.core.register:make_env",
         vector_entry_point="rand_envs.core.register:make_vector_env",
         kwargs={"game": env_id},
     )
+    TASKS[env_id] = task
     return task
 
 
@@ -74,7 +75,7 @@ def make_env(
     **config: Any,
 ) -> TaskEnv[Any]:
     """An environment of a registered task; the entry point of `gym.make`."""
-    return TaskEnv(TASKS[game](**config), layouts, render_mode)
+    return TaskEnv(_known(game)(**config), layouts, render_mode)
 
 
 def make_vector_env(
@@ -86,7 +87,40 @@ def make_vector_env(
     **config: Any,
 ) -> TaskVectorEnv[Any]:
     """A native vector environment of a registered task; the entry point of `gym.make_vec`."""
-    return TaskVectorEnv(TASKS[game](**config), num_envs, layouts, render_mode, autoreset_mode)
+    return TaskVectorEnv(_known(game)(**config), num_envs, layouts, render_mode, autoreset_mode)
+
+
+def _known(game: str) -> type[Task[Any]]:
+    """The task of an id, which a stored `EnvSpec` may name before its module is imported."""
+    if game not in TASKS:
+        raise ValueError(
+            f"{game} must be the id of a registered task: import the module that registers it "
+            f"first; registered are {', '.join(sorted(TASKS))}"
+        )
+    return TASKS[game]
+
+
+def _check_class(task: type[Task[Any]]) -> None:
+    missing = sorted(getattr(task, "__abstractmethods__", ()))
+    if missing:
+        raise ValueError(f"{task.__name__} must define {', '.join(missing)} to be registered")
+    taken = [name for name in inspect.signature(task).parameters if name in RESERVED]
+    if taken:
+        raise ValueError(
+            f"the arguments of {task.__name__} must have other names than those of gym.make and "
+            f"of the environments, got {', '.join(taken)}"
+        )
+    env_id = getattr(task, "env_id", None)
+    if not isinstance(env_id, str):
+        raise ValueError(f'{task.__name__} needs an env_id such as "Name-v0", got {env_id!r}')
+    try:
+        version = parse_env_id(env_id)[2]
+    except gym.error.Error:
+        version = None
+    if version is None:
+        raise ValueError(
+            f'the env_id of {task.__name__} must have the form "Name-v0", got {env_id!r}'
+        )
 
 
 def _place(task: type[Task[Any]]) -> str:

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 
 from rand_envs.core.arrays import Array
 from rand_envs.core.layouts import L, Layout, LayoutSpace
+from rand_envs.core.player import Player
 
 
 class LayoutSource(ABC, Generic[L]):
@@ -22,8 +23,18 @@ class LayoutSource(ABC, Generic[L]):
     is oblivious.
     """
 
+    learn_every: int = 50
+    """How many updates a trainer does before it lets the source learn again."""
+
     def __init__(self, space: LayoutSpace[L]) -> None:
         self.space = space
+
+    def learn(self, player: Player) -> None:
+        """Adapt to a player, by playing it on seeds of the source's own; most sources do not.
+
+        A trainer that draws its layouts from the source calls this before it begins, and every
+        `learn_every` updates.
+        """
 
     @abstractmethod
     def draw(self, rngs: Sequence[np.random.Generator], env_ids: ArrayLike) -> Array:

@@ -52,11 +52,21 @@ def _worst_cases(tasks: Json, folder: Path) -> Picture:
         value = task["ground_truth"]["value"]
         if value is not None:
             axis.axhline(percent * value, color="black", linestyle="--", linewidth=1)
-            axis.text(-0.4, percent * value, "game value", va="bottom", fontsize=8)
+            exact = task["ground_truth"]["kind"] == "exact"
+            axis.text(
+                -0.4,
+                percent * value,
+                "game value" if exact else "bound of the game value",
+                va="bottom",
+                fontsize=8,
+            )
         axis.set_xticks(range(len(task["models"])), list(task["models"]), rotation=20)
         axis.set_xlim(-0.5, len(task["models"]) - 0.5)
         axis.set_ylim(0, 100 if percent == 100.0 else None)
-        good = "success, %  (up is better)" if percent == 100.0 else "steps  (down is better)"
+        good = "success, %  (up is better)"
+        if percent != 100.0:
+            better = "up" if task["higher_is_better"] else "down"
+            good = f"{task['unit']}  ({better} is better)"
         axis.set_ylabel(good)
         axis.set_title(env_id)
     return save(
@@ -79,7 +89,7 @@ def _training(tasks: Json, folder: Path) -> Picture:
         if value is not None:
             axis.axhline(percent * value, color="black", linestyle="--", linewidth=1)
         axis.set_xlabel("updates")
-        axis.set_ylabel("success, %" if percent == 100.0 else "steps")
+        axis.set_ylabel("success, %" if percent == 100.0 else task["unit"])
         axis.set_ylim(0, None)
         axis.set_title(env_id)
     axes[0][-1].legend(frameon=False, fontsize=8)
@@ -100,7 +110,9 @@ def _histograms(env_id: str, task: Json, folder: Path) -> Picture:
     for axis, model in zip(axes[0], models, strict=True):
         draw_histogram(axis, task["models"][model], COLORS[model])
         axis.set_title(model, fontsize=10)
-        axis.set_xlabel("success rate over seeds" if is_success else "mean steps over seeds")
+        axis.set_xlabel(
+            "success rate over seeds" if is_success else f"mean {task['unit']} over seeds"
+        )
     axes[0][0].set_ylabel("layouts, %")
     figure.suptitle(env_id, fontsize=11)
     shape = (

@@ -382,7 +382,7 @@ def test_the_worst_layout_of_the_center_is_named_with_its_cost() -> None:
 def test_it_learns_to_find_the_treasure_at_the_end_of_a_row() -> None:
     # Only going right in both episodes finds the farther treasure, in 2 + 2 steps.
     agent = tiny(search=SearchConfig(population=40, std=0.3), m=2)
-    before = agent.game.costs(agent.model, agent._all_layouts, torch.zeros(1, 2)).max()
+    before = agent.game.costs(agent.model, agent._aim.every, torch.zeros(1, 2)).max()
     assert float(before) == 6.0
     agent.learn(60)
     layouts = agent.task.layout_space.enumerate()
@@ -437,7 +437,7 @@ def test_counts_below_one_are_errors(name: str) -> None:
 
 
 def test_too_many_layouts_to_play_all_ask_for_a_batch_size() -> None:
-    with pytest.raises(ValueError, match=r"PEPG needs a batch_size here: .* more than 4096"):
+    with pytest.raises(ValueError, match=r"a batch_size is needed here: .* more than 4096"):
         PEPG("SeedTransformer", RecallTask())
     agent = PEPG("SeedTransformer", RecallTask(), PEPGConfig(batch_size=3, m=2))
     assert agent.costs(np.tile(agent.search.center, (2, 1))).shape == (2, 3, 2)

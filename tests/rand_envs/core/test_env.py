@@ -14,8 +14,9 @@ from gymnasium.wrappers import RecordEpisodeStatistics
 from stable_baselines3 import PPO
 
 import rand_envs
-from rand_envs import GridLayout, RandomSeedObservation, RecallLayout, TaskEnv
+from rand_envs import GridLayout, RandomSeedObservation, RecallLayout, TaskEnv, TaskVectorEnv
 from rand_envs.core.register import make_env, make_vector_env
+from tests.rand_envs.core.games import Hunt, Throw
 
 Case = tuple[str, dict[str, Any]]
 
@@ -246,6 +247,39 @@ def test_bits_may_have_any_type(dtype: Any) -> None:
     env.reset()
     env.step(np.zeros(5, dtype))
     assert env.step(np.array([1, 0, 0, 1, 1], dtype))[1] == 1.0
+
+
+def test_actions_may_be_real_numbers() -> None:
+    env = TaskEnv(Throw(), layouts={"wall": 0.5})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        check_env(env, skip_render_check=True)
+    for action in (np.array([0.25], np.float32), [0.25], np.array([0.25])):
+        env.reset()
+        assert env.step(action)[1] == -0.25
+    env.reset()
+    for action in ([1.5], [np.nan], 0.5, ["far"]):
+        with pytest.raises(InvalidAction, match=r"must be Box\(0.0, 1.0, \(1,\), float32\)"):
+            env.step(action)
+
+
+def test_actions_may_start_elsewhere_than_at_zero() -> None:
+    class Streets(Hunt):
+        """The places have the numbers 1 to 4."""
+
+        action_space = gym.spaces.Discrete(4, start=1)
+
+        def step(self, state: Any, actions: Any) -> Any:
+            assert (actions > 0).all()
+            return super().step(state, actions - 1)
+
+    envs = TaskVectorEnv(Streets(), 2, layouts=[{"place": 0}, {"place": 3}])
+    envs.reset()
+    assert envs.step([1, 1])[2].tolist() == [True, False]
+    # The first begins anew and ignores its action, legal or not.
+    assert envs.step([0, 4])[2].tolist() == [False, True]
+    with pytest.raises(InvalidAction, match=r"must be 2 of Discrete\(4, start=1\)"):
+        envs.step([0, 4])
 
 
 @pytest.mark.parametrize(
