@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from rand_agents import MLPConfig, ObjectiveConfig, QNorm, QNormConfig, TransformerConfig, q_norm
+from rand_agents import MLPConfig, ObjectiveConfig, QNorm, QNormConfig, ScoreConfig, TransformerConfig, q_norm
 from rand_agents.games import score
 from rand_agents.games.episodes import Moment
 from rand_agents.games.generic import TaskGame
@@ -54,9 +54,9 @@ def attentive(game: TaskGame[Any], placement: Any = "first") -> Any:
 
 
 def exact_paths(
-    game: TaskGame[Any], model: Any, layout: Array, seed: Tensor
+    game: TaskGame[Any], model: Any, layout: Array, seed: Tensor, temperature: float = 1.0
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Probability, cost and mean log-probability of every sequence of actions under a layout.
+    """Probability, cost and log-probability of every sequence of actions under a layout.
 
     After its end a sequence goes on with actions as likely as each other, so that those which
     differ there only share its probability.
@@ -72,7 +72,7 @@ def exact_paths(
         tokens.append(game.observed(task.observe(state))[:, 0].double())
         outputs = model(torch.stack(tokens, 1), seed.expand(len(codes), -1))[:, -1]
         chosen = torch.from_numpy(codes[:, t])
-        log = actions.log_probability(outputs, chosen)
+        log = actions.log_probability(outputs / temperature, chosen)
         logs = logs + torch.where(torch.from_numpy(alive.copy()), log, -np.log(ways))
         after, _, over = task.step(state[alive], actions.actions(chosen[alive]))
         state[alive] = after
@@ -81,11 +81,11 @@ def exact_paths(
     return logs.exp(), costs, logs
 
 
-def exact_means(game: TaskGame[Any], model: Any, layouts: Array, seeds: Tensor) -> Tensor:
-    """Expected costs, (n, m), with gradients."""
+def exact_means(game: TaskGame[Any], model: Any, layouts: Array, **options: float) -> Tensor:
+    """Expected costs under `SEEDS`, (n, m), with gradients."""
     rows = []
     for layout in layouts:
-        pairs = [exact_paths(game, model, layout, seed)[:2] for seed in seeds]
+        pairs = [exact_paths(game, model, layout, seed, **options)[:2] for seed in SEEDS]
         assert all(float(p.detach().sum()) == pytest.approx(1.0) for p, _ in pairs)
         rows.append(torch.stack([(p * cost).sum() for p, cost in pairs]))
     return torch.stack(rows)
@@ -99,14 +99,22 @@ def flat_gradient(model: Any) -> Array:
 
 
 def estimates(
-    game: TaskGame[Any], model: Any, layouts: Array, slopes: Tensor, paths: int, draws: int
+    game: TaskGame[Any],
+    model: Any,
+    layouts: Array,
+    slopes: Tensor,
+    paths: int,
+    draws: int,
+    **options: float,
 ) -> Array:
     """Many estimates of the gradient of (slopes * means).sum(), (draws, parameters)."""
     rng = np.random.default_rng(0)
     spread = slopes.repeat_interleave(paths, 1) / paths
     found = []
     for _ in range(draws):
-        game.sample(model, layouts, SEEDS, paths, rng).backward(model, spread, 0.0)
+        game.sample(model, layouts, SEEDS, rng, paths=paths, **options).backward(
+            model, spread, 0.0
+        )
         found.append(flat_gradient(model))
     return np.array(found)
 
@@ -139,9 +147,19 @@ def test_the_mean_of_estimates_is_the_exact_gradient(name: str, policy: str, pat
     slopes = torch.tensor([[1.0, 2.0], [0.5, 0.0], [1.0, 3.0], [2.0, 0.2]]).double()
     if policy == "linear":
         slopes = torch.full((4, 2), 1 / 8).double()
-    (slopes * exact_means(game, model, layouts, SEEDS)).sum().backward()
+    (slopes * exact_means(game, model, layouts)).sum().backward()
     exact = flat_gradient(model)
     found = estimates(game, model, layouts, slopes, paths, draws=400)
+    assert_unbiased(found, exact)
+
+
+def test_at_another_temperature_it_is_the_gradient_of_that_policy() -> None:
+    game = game_of(Automaton(**GAMES["ends early"]))
+    model, layouts = linear(game), game.task.layout_space.enumerate()
+    slopes = torch.full((4, 2), 1 / 8).double()
+    (slopes * exact_means(game, model, layouts, temperature=0.5)).sum().backward()
+    exact = flat_gradient(model)
+    found = estimates(game, model, layouts, slopes, 2, draws=400, temperature=0.5)
     assert_unbiased(found, exact)
 
 
@@ -149,7 +167,7 @@ def test_all_histories_are_shared_or_none_but_the_first_token() -> None:
     for name, shared in (("layouts share all histories", True), ("layouts share nothing", False)):
         game = game_of(Automaton(**GAMES[name]))
         layouts = game.task.layout_space.enumerate()
-        episodes = game.sample(linear(game), layouts, SEEDS, 3, np.random.default_rng(0))
+        episodes = game.sample(linear(game), layouts, SEEDS, np.random.default_rng(0), paths=3)
         minds = [len(moment.tokens) for moment in episodes.moments]
         assert minds == [6] * 3 if shared else minds[-1] > 12
 
@@ -172,14 +190,14 @@ def test_beyond_the_mean_more_paths_are_less_biased() -> None:
     """The q-norm's weights are those of sampled means, which only many paths make the true ones."""
     game = game_of(Automaton(**GAMES["ends early"]))
     model, layouts = linear(game), game.task.layout_space.enumerate()
-    q_norm(exact_means(game, model, layouts, SEEDS).mean(-1), 6.0).backward()
+    q_norm(exact_means(game, model, layouts).mean(-1), 6.0).backward()
     exact = flat_gradient(model)
     biases = []
     for paths, draws in ((1, 1200), (8, 400), (200, 40)):
         found = []
         rng = np.random.default_rng(1)
         for _ in range(draws):
-            episodes = game.sample(model, layouts, SEEDS, paths, rng)
+            episodes = game.sample(model, layouts, SEEDS, rng, paths=paths)
             costs = episodes.costs.clone().requires_grad_()
             (slopes,) = torch.autograd.grad(q_norm(costs.mean(-1), 6.0), costs)
             episodes.backward(model, slopes, 0.0)
@@ -195,11 +213,11 @@ def test_an_update_by_score_descends_this_estimate() -> None:
     game = game_of(Penalty())
     model = linear(game)
     episodes = game.sample(
-        model, game.task.layout_space.enumerate(), SEEDS, 5, np.random.default_rng(0)
+        model, game.task.layout_space.enumerate(), SEEDS, np.random.default_rng(0), paths=5
     )
     episodes.backward(model, torch.full((3, 10), 1 / 30).double(), 0.0)
     expected = float(np.linalg.norm(flat_gradient(model)))
-    config = QNormConfig(ObjectiveConfig(q=1.0), entropy=(0.0, 0.0))
+    config = QNormConfig(ObjectiveConfig(q=1.0), score=ScoreConfig(entropy=0.0))
     step = QNormStep(list(model.parameters()), config)
     logs = step.update_by_score(model, episodes, episodes.costs, 1.0, 0.5)
     assert logs["train/gradient_norm"] == pytest.approx(expected)
@@ -216,7 +234,7 @@ def test_the_entropy_of_one_step_is_exact() -> None:
     value = torch.stack([-(log.exp() * log).sum() for log in logs]).mean()
     (-0.7 * value).backward()
     exact = flat_gradient(model)
-    episodes = game.sample(model, layouts, SEEDS, 2, np.random.default_rng(0))
+    episodes = game.sample(model, layouts, SEEDS, np.random.default_rng(0), paths=2)
     mean = episodes.backward(model, torch.zeros(3, 4), 0.7)
     assert mean == pytest.approx(float(value.detach()))
     np.testing.assert_allclose(flat_gradient(model), exact, atol=1e-12)
@@ -229,7 +247,7 @@ def test_entropy_is_the_mean_over_what_rows_did(name: str, policy: str) -> None:
     game = game_of(Automaton(**GAMES[name]))
     model = linear(game) if policy == "linear" else attentive(game, policy)
     layouts = game.task.layout_space.enumerate()
-    episodes = game.sample(model, layouts, SEEDS, 3, np.random.default_rng(0))
+    episodes = game.sample(model, layouts, SEEDS, np.random.default_rng(0), paths=3)
     terms = []
     for row in range(4 * 6):
         tokens = [m.tokens[m.minds[m.rows == row][0]] for m in episodes.moments if row in m.rows]
@@ -246,7 +264,7 @@ def test_entropy_is_the_mean_over_what_rows_did(name: str, policy: str) -> None:
 def test_parts_of_a_gradient_are_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     game = game_of(Automaton(**GAMES["layouts share nothing"]))
     model, layouts = attentive(game), game.task.layout_space.enumerate()
-    episodes = game.sample(model, layouts, SEEDS, 3, np.random.default_rng(0))
+    episodes = game.sample(model, layouts, SEEDS, np.random.default_rng(0), paths=3)
     slopes = torch.rand(4, 6, generator=torch.Generator().manual_seed(0)).double()
     whole = (episodes.backward(model, slopes, 0.1), flat_gradient(model))
     monkeypatch.setattr(score, "TOKENS_AT_ONCE", 7)
@@ -262,7 +280,7 @@ def test_each_layout_has_its_own_distribution_though_layouts_share_draws() -> No
     game = game_of(Automaton(max_steps=3, ends=0.2, alike=0.7, rng_seed=6))
     model, layouts = attentive(game), game.task.layout_space.enumerate()
     paths = 6000
-    episodes = game.sample(model, layouts, SEEDS, paths, np.random.default_rng(2))
+    episodes = game.sample(model, layouts, SEEDS, np.random.default_rng(2), paths=paths)
     assert len(episodes.moments[0].tokens) == 2 * paths
     for i, layout in enumerate(layouts):
         for j, seed in enumerate(SEEDS):
@@ -281,7 +299,7 @@ def test_each_layout_has_its_own_distribution_though_layouts_share_draws() -> No
 def test_layouts_that_look_alike_are_played_alike() -> None:
     game = game_of(Automaton(max_steps=3, ends=0.0, alike=1.0))
     layouts = game.task.layout_space.enumerate()
-    episodes = game.sample(attentive(game), layouts, SEEDS, 50, np.random.default_rng(2))
+    episodes = game.sample(attentive(game), layouts, SEEDS, np.random.default_rng(2), paths=50)
     for moment in episodes.moments:
         np.testing.assert_array_equal(moment.minds.reshape(4, -1), np.tile(np.arange(100), (4, 1)))
 

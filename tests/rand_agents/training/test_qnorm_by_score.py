@@ -16,6 +16,7 @@ from rand_agents import (
     PEPGConfig,
     QNorm,
     QNormConfig,
+    ScoreConfig,
     SeedSpec,
     load_agent,
 )
@@ -27,7 +28,9 @@ from rand_envs.games.patrol import PatrolTask
 from tests.rand_agents.games.strangers import Automaton, Penalty
 
 PATROL = PatrolTask(("cycle", 4), horizon=3, attack_duration=2)
-SMALL = QNormConfig(ObjectiveConfig(q=8.0, q_start=2.0), m=4, batch_size=None, paths=3)
+SMALL = QNormConfig(
+    ObjectiveConfig(q=8.0, q_start=2.0), m=4, batch_size=None, score=ScoreConfig(paths=3)
+)
 
 
 def worst_case(agent: QNorm, m: int = 5000) -> float:
@@ -102,7 +105,7 @@ def test_a_file_gives_back_the_agent_and_its_options(name: str, tmp_path: Path) 
     agent = MAKE[name]().learn(2)
     loaded: Any = load_agent(agent.save(tmp_path / "agent"))
     assert loaded.config == agent.config
-    assert loaded.config.entropy == (0.02, -0.3)
+    assert loaded.config.score.paths == 3
     assert loaded.model.config == agent.model.config
     assert loaded.task.config == json.loads(json.dumps(agent.task.config))
     layouts = agent.task.layout_space.sample(np.random.default_rng(0), 30)
@@ -139,24 +142,26 @@ def test_a_logged_update_says_the_entropy() -> None:
     assert logs["train/loss"] == pytest.approx(2 / 3, abs=1e-6)
 
 
-def test_the_price_of_entropy_falls_and_stays() -> None:
-    config = QNormConfig(entropy=(0.2, -0.4), entropy_fall=0.5)
-    prices = [config.entropy_at(progress) for progress in (0.0, 0.25, 0.5, 1.0)]
-    assert prices == pytest.approx([0.2, -0.1, -0.4, -0.4])
+def test_play_cools_and_entropy_loses_its_worth() -> None:
+    config = ScoreConfig(entropy=0.2, temperature=0.01, cooling=0.5)
+    at = (0.0, 0.25, 0.5, 1.0)
+    assert [config.entropy_at(p) for p in at] == pytest.approx([0.2, 0.1, 0.0, 0.0])
+    assert [config.temperature_at(p) for p in at] == pytest.approx([1.0, 0.1, 0.01, 0.01])
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({"paths": 0}, "paths must be at least 1, got 0"),
-        ({"entropy": (0.1,)}, "entropy must be two finite numbers"),
-        ({"entropy": (0.1, math.nan)}, "entropy must be two finite numbers"),
-        ({"entropy_fall": 0.0}, "entropy_fall must be above 0 and at most 1, got 0.0"),
+        ({"entropy": -0.1}, "entropy must be a finite number of at least 0, got -0.1"),
+        ({"entropy": math.nan}, "entropy must be a finite number of at least 0, got nan"),
+        ({"temperature": 0.0}, "temperature must be above 0 and at most 1, got 0.0"),
+        ({"cooling": 1.5}, "cooling must be above 0 and at most 1, got 1.5"),
     ],
 )
 def test_illegal_options_are_errors(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        QNormConfig(**changes)
+        ScoreConfig(**changes)
 
 
 # Regret.
@@ -191,7 +196,7 @@ def test_training_for_regret_takes_the_edge_off_the_worst_sequence() -> None:
     """In the mean over sequences no pager is better than another; in the worst case it is."""
     task = PagingTask(num_requests=4)
     objective = ObjectiveConfig(q=16.0, q_start=4.0, of="regret")
-    config = QNormConfig(objective, m=8, batch_size=None, learning_rate=1e-2, paths=4)
+    config = QNormConfig(objective, m=8, batch_size=None, learning_rate=1e-2)
     agent = QNorm("SeedTransformer", task, config, rng_seed=3)
     before, after = regrets(agent), regrets(agent.learn(80))
     print("worst and mean regret:", before.max(), before.mean(), "then", after.max(), after.mean())
@@ -209,7 +214,7 @@ def test_regret_without_a_best_outcome_is_an_error() -> None:
 
 
 def test_a_layout_space_too_large_to_play_whole_asks_for_a_batch_size() -> None:
-    with pytest.raises(ValueError, match="QNorm needs a batch_size here: the layouts"):
+    with pytest.raises(ValueError, match="a batch_size is needed here: the layouts"):
         QNorm("MlpPolicy", PagingTask(num_requests=9), dataclasses.replace(SMALL, batch_size=None))
 
 
