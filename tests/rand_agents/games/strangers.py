@@ -17,7 +17,10 @@ COUNT = 3
 
 OBSERVATIONS: dict[str, tuple[gym.Space[Any], Array]] = {
     "discrete": (Discrete(COUNT), np.arange(COUNT)),
-    "multidiscrete": (MultiDiscrete([2, COUNT], start=[4, -1]), np.array([[4, -1], [5, 1], [4, 1]])),
+    "multidiscrete": (
+        MultiDiscrete([2, COUNT], start=[4, -1]),
+        np.array([[4, -1], [5, 1], [4, 1]]),
+    ),
     "multibinary": (MultiBinary((1, 2)), np.array([[[0, 1]], [[1, 0]], [[1, 1]]], np.int8)),
     "box": (
         Box(-2.0, 2.0, (2,), np.float32),
@@ -140,7 +143,9 @@ class Corridor(gym.Env[Any, Any]):
     observation_space = Discrete(5)
     action_space = Discrete(2)
 
-    def __init__(self, slip: float = 0.25, outcome_range: tuple[float, float] | None = None) -> None:
+    def __init__(
+        self, slip: float = 0.25, outcome_range: tuple[float, float] | None = None
+    ) -> None:
         self.slip = slip
         if outcome_range is not None:
             self.outcome_range = outcome_range

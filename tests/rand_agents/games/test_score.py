@@ -12,7 +12,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from rand_agents import MLPConfig, ObjectiveConfig, QNorm, QNormConfig, ScoreConfig, TransformerConfig, q_norm
+from rand_agents import (
+    MLPConfig,
+    ObjectiveConfig,
+    QNorm,
+    QNormConfig,
+    ScoreConfig,
+    TransformerConfig,
+    q_norm,
+)
 from rand_agents.games import score
 from rand_agents.games.episodes import Moment
 from rand_agents.games.generic import TaskGame
@@ -112,9 +120,7 @@ def estimates(
     spread = slopes.repeat_interleave(paths, 1) / paths
     found = []
     for _ in range(draws):
-        game.sample(model, layouts, SEEDS, rng, paths=paths, **options).backward(
-            model, spread, 0.0
-        )
+        game.sample(model, layouts, SEEDS, rng, paths=paths, **options).backward(model, spread, 0.0)
         found.append(flat_gradient(model))
     return np.array(found)
 
@@ -360,5 +366,5 @@ def test_leaves_of_small_trees(
 def test_actions_without_probabilities_ask_for_pepg() -> None:
     config = QNormConfig(ObjectiveConfig(q=1.0), batch_size=2)
     agent = QNorm("MlpPolicy", "MountainCarContinuous-v0", config)
-    with pytest.raises(ValueError, match="to be learned from their probabilities, .*: use PEPG"):
+    with pytest.raises(ValueError, match=r"to be learned from their probabilities, .*: use PEPG"):
         agent.learn(1)

@@ -46,7 +46,7 @@ def worst_case(agent: QNorm, m: int = 5000) -> float:
 @pytest.mark.parametrize("policy", ["SeedTransformer", "MlpPolicy"])
 def test_a_seeded_penalty_comes_near_the_value_of_a_third(policy: str) -> None:
     config = dataclasses.replace(QNorm(policy, Penalty()).config, m=32)
-    agent = QNorm(policy, Penalty(), config).learn(600)
+    agent = QNorm(policy, Penalty(), config, rng_seed=3).learn(600)
     assert 0.25 <= worst_case(agent) <= 1 / 3
 
 
