@@ -14,21 +14,18 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import torch
-from gymnasium.spaces.utils import flatten_space
-from gymnasium.wrappers import OrderEnforcing, PassiveEnvChecker
-from stable_baselines3.common.monitor import Monitor
+from gymnasium.spaces.utils import flatten, flatten_space
 
-from rand_agents.games.gym_task import GymTask
+from rand_agents.games.gym_task import GymTask, wrappers_of
 from rand_agents.games.registry import Environment, task_of
 from rand_agents.games.worlds import GymWorld, Rows, TaskWorld, World, play_out
 from rand_envs.core.arrays import Array
+from rand_envs.core.checks import ActionCheck
 from rand_envs.core.env import TaskEnv
 from rand_envs.core.player import Play, Player
 from rand_envs.core.task import Setting, Task
 from rand_envs.core.wrappers import RandomSeedObservation, seed_from_uniform
 
-PLAIN = (OrderEnforcing, PassiveEnvChecker, Monitor)
-"""Wrappers that change nothing of what is seen, done or reached."""
 COPIES = 4096
 """How many environments are copied at most; rows beyond that wait for their turn."""
 
@@ -50,10 +47,11 @@ def as_player(policy: Any, env: Environment | None = None, deterministic: bool =
     """
     if hasattr(policy, "play") and hasattr(policy, "draw_seeds"):
         player: Player = policy
-        if env is not None and task_of(env).config != player.task.config:
+        own, other = player.task, player.task if env is None else task_of(env)
+        if (own.env_id, own.config) != (other.env_id, other.config):
             raise ValueError(
-                f"{type(policy).__name__} plays {player.task.env_id} with {player.task.config}, "
-                f"not with {task_of(env).config}"
+                f"{type(policy).__name__} plays {own.env_id} with {own.config}, "
+                f"not {other.env_id} with {other.config}"
             )
         return player
     if env is None:
@@ -76,6 +74,7 @@ class _Stage:
     Attributes:
         task: The setting.
         observation_space: What the policy sees.
+        action_space: What it does.
         seeded: The wrapper that shows a seed, where its vector is the seed; None elsewhere.
         env: The environment that is copied; None where a task's rules are played on batches.
     """
@@ -83,27 +82,25 @@ class _Stage:
     def __init__(
         self,
         task: Setting[Any],
-        observation_space: gym.Space[Any],
-        seeded: RandomSeedObservation | None,
-        env: gym.Env[Any, Any] | None,
+        seen: gym.Env[Any, Any] | Setting[Any],
+        seeded: RandomSeedObservation | None = None,
+        env: gym.Env[Any, Any] | None = None,
     ) -> None:
         self.task, self.seeded, self.env = task, seeded, env
-        self.observation_space = observation_space
+        self.observation_space, self.action_space = seen.observation_space, seen.action_space
+        self._copies: list[gym.Env[Any, Any]] = []
 
     @classmethod
     def of(cls, env: Environment) -> "_Stage":
-        if isinstance(env, str | Setting):
-            task = task_of(env)
-            made = task.make() if isinstance(task, GymTask) else None
-            return cls(task, task.observation_space, None, made)
-        wrappers = [w for w in _wrappers(env) if not isinstance(w, PLAIN)]
-        inner = env.unwrapped
-        if isinstance(inner, TaskEnv):
-            outer = wrappers[0] if wrappers else None
-            if outer is None or (len(wrappers) == 1 and isinstance(outer, RandomSeedObservation)):
-                return cls(inner.task, env.observation_space, outer, None)
-            return cls(inner.task, env.observation_space, None, env)
-        return cls(GymTask.of(env), env.observation_space, None, env)
+        task = task_of(env)
+        if isinstance(env, str | Setting) or not isinstance(env.unwrapped, TaskEnv):
+            return cls(task, task, None, task.make() if isinstance(task, GymTask) else None)
+        inner, wrappers = env.unwrapped.task, wrappers_of(env)
+        if not wrappers:
+            return cls(inner, env)
+        if len(wrappers) == 1 and isinstance(wrappers[0], RandomSeedObservation):
+            return cls(inner, env, wrappers[0])
+        return cls(inner, env, None, env)
 
     def draw_seeds(self, rng: np.random.Generator, m: int) -> Array:
         """Seed vectors, or numbers that determine all that is random, (m, k)."""
@@ -120,15 +117,30 @@ class _Stage:
             assert isinstance(self.task, Task)
             yield every, TaskWorld(self.task, np.repeat(layouts, len(seeds)))
             return
-        copies = [deepcopy(self.env) for _ in every[:COPIES]]
+        self._copies += [deepcopy(self.env) for _ in every[len(self._copies) : COPIES]]
         values = [layout.to_json() for layout in self.task.layout_space.unpack(layouts)]
         for rows in np.array_split(every, -(-len(every) // COPIES)):
-            envs = copies[: len(rows)]
+            envs = self._copies[: len(rows)]
             first = [
                 self._reset(env, values[row // len(seeds)], int(seeds[row % len(seeds), 0]))
                 for env, row in zip(envs, rows.tolist(), strict=True)
             ]
             yield rows, _CopiedWorld(envs, first)
+
+    def shown(self, observations: Array, seeds: Array) -> Array:
+        """Observations as the policy sees them: flat, then the seed, under a wrapper that does."""
+        if self.seeded is None:
+            return observations
+        space = self.seeded.env.observation_space
+        flat = [flatten(space, seen) for seen in observations]
+        return np.concatenate([flat, seeds], 1).astype(np.float32)
+
+    def checked(self, actions: Array) -> Array:
+        """Actions, where the rules would take any; `InvalidAction` for illegal ones."""
+        if self.env is not None:
+            return actions
+        assert isinstance(self.task, Task)
+        return ActionCheck(self.task, len(actions)).check(actions)
 
     def _reset(self, env: gym.Env[Any, Any], layout: Any, seed: int) -> Array:
         if isinstance(self.task, GymTask) and not self.task.has_layouts:
@@ -172,9 +184,13 @@ class _StagePlayer(ABC):
         """Play every layout, (n,), under every seed, (m, k); there is no vote."""
         flat = np.empty(len(layouts) * len(seeds))
         for rows, world in self.stage.worlds(layouts, seeds):
-            flat[rows] = play_out(world, self._act(seeds[rows % len(seeds)]))
+            flat[rows] = play_out(world, self._on_stage(seeds[rows % len(seeds)]))
         outcomes = flat.reshape(len(layouts), len(seeds))
         return Play(outcomes, None, outcomes.astype(np.float32)[..., None])
+
+    def _on_stage(self, seeds: Array) -> Act:
+        act, stage = self._act(seeds), self.stage
+        return lambda rows, seen: stage.checked(act(rows, stage.shown(seen, seeds[rows])))
 
     @abstractmethod
     def _act(self, seeds: Array) -> Act:
@@ -189,7 +205,6 @@ class _ModelPlayer(_StagePlayer):
         self.model, self.deterministic = model, deterministic
 
     def _act(self, seeds: Array) -> Act:
-        seeded = self.stage.seeded
         state: Any = None
         starts = np.ones(len(seeds), bool)
         everything: Array | None = None
@@ -197,11 +212,6 @@ class _ModelPlayer(_StagePlayer):
 
         def act(rows: Rows, observations: Array) -> Array:
             nonlocal state, starts, everything
-            if seeded is not None:
-                # As the wrapper shows them: flat, then the seed.
-                space = seeded.env.observation_space
-                flat = [gym.spaces.flatten(space, seen) for seen in observations]
-                observations = np.concatenate([flat, seeds[rows]], 1).astype(np.float32)
             # A model that remembers wants all its episodes at every step.
             if everything is None:
                 everything = np.zeros((len(seeds), *observations.shape[1:]), observations.dtype)
@@ -265,21 +275,14 @@ def _resets(task: GymTask) -> bool:
     return not task.has_layouts
 
 
-def _wrappers(env: gym.Env[Any, Any]) -> Iterator[gym.Env[Any, Any]]:
-    """The wrappers of an environment, the outermost first."""
-    while isinstance(env, gym.Wrapper):
-        yield env
-        env = env.env
-
-
 def _check_model(model: Any, stage: _Stage) -> None:
     """ValueError unless a model's spaces are those of the stage."""
     for name, own in (
         ("observation", stage.observation_space),
-        ("action", stage.task.action_space),
+        ("action", stage.action_space),
     ):
         given = getattr(model, f"{name}_space", own)
-        if given.shape != own.shape or type(given) is not type(own):
+        if given != own and not _is_transposed(given, own):
             hint = ""
             if name == "observation" and given.shape == getattr(flatten_space(own), "shape", None):
                 hint = "; wrap the env as in training"
@@ -287,3 +290,9 @@ def _check_model(model: Any, stage: _Stage) -> None:
                 f"the model's {name}s are of {given}, but those of {stage.task.env_id} of "
                 f"{own}{hint}"
             )
+
+
+def _is_transposed(given: gym.Space[Any], own: gym.Space[Any]) -> bool:
+    """Whether these are images, one with its channels first, as Stable-Baselines3 wants them."""
+    shape, other = given.shape or (), own.shape or ()
+    return len(shape) == 3 and shape == (other[-1:] + other[:-1])

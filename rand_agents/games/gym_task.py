@@ -16,9 +16,12 @@ from typing import Any
 
 import gymnasium as gym
 import numpy as np
+from gymnasium.wrappers import OrderEnforcing, PassiveEnvChecker
 from numpy.typing import NDArray
+from stable_baselines3.common.monitor import Monitor
 
 from rand_envs.core.arrays import Array, Json, whole_number, words_below
+from rand_envs.core.layout_wrapper import layout_space_of
 from rand_envs.core.layouts import Layout, LayoutSpace, layout_fields
 from rand_envs.core.task import Setting
 
@@ -27,6 +30,10 @@ ENV_CHANCE = 2**24
 
 NUM_RESET_SEEDS = 2**31
 """Reset seeds are drawn from 0 to one less than this."""
+
+
+PLAIN = (OrderEnforcing, PassiveEnvChecker, Monitor)
+"""Wrappers that change nothing of what is seen, done or reached."""
 
 
 @dataclass(frozen=True)
@@ -105,11 +112,16 @@ class GymTask(Setting[Any]):
 
     @classmethod
     def of(cls, env: gym.Env[Any, Any]) -> "GymTask":
-        """The setting of an environment; one that `gym.make` did not give as it is is copied."""
-        if env.spec is None or env.spec.additional_wrappers:
+        """The setting of an environment; it is copied unless `gym.make` gave it as it is."""
+        while isinstance(env, PLAIN):
+            env = env.env
+        spec = env.spec
+        if spec is None or spec.additional_wrappers:
             return cls._copied(env)
-        config = {k: v for k, v in env.spec.kwargs.items() if k != "render_mode"}
-        return cls(env.spec.id, **config | {"max_episode_steps": env.spec.max_episode_steps})
+        config = {k: v for k, v in spec.kwargs.items() if k != "render_mode"}
+        if not _is_json(config):
+            return cls._copied(env)
+        return cls(spec.id, **config | {"max_episode_steps": spec.max_episode_steps})
 
     @classmethod
     def _copied(cls, env: gym.Env[Any, Any]) -> "GymTask":
@@ -126,6 +138,8 @@ class GymTask(Setting[Any]):
         limit = None if env.spec is None else env.spec.max_episode_steps
         if limit is None:
             limit = _attribute(env, "_max_episode_steps")
+        if limit is None:
+            limit = getattr(getattr(env.unwrapped, "task", None), "max_steps", None)
         if not limit:
             raise ValueError(
                 f"episodes of {self.env_id} must have a longest length: "
@@ -133,9 +147,9 @@ class GymTask(Setting[Any]):
             )
         self.max_steps = int(limit)
         self.observation_space, self.action_space = env.observation_space, env.action_space
-        space = _attribute(env, "layout_space")
-        self.has_layouts = isinstance(space, LayoutSpace)
-        self.layout_space: LayoutSpace[Any] = space if self.has_layouts else ResetSeeds()
+        space = layout_space_of(env)
+        self.has_layouts = space is not None
+        self.layout_space: LayoutSpace[Any] = ResetSeeds() if space is None else space
         low, high = _attribute(env, "outcome_range") or (-math.inf, math.inf)
         self._outcome_range = (float(low), float(high))
 
@@ -161,6 +175,24 @@ class GymTask(Setting[Any]):
         except gym.error.UnregisteredEnv as error:
             reason = " ".join(str(error).split())
             raise ValueError(f"the environment must be a registered one: {reason}") from None
+
+
+def wrappers_of(env: gym.Env[Any, Any]) -> list[gym.Wrapper[Any, Any, Any, Any]]:
+    """The wrappers of an environment that change something, the outermost first."""
+    wrappers = []
+    while isinstance(env, gym.Wrapper):
+        if not isinstance(env, PLAIN):
+            wrappers.append(env)
+        env = env.env
+    return wrappers
+
+
+def _is_json(config: Json) -> bool:
+    try:
+        json.dumps(config)
+    except TypeError:
+        return False
+    return True
 
 
 def _attribute(env: gym.Env[Any, Any], name: str) -> Any:

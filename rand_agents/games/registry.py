@@ -11,10 +11,11 @@ import gymnasium as gym
 from rand_agents.games.game import Game
 from rand_agents.games.generic import TaskGame
 from rand_agents.games.gym import GymGame
-from rand_agents.games.gym_task import GymTask
+from rand_agents.games.gym_task import GymTask, wrappers_of
 from rand_agents.policies.mlp import MLPConfig, SeedMLP
 from rand_agents.policies.transformer import SeedTransformer, TransformerConfig
 from rand_envs.core.arrays import Json
+from rand_envs.core.env import TaskEnv
 from rand_envs.core.register import TASKS
 from rand_envs.core.task import Setting, Task, rules_of
 
@@ -27,13 +28,37 @@ POLICIES: dict[str, type[Any]] = {"SeedTransformer": TransformerConfig, "MlpPoli
 
 
 def task_of(env: Environment, config: Json | None = None) -> Setting[Any]:
-    """The setting behind a registered id (with optional arguments) or an environment."""
+    """The setting behind a registered id (with optional arguments) or an environment.
+
+    A task under wrappers that change something is played as any other environment.
+    """
     if isinstance(env, Setting):
         return env
     if isinstance(env, str):
         return TASKS.get(env, partial(GymTask, env))(**(config or {}))
     task = getattr(env.unwrapped, "task", None)
-    return task if isinstance(task, Task) else GymTask.of(env)
+    return task if isinstance(task, Task) and not wrappers_of(env) else GymTask.of(env)
+
+
+def is_registered(task: Setting[Any]) -> bool:
+    """Whether the id and the configuration of a setting are enough to make it anew."""
+    if isinstance(task, GymTask):
+        return task.is_registered
+    known = TASKS.get(task.env_id)
+    # A notebook's cell that is run again defines its class anew.
+    return known is not None and (known.__module__, known.__qualname__) == (
+        type(task).__module__,
+        type(task).__qualname__,
+    )
+
+
+def environment_of(task: Setting[Any]) -> gym.Env[Any, Any]:
+    """A new environment of a setting."""
+    if isinstance(task, GymTask):
+        return task.make()
+    if is_registered(task):
+        return gym.make(task.env_id, **task.config)
+    return TaskEnv(rules_of(task))
 
 
 ACCELERATIONS: dict[type[Setting[Any]], type[Any]] = {}

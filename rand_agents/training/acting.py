@@ -84,8 +84,9 @@ class SeededPolicy:
         state = self._begin(len(batch), state, episode_start)
         new = self.game.observed(batch)
         self._extend(state, new)
+        like = self.model.weights["read_out"]
         with torch.no_grad():
-            outputs = self.model(state.tokens.to(self.device), state.seeds.to(self.device)).cpu()
+            outputs = self.model(state.tokens.to(like), state.seeds.to(like)).cpu()
         offset = outputs.shape[-2] - state.tokens.shape[-2]
         ends = state.seen - new.shape[1]
         places = offset + ends.unsqueeze(-1) + torch.arange(new.shape[1])

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Self, TypeVar, cast
 
-import gymnasium as gym
 import numpy as np
 import torch
 from stable_baselines3.common.callbacks import (
@@ -26,7 +25,9 @@ from rand_agents.games.registry import (
     POLICIES,
     Environment,
     PolicyConfig,
+    environment_of,
     game_for,
+    is_registered,
     kind_of,
     model_of,
     policy_for,
@@ -39,6 +40,7 @@ from rand_agents.training.files import Contents, read_agent, write_agent
 from rand_envs.adversaries import Adversary, restored
 from rand_envs.core.arrays import Json
 from rand_envs.core.sources import LayoutSource
+from rand_envs.core.task import Setting
 
 Callback = BaseCallback | list[BaseCallback] | Callable[..., bool] | None
 C = TypeVar("C")
@@ -254,7 +256,7 @@ class Agent(SeededPolicy, ABC, Generic[C]):
     def get_env(self) -> DummyVecEnv:
         """An environment of the agent's task, as Stable-Baselines3's callbacks want one."""
         if self._env is None:
-            self._env = DummyVecEnv([lambda: gym.make(self.task.env_id, **self.task.config)])
+            self._env = DummyVecEnv([lambda: environment_of(self.task)])
         return self._env
 
     def get_vec_normalize_env(self) -> None:
@@ -278,6 +280,7 @@ class Agent(SeededPolicy, ABC, Generic[C]):
             "has_trainer_state": whole,
             "env_id": self.task.env_id,
             "task": self.task.config,
+            "is_registered": is_registered(self.task),
             "policy_kind": kind_of(self.model.config),
             "policy": dataclasses.asdict(self.model.config),
             "seeds": dataclasses.asdict(self.seeds),
@@ -307,7 +310,8 @@ class Agent(SeededPolicy, ABC, Generic[C]):
 
         Args:
             path: The file.
-            env: If given, the game it is meant for; another one than the file's is an error.
+            env: If given, the game it is meant for; another one than the file's is an error. An
+                environment that `gym.make` does not give, such as a wrapped one, must be given.
             device: Where the policy computes.
             verbose: As in the constructor.
 
@@ -334,15 +338,7 @@ class Agent(SeededPolicy, ABC, Generic[C]):
         verbose: int,
     ) -> Self:
         facts = contents.facts
-        task = game_for(task_of(facts["env_id"], facts["task"])).task
-        if env is not None and (task_of(env).env_id, task_of(env).config) != (
-            task.env_id,
-            task.config,
-        ):
-            raise ValueError(
-                f"{path} holds an agent for {task.env_id} with {task.config}, "
-                f"not for {task_of(env).env_id} with {task_of(env).config}"
-            )
+        task = _task_in(path, facts, env)
         # Files from before there was a choice have uniform layouts.
         stored = facts.get("layouts")
         agent = cls(
@@ -378,6 +374,28 @@ class Agent(SeededPolicy, ABC, Generic[C]):
         self.env_steps = facts["env_steps"]
         for name, state in facts["rngs"].items():
             self._rngs[name].bit_generator.state = state
+
+
+def _task_in(path: str | Path, facts: Json, env: Environment | None) -> Setting[Any]:
+    """The setting that a file names; ValueError if it is not that of the environment given."""
+    given = None if env is None else task_of(env)
+    # Files from before there was a choice name registered ones.
+    if facts.get("is_registered", True):
+        stored = task_of(facts["env_id"], facts["task"])
+        named = (stored.env_id, stored.config)
+    elif given is None:
+        raise ValueError(
+            f"{path} holds an agent for an environment that gym.make does not give, "
+            f"{facts['env_id']}: load it with env=, an environment like the one it was trained in"
+        )
+    else:
+        stored, named = given, (facts["env_id"], facts["task"])
+    if given is not None and (given.env_id, given.config) != named:
+        raise ValueError(
+            f"{path} holds an agent for {named[0]} with {named[1]}, "
+            f"not for {given.env_id} with {given.config}"
+        )
+    return stored
 
 
 def cosine(start: float, end: float, progress: float) -> float:

@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 
+from rand_agents.games.registry import Environment
 from rand_agents.training.agent import Agent
 from rand_agents.training.files import read_agent
 from rand_agents.training.pepg import PEPG
@@ -13,18 +14,21 @@ from rand_agents.training.qnorm import QNorm
 ALGORITHMS: dict[str, type[Agent[Any]]] = {kind.__name__: kind for kind in (QNorm, PEPG)}
 
 
-def load_agent(path: str | Path, device: str | torch.device = "cpu") -> Agent[Any]:
+def load_agent(
+    path: str | Path, device: str | torch.device = "cpu", env: Environment | None = None
+) -> Agent[Any]:
     """Read an agent that any trainer's `save` wrote; the file says which.
 
     Args:
         path: The file.
         device: Where the policy computes.
+        env: As in `Agent.load`.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If the file is corrupt, or of an unknown algorithm.
+        ValueError: If the file is corrupt, of an unknown algorithm, or of another game.
     """
     name = read_agent(path).facts.get("algorithm")
     if name not in ALGORITHMS:
         raise ValueError(f"{path} must hold a {' or '.join(ALGORITHMS)} agent, got {name!r}")
-    return ALGORITHMS[name].load(path, device=device)
+    return ALGORITHMS[name].load(path, env, device=device)

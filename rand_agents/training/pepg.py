@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn.utils import parameters_to_vector
 
 from rand_agents.games.game import Game
-from rand_agents.games.registry import game_for, model_of, task_of
+from rand_agents.games.registry import game_for, model_of
 from rand_agents.training.agent import Agent, cosine
 from rand_agents.training.aim import Aim
 from rand_agents.training.evolution import Search, SearchConfig, Vector
@@ -35,7 +35,8 @@ POLISHING_KICK = 0.3
 def _with_horizon(game: Game[Any], horizon: int) -> Game[Any]:
     if horizon == game.task.config["horizon"]:
         return game
-    return game_for(task_of(game.task.env_id, game.task.config | {"horizon": horizon}))
+    rules: Any = type(game.task)
+    return game_for(rules(**game.task.config | {"horizon": horizon}))
 
 
 class PEPG(Agent[PEPGConfig]):

@@ -199,6 +199,11 @@ class QNormStep:
 
     def _descend(self, losses: Tensor, value: Tensor, progress: float) -> dict[str, float]:
         norm = torch.nn.utils.clip_grad_norm_(self.parameters, self.config.max_grad_norm)
+        if not math.isfinite(norm.item()):
+            # Sampled costs stay finite, whatever the weights are.
+            raise FloatingPointError(
+                f"the gradient's norm became {norm.item()}; a lower learning rate may help"
+            )
         rate = self.config.learning_rate_at(progress)
         self.optimizer.param_groups[0]["lr"] = rate
         self.optimizer.step()
