@@ -137,7 +137,8 @@ def test_integers_are_one_hot_and_actions_the_likeliest_of_each_part() -> None:
 @pytest.mark.parametrize("space", ["Dict", "Tuple", "Text"])
 @pytest.mark.parametrize("part", ["observation", "action"])
 def test_other_spaces_are_errors(part: str, space: str) -> None:
-    message = f"the {part}s of test/Odd-v0 must be Box, Discrete, MultiDiscrete or MultiBinary, got {space}"
+    legal = "Box, Discrete, MultiDiscrete or MultiBinary"
+    message = f"the {part}s of test/Odd-v0 must be {legal}, got {space}"
     with pytest.raises(ValueError, match=message):
         PEPG("MlpPolicy", gym.make("test/Odd-v0", part=part, space=space))
 

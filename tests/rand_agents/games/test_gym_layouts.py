@@ -115,7 +115,7 @@ def test_chance_does_not_depend_on_the_layouts() -> None:
 
 def test_a_q_norm_needs_a_range_of_returns_and_takes_it() -> None:
     peaked = dataclasses.replace(MEAN, objective=ObjectiveConfig(q=8.0))
-    with pytest.raises(ValueError, match="q-norm needs costs of at least 0, .*outcome_range"):
+    with pytest.raises(ValueError, match=r"q-norm needs costs of at least 0, .*outcome_range"):
         QNorm("MlpPolicy", corridor(), peaked)
     ranged = QNorm("MlpPolicy", corridor(outcome_range=[-6, 0]), peaked)
     assert ranged.task.outcome_range == (-6.0, 0.0)
@@ -200,7 +200,7 @@ def test_an_agent_of_another_environment_is_loaded_with_it(name: str, tmp_path: 
     agent = PEPG("MlpPolicy", OTHERS[name](), config).learn(1)
     path = agent.save(tmp_path / "agent")
     for load in (PEPG.load, load_agent):
-        with pytest.raises(ValueError, match="that gym.make does not give, .*: load it with env="):
+        with pytest.raises(ValueError, match=r"that gym.make does not give, .*: load it with env="):
             load(path)
         loaded: Any = load(path, env=OTHERS[name]())
         layouts = agent.task.layout_space.sample(np.random.default_rng(0), 3)
