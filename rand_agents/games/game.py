@@ -95,6 +95,10 @@ class Game(ABC, Generic[M]):
         """
         raise ValueError(f"{self.task.env_id} has no detours")
 
+    def check_sampled(self) -> None:
+        """Raise ValueError unless `sample` works here."""
+        raise ValueError(f"play of {self.task.env_id} is not sampled: its costs have a gradient")
+
     def sample(
         self,
         model: M,
@@ -109,7 +113,8 @@ class Game(ABC, Generic[M]):
 
         Outputs are divided by the temperature before.
         """
-        raise ValueError(f"play of {self.task.env_id} is not sampled: its costs have a gradient")
+        self.check_sampled()
+        raise NotImplementedError
 
     @abstractmethod
     def play(

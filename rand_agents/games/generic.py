@@ -98,6 +98,14 @@ class EpisodeGame(Game[M]):
         outcomes = self._outcomes(model, layouts, seeds, None, sample_rng)[0]
         return Play(outcomes, None, outcomes.astype(np.float32)[..., None])
 
+    def check_sampled(self) -> None:
+        """Actions must have probabilities."""
+        if not self._codes.actions.has_probabilities:
+            raise ValueError(
+                f"actions of {self.task.env_id} must be Discrete, MultiDiscrete or MultiBinary to "
+                f"be learned from their probabilities, got {self.task.action_space}: use PEPG"
+            )
+
     def sample(
         self,
         model: M,
@@ -109,11 +117,7 @@ class EpisodeGame(Game[M]):
         temperature: float = 1.0,
     ) -> Episodes:
         """Play n layouts under each seed `paths` times, with actions drawn from the output."""
-        if not self._codes.actions.has_probabilities:
-            raise ValueError(
-                f"actions of {self.task.env_id} must be Discrete, MultiDiscrete or MultiBinary to "
-                f"be learned from their probabilities, got {self.task.action_space}: use PEPG"
-            )
+        self.check_sampled()
         repeated = seeds.repeat_interleave(paths, 0)
         with torch.no_grad():
             rollout = self._rollout(model, layouts, repeated, None, rng)

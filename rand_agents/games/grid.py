@@ -146,7 +146,8 @@ class GridGame(TaskGame[SeedTransformer]):
         first = visits.clip(max=task.horizon).mean(0).reshape(task.rows, task.columns)
         first[task.start] = 0.0
         with torch.no_grad():
-            costs, detours, _ = self.costs_and_detours(model, layouts, seeds)
+            played = self.costs_and_detours(model, layouts, seeds)
+        costs, detours = (part.cpu() for part in played[:2])
         steps = np.zeros((task.rows, task.columns))
         steps[row, column] = costs.double().mean(1)
         found = visits[:, row * task.columns + column].T

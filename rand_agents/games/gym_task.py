@@ -150,7 +150,8 @@ class GymTask(Setting[Any]):
         space = layout_space_of(env)
         self.has_layouts = space is not None
         self.layout_space: LayoutSpace[Any] = ResetSeeds() if space is None else space
-        low, high = _attribute(env, "outcome_range") or (-math.inf, math.inf)
+        known = _attribute(env, "outcome_range")
+        low, high = (-math.inf, math.inf) if known is None else known
         self._outcome_range = (float(low), float(high))
 
     @property

@@ -245,16 +245,20 @@ class QNorm(Agent[QNormConfig]):
         elif self.game.has_adversary:
             objective = ObjectiveConfig(kind="cvar", alpha=0.1)
         size = self.task.layout_space.size
+        few = size is not None and size <= 256
         return QNormConfig(
             objective,
             m=8,
-            batch_size=None if size is not None and size <= 256 else 64,
+            # Resets of an environment are stepped one by one, and each seed is played more often.
+            batch_size=None if few else 64 if self.game.has_adversary else 4,
             learning_rate=1e-2,
             final_learning_rate=1e-3,
         )
 
     def _setup(self) -> None:
         config = self.config
+        if not self.game.differentiable:
+            self.game.check_sampled()
         self._aim = Aim(
             self.game, config.objective, config.batch_size, self.layouts, config.stratified
         )

@@ -8,11 +8,11 @@ import gymnasium as gym
 import numpy as np
 import pytest
 import torch
-from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Tuple
+from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Text, Tuple
 from stable_baselines3.common.evaluation import evaluate_policy
 from stable_baselines3.common.monitor import Monitor
 
-from rand_agents import PEPG, ObjectiveConfig, PEPGConfig, SearchConfig, SeedSpec, evaluate
+from rand_agents import PEPG, ObjectiveConfig, PEPGConfig, QNorm, SearchConfig, SeedSpec, evaluate
 from rand_agents.games.gym_task import GymTask
 from rand_agents.games.spaces import ActionCode, ObservationCode
 from rand_agents.policies.mlp import MLPConfig, SeedMLP
@@ -23,11 +23,13 @@ OBSERVATIONS: dict[str, tuple[gym.Space[Any], Any]] = {
     "box": (Box(-1.0, 1.0, (1, COUNT)), lambda k: np.eye(COUNT, dtype=np.float32)[k : k + 1]),
     "discrete": (Discrete(COUNT, start=-1), lambda k: k - 1),
     "multidiscrete": (MultiDiscrete([2, COUNT]), lambda k: np.array([1, k])),
+    "multibinary": (MultiBinary(COUNT), lambda k: np.eye(COUNT, dtype=np.int8)[k]),
 }
 ACTIONS: dict[str, tuple[gym.Space[Any], Any]] = {
     "box": (Box(-3.0, 1.0, (2,)), lambda k: np.array([1.0, -3.0]) if k else np.array([-1, -1])),
     "discrete": (Discrete(COUNT, start=5), lambda k: k + 5),
     "multidiscrete": (MultiDiscrete([COUNT, 2]), lambda k: np.array([k, int(k > 0)])),
+    "multibinary": (MultiBinary(2), lambda k: np.array([k == 1, k > 0], np.int8)),
 }
 
 
@@ -61,7 +63,7 @@ class Odd(Echo):
         odd: dict[str, gym.Space[Any]] = {
             "Dict": Dict(inner),
             "Tuple": Tuple([Discrete(2)]),
-            "MultiBinary": MultiBinary(2),
+            "Text": Text(3),
         }
         setattr(self, f"{part}_space", odd[space])
 
@@ -86,13 +88,14 @@ def pole(policy: str = "MlpPolicy", **changes: Any) -> PEPG:
 @pytest.mark.parametrize("seen", OBSERVATIONS)
 def test_the_best_policy_earns_the_best_return(seen: str, asked: str) -> None:
     env = gym.make("test/Echo-v0", seen=seen, asked=asked)
-    token = {"box": COUNT, "discrete": COUNT, "multidiscrete": 2 + COUNT}[seen]
-    output = {"box": 2, "discrete": COUNT, "multidiscrete": COUNT + 2}[asked]
+    token = 2 + COUNT if seen == "multidiscrete" else COUNT
+    output = {"box": 2, "discrete": COUNT, "multidiscrete": COUNT + 2, "multibinary": 2}[asked]
     agent = PEPG(MLPConfig(token, output, 1, hidden=()), env, SMALL)
     answers = {
         "box": np.array([[0.0, 0], [99, -99], [99, -99]]),  # tanh: the middle, or both ends
         "discrete": np.eye(COUNT),
         "multidiscrete": np.array([[1.0, 0, 0, 1, 0], [0, 1, 0, 0, 1], [0, 0, 1, 0, 1]]),
+        "multibinary": np.array([[-1.0, -1], [1, 1], [-1, 1]]),
     }[asked]
     weight = np.zeros((token + 1, output), np.float32)
     weight[token - COUNT : token] = answers
@@ -131,10 +134,11 @@ def test_integers_are_one_hot_and_actions_the_likeliest_of_each_part() -> None:
     assert (drawn[:, 0] == 5).mean() == pytest.approx(np.e / (1 + np.e), abs=0.03)
 
 
-@pytest.mark.parametrize("space", ["Dict", "Tuple", "MultiBinary"])
+@pytest.mark.parametrize("space", ["Dict", "Tuple", "Text"])
 @pytest.mark.parametrize("part", ["observation", "action"])
 def test_other_spaces_are_errors(part: str, space: str) -> None:
-    message = f"the {part}s of test/Odd-v0 must be Box, Discrete or MultiDiscrete, got {space}"
+    legal = "Box, Discrete, MultiDiscrete or MultiBinary"
+    message = f"the {part}s of test/Odd-v0 must be {legal}, got {space}"
     with pytest.raises(ValueError, match=message):
         PEPG("MlpPolicy", gym.make("test/Odd-v0", part=part, space=space))
 
@@ -237,6 +241,19 @@ def test_defaults_learn_cartpole() -> None:
     assert agent.play(resets, seeds).outcome.mean() > before + 100
 
 
+def test_the_score_function_learns_cartpole_in_a_few_updates() -> None:
+    env = gym.make("CartPole-v1", max_episode_steps=200)
+    agent = QNorm("MlpPolicy", env, rng_seed=0)
+    resets = agent.task.layout_space.sample(np.random.default_rng(0), 20)
+    seeds = agent.draw_seeds(np.random.default_rng(0), 1)
+    before = agent.play(resets, seeds).outcome.mean()
+    agent.learn(20)
+    after = agent.play(resets, seeds).outcome.mean()
+    print(f"mean return {before:.0f}, then {after:.0f}")
+    assert before < 60
+    assert after > before + 60
+
+
 @policies
 def test_it_learns_an_action_of_real_numbers(policy: str) -> None:
     search = SearchConfig(population=40, learning_rate=0.1, std=0.3)
@@ -279,13 +296,18 @@ def test_mean_maximum_and_cvar_take_returns(objective: ObjectiveConfig) -> None:
         ("test/Nothing-v0", "must be a registered one: .*Nothing"),
         ("test/Endless-v0", "must have a longest length"),
         ("gymnasium:CartPole-v1", "must not name a module: import it first"),
-        (Monitor(gym.make("CartPole-v1")), "as gym.make gives it, or an id"),
-        (Echo(), "as gym.make gives it, or an id"),
+        (Echo(), "must have a longest length"),
     ],
 )
 def test_environments_that_do_not_fit_are_errors(env: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         PEPG("MlpPolicy", env)
+
+
+def test_a_monitor_changes_nothing() -> None:
+    env = Monitor(gym.make("CartPole-v1", max_episode_steps=30))
+    agent = PEPG("MlpPolicy", env, SMALL)
+    assert (agent.task.env_id, agent.task.config) == ("CartPole-v1", {"max_episode_steps": 30})
 
 
 def test_arguments_that_are_no_json_are_errors() -> None:
@@ -306,9 +328,16 @@ def test_policies_that_do_not_fit_are_errors(policy: Any, message: str) -> None:
         PEPG(policy, "CartPole-v1")
 
 
-def test_evaluate_says_who_tells_the_mean_return() -> None:
-    with pytest.raises(ValueError, match=r"CartPole-v1 is not a task of rand_envs"):
-        evaluate(pole())
+def test_evaluate_tells_the_mean_return_over_resets() -> None:
+    agent = pole(seeds=SeedSpec(1, draw="fixed"))
+    report = evaluate(agent, layouts=100, num_fresh_seeds=2, search_rounds=0)
+    assert (report.env_id, report.unit, report.num_seeds) == ("CartPole-v1", "return", 1)
+    agent.get_env().seed(0)
+    mean, spread = evaluate_policy(agent, agent.get_env(), 100, deterministic=True, warn=False)
+    half = report.average.ci95[1] - report.average.estimate
+    assert abs(report.average.estimate - mean) < 2 * half
+    assert half == pytest.approx(1.96 * spread / 100**0.5, rel=0.3)
+    assert report.game_value is report.gap is report.regret is report.certificate is None
 
 
 def test_reset_seeds_are_layouts() -> None:

@@ -364,7 +364,5 @@ def test_leaves_of_small_trees(
 
 
 def test_actions_without_probabilities_ask_for_pepg() -> None:
-    config = QNormConfig(ObjectiveConfig(q=1.0), batch_size=2)
-    agent = QNorm("MlpPolicy", "MountainCarContinuous-v0", config)
     with pytest.raises(ValueError, match=r"to be learned from their probabilities, .*: use PEPG"):
-        agent.learn(1)
+        QNorm("MlpPolicy", "MountainCarContinuous-v0")

@@ -190,6 +190,7 @@ def test_illegal_options_are_errors(changes: dict[str, Any], message: str) -> No
         QNormConfig(**changes)
 
 
-def test_the_grid_has_no_gradient_and_needs_pepg() -> None:
-    with pytest.raises(ValueError, match="which RandGrid-v0 has not: use PEPG"):
-        QNorm("SeedTransformer", GridTask(3))
+def test_the_grid_has_no_gradient_and_is_learned_from_sampled_play() -> None:
+    agent = QNorm("SeedTransformer", GridTask(3, horizon=6))
+    assert not agent.game.differentiable
+    assert "train/entropy" in agent._update(0.0)
