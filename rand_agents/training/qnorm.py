@@ -23,35 +23,31 @@ class ScoreConfig:
     Attributes:
         paths: How often each seed is played in a step, drawing actions from the output.
         entropy: What a nat of the actions' entropy is worth when training begins, as a share of
-            the standard deviation of costs over the plays of a layout, where it counts.
-        certainty: What a nat costs when it has cooled, as the same share. Play is by argmax, so
-            at the end randomness that helps has to come from the seed.
+            the standard deviation of costs over the plays of a layout, where it counts; it falls
+            to 0 while it cools.
         temperature: What outputs are divided by, when actions are drawn, when it has cooled; 1
-            when training begins.
-        cooling: Fraction of the run over which worth and temperature fall.
+            when training begins. Play is by argmax, and near 0 a draw is nearly that: then
+            randomness that helps has to come from the seed.
+        cooling: Fraction of the run over which the temperature falls, by equal factors.
     """
 
     paths: int = 4
     entropy: float = 0.05
-    certainty: float = 0.4
-    temperature: float = 0.3
-    cooling: float = 0.8
+    temperature: float = 0.02
+    cooling: float = 0.9
 
     def __post_init__(self) -> None:
         if self.paths < 1:
             raise ValueError(f"paths must be at least 1, got {self.paths}")
-        for name in ("entropy", "certainty"):
-            if not 0.0 <= getattr(self, name) < math.inf:
-                raise ValueError(
-                    f"{name} must be a finite number of at least 0, got {getattr(self, name)}"
-                )
+        if not 0.0 <= self.entropy < math.inf:
+            raise ValueError(f"entropy must be a finite number of at least 0, got {self.entropy}")
         for name in ("temperature", "cooling"):
             if not 0.0 < getattr(self, name) <= 1.0:
                 raise ValueError(f"{name} must be above 0 and at most 1, got {getattr(self, name)}")
 
     def entropy_at(self, progress: float) -> float:
         """What a nat of entropy is worth at `progress` in [0, 1] of the run."""
-        return cosine(self.entropy, -self.certainty, min(progress / self.cooling, 1.0))
+        return cosine(self.entropy, 0.0, min(progress / self.cooling, 1.0))
 
     def temperature_at(self, progress: float) -> float:
         """What outputs are divided by at `progress` in [0, 1] of the run."""
