@@ -172,12 +172,12 @@ class _StagePlayer(ABC):
         """Play every layout, (n,), under every seed, (m, k); there is no vote."""
         flat = np.empty(len(layouts) * len(seeds))
         for rows, world in self.stage.worlds(layouts, seeds):
-            flat[rows] = play_out(world, self._act(seeds[rows % len(seeds)]))
+            flat[rows] = play_out(world, self.acting(seeds[rows % len(seeds)]))
         outcomes = flat.reshape(len(layouts), len(seeds))
         return Play(outcomes, None, outcomes.astype(np.float32)[..., None])
 
     @abstractmethod
-    def _act(self, seeds: Array) -> Act:
+    def acting(self, seeds: Array) -> Act:
         """What answers the observations of rows with these seeds, (k, ...)."""
 
 
@@ -188,7 +188,7 @@ class _ModelPlayer(_StagePlayer):
         super().__init__(stage, not deterministic)
         self.model, self.deterministic = model, deterministic
 
-    def _act(self, seeds: Array) -> Act:
+    def acting(self, seeds: Array) -> Act:
         seeded = self.stage.seeded
         state: Any = None
         starts = np.ones(len(seeds), bool)
@@ -231,7 +231,7 @@ class _FunctionPlayer(_StagePlayer):
         super().__init__(stage, _takes_rng(function))
         self.function = function
 
-    def _act(self, seeds: Array) -> Act:
+    def acting(self, seeds: Array) -> Act:
         rngs = []
         if self.is_random:
             # Rows of one seed draw the same, as they would have the same seed vector.
