@@ -1,38 +1,21 @@
-"""Seeded policies that are trained to stay good when an adversary picks the layout."""
+"""Seeded policies that are trained to stay good when an adversary picks the layout.
 
-from rand_agents.evaluation.evaluate import evaluate
-from rand_agents.evaluation.report import Report
-from rand_agents.policies.mlp import MLPConfig
-from rand_agents.policies.seeds import SeedSpec
-from rand_agents.policies.transformer import SeedTransformer, TransformerConfig
-from rand_agents.training.agent import Agent
-from rand_agents.training.evolution import SearchConfig
-from rand_agents.training.loading import load_agent
-from rand_agents.training.objectives import CVaRObjective, ObjectiveConfig, QNormObjective, q_norm
-from rand_agents.training.pepg import PEPG
-from rand_agents.training.pepg_config import PEPGConfig
-from rand_agents.training.qnorm import QNorm, QNormConfig, ScoreConfig
-from rand_agents.zoo import load_zoo, zoo_names
+All of `rand_agents.api` is here, too. It is imported when something of it is first asked for: the
+command line has something to say before PyTorch is there.
+"""
 
-__all__ = [
-    "PEPG",
-    "Agent",
-    "CVaRObjective",
-    "MLPConfig",
-    "ObjectiveConfig",
-    "PEPGConfig",
-    "QNorm",
-    "QNormConfig",
-    "QNormObjective",
-    "Report",
-    "ScoreConfig",
-    "SearchConfig",
-    "SeedSpec",
-    "SeedTransformer",
-    "TransformerConfig",
-    "evaluate",
-    "load_agent",
-    "load_zoo",
-    "q_norm",
-    "zoo_names",
-]
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rand_agents.api import *  # noqa: F403
+else:
+
+    def __getattr__(name: str) -> Any:
+        if not name.startswith("__") or name == "__all__":
+            api = importlib.import_module("rand_agents.api")
+
+            globals().update({key: getattr(api, key) for key in (*api.__all__, "__all__")})
+            if name in globals():
+                return globals()[name]
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

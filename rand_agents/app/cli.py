@@ -1,112 +1,23 @@
-"""The command line: train, evaluate and watch seeded agents."""
+"""The command line: train, evaluate and watch seeded agents, in any registered game."""
 
-import json
-import shlex
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated, Any
+from collections.abc import Callable, Sequence
+from dataclasses import make_dataclass
+from typing import Annotated, Any, Union
 
 import tyro
 from rich.console import Console
-from tyro.conf import FlagCreatePairsOff, Positional, arg, subcommand
+from tyro.conf import arg, subcommand
 
-from rand_agents.app.options import TrainColoring, TrainGrid, TrainRecall
-from rand_agents.app.train import INTERRUPTED, train
-from rand_agents.evaluation.evaluate import evaluate
-from rand_agents.evaluation.tables import print_report, print_zoo
-from rand_agents.training.agent import Agent
-from rand_agents.training.loading import load_agent
-from rand_agents.zoo import agent_file, load_zoo, weight_differences, zoo_card, zoo_names
+from rand_agents.app import commands
+from rand_agents.app.commands import INTERRUPTED, PROG
+from rand_agents.app.words import asks_for_help, subject_of, value_of, values_of
 
 BAD_INPUT = 2
 """Exit code after an error of the user's, as of the argument parser's."""
 
 _CONSOLE = Console(highlight=False)
 _ERRORS = Console(stderr=True, highlight=False)
-
-
-@dataclass(frozen=True)
-class Train:
-    """Train an agent on a game and save it; shows progress, can be stopped and resumed."""
-
-    run: Annotated[
-        Annotated[TrainRecall, subcommand("recall", prefix_name=False)]
-        | Annotated[TrainColoring, subcommand("coloring", prefix_name=False)]
-        | Annotated[TrainGrid, subcommand("grid", prefix_name=False)],
-        arg(name=""),
-    ]
-
-
-@dataclass(frozen=True)
-class Evaluate:
-    """Play a saved agent on many layouts under many seeds and report how good it is.
-
-    Attributes:
-        file: The agent file, or the name of an agent in the zoo.
-        layouts: Layouts to draw where a game has more than 4,096; else all are played.
-        num_seeds: Seeds every layout is played under.
-        rng_seed: Determines every draw.
-        json: Write the report to this file as well.
-    """
-
-    file: Positional[str]
-    layouts: int = 2000
-    num_seeds: int = 100
-    rng_seed: int = 0
-    json: Path | None = None
-
-
-@dataclass(frozen=True)
-class Watch:
-    """Watch a saved agent on one layout under several seeds side by side.
-
-    Attributes:
-        file: The agent file, or the name of an agent in the zoo.
-        layout: "uniform" (drawn at random), "worst" (for this agent), or a layout as JSON,
-            for example '{"treasure": [2, 2]}'.
-        seeds: How many seeds, each in a picture of its own.
-        rng_seed: Determines the layout, the seeds and what is sampled.
-        fps: Steps shown a second.
-        record: Write FILE.gif (the animation) or FILE.png (its end) instead of opening a
-            window; needs no display.
-        sample: Draw actions from the output instead of taking the likeliest.
-    """
-
-    file: Positional[str]
-    layout: str = "uniform"
-    seeds: int = 4
-    rng_seed: int = 0
-    fps: float = 4.0
-    record: Path | None = None
-    sample: Annotated[bool, FlagCreatePairsOff] = False
-
-
-@dataclass(frozen=True)
-class Zoo:
-    """List the trained agents that come with the package, or compare one with a file.
-
-    Attributes:
-        compare: The name of a zoo agent and an agent file: say whether their weights are equal
-            to the last bit; the exit code is 1 if not.
-    """
-
-    compare: Annotated[tuple[str, Path] | None, arg(metavar="NAME FILE")] = None
-
-
-@dataclass(frozen=True)
-class CommandLine:
-    """The whole command line."""
-
-    command: Annotated[
-        Annotated[Train, subcommand("train", prefix_name=False)]
-        | Annotated[Evaluate, subcommand("evaluate", prefix_name=False)]
-        | Annotated[Watch, subcommand("watch", prefix_name=False)]
-        | Annotated[Zoo, subcommand("zoo", prefix_name=False)],
-        arg(name=""),
-    ]
-
 
 DESCRIPTION = """Seeded policies that stay good when an adversary picks the layout.
 
@@ -116,19 +27,28 @@ Train one, see how good it is, and watch it:
     python -m rand_agents evaluate grid.safetensors
     python -m rand_agents watch grid.safetensors --layout worst --record grid.gif
 
-Trained ones come with the package; their names serve as files do:
+Trained ones come with the package, and textbook players with the games:
 
-    python -m rand_agents zoo"""
+    python -m rand_agents zoo
+    python -m rand_agents games
+
+A game of your own is played like ours, once the module that registers it is imported:
+
+    python -m rand_agents train Penalty-v0 --import my_games --out penalty.safetensors"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line `argv` (the process's by default) and return its exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
-    parsed = tyro.cli(
-        CommandLine, prog="python -m rand_agents", description=DESCRIPTION, args=words
-    )
     try:
-        return _run(parsed.command, words)
+        run = COMMANDS.get(words[0]) if words else None
+        if run is None:
+            return _overview(words)
+        if modules := values_of(words, "--import"):
+            from rand_agents.app.lookup import import_modules
+
+            import_modules(modules)
+        return run(words)
     except (ValueError, OSError, FloatingPointError) as error:
         _ERRORS.print(f"error: {_sentence(error)}", markup=False, soft_wrap=True)
         return BAD_INPUT
@@ -137,77 +57,105 @@ def main(argv: Sequence[str] | None = None) -> int:
         return INTERRUPTED
 
 
-def _run(command: Train | Evaluate | Watch | Zoo, words: Sequence[str]) -> int:
-    if isinstance(command, Train):
-        return train(command.run, words, _CONSOLE)
-    if isinstance(command, Evaluate):
-        return _evaluate(command)
-    if isinstance(command, Watch):
-        return _watch(command)
-    return _zoo(command)
-
-
 def _sentence(error: Exception) -> str:
-    if isinstance(error, OSError) and error.strerror:
+    if isinstance(error, OSError) and error.strerror and error.filename:
         return f"{error.filename}: {error.strerror}"
     return " ".join(str(error).split())
 
 
-def _load(source: str) -> Agent[Any]:
-    path = agent_file(source)
-    agent = load_agent(path)
-    if agent.num_timesteps < agent.total_timesteps:
-        done = f"{agent.num_timesteps} of {agent.total_timesteps} updates"
-        _ERRORS.print(f"note: the training of {path} is unfinished, {done}", soft_wrap=True)
-    return agent
+def _overview(words: Sequence[str]) -> int:
+    """Help on all commands; also says what is wrong with a word that is none."""
+    kinds: list[Any] = [
+        Annotated[getattr(commands, name.title()), subcommand(name, prefix_name=False)]
+        for name in COMMANDS
+    ]
+    chosen: Any = Annotated[Union[tuple(kinds)], arg(name="")]  # noqa: UP007
+    whole = make_dataclass("CommandLine", [("command", chosen)])
+    tyro.cli(whole, prog=PROG, description=DESCRIPTION, args=list(words))
+    return BAD_INPUT
 
 
-def _evaluate(options: Evaluate) -> int:
-    if options.json is not None and options.json.suffix != ".json":
-        raise ValueError(f"the report's file must end in .json, got {options.json}")
-    agent = _load(options.file)
-    with _ERRORS.status("playing …"):
-        report = evaluate(
-            agent,
-            layouts=options.layouts,
-            num_seeds=options.num_seeds,
-            rng_seed=options.rng_seed,
-        )
-    print_report(report, _CONSOLE)
-    if options.json is not None:
-        report.save(options.json)
-        _CONSOLE.print(f"Saved {options.json}", soft_wrap=True)
-    return 0
+def _parsed(
+    kind: Any, words: Sequence[str], subject: str = "", description: str | None = None
+) -> Any:
+    prog = f"{PROG} {words[0]}{subject and f' {subject}'}"
+    return tyro.cli(kind, prog=prog, description=description, args=list(words[1:]))
 
 
-def _watch(options: Watch) -> int:
-    # Imported here so that training and evaluation start without pygame.
-    from rand_agents.app.watch import choose_layout, draw_frames, play_out, record, show
+def _train(words: Sequence[str]) -> int:
+    name = subject_of(words[1:])
+    if name is None:
+        if asks_for_help(words):
+            from rand_agents.app.lookup import known_games
 
-    _check_watch(options)
-    agent = _load(options.file)
-    with _ERRORS.status("playing …"):
-        choice = choose_layout(agent, options.layout, options.rng_seed)
-        agent.set_random_seed(options.rng_seed)
-        histories = play_out(agent, choice.layout, options.seeds, sample=options.sample)
-        frames = draw_frames(agent, histories)
-    described = agent.task.layout_space.unpack(choice.layout)[0].to_json()
-    _CONSOLE.print(f"Layout ({choice.remark}):", soft_wrap=True, markup=False)
-    _CONSOLE.print(f"  {shlex.quote(json.dumps(described))}", soft_wrap=True, markup=False)
-    if options.record is None:
-        show(frames, f"{Path(options.file).name} on {agent.task.env_id}", options.fps)
-        return 0
-    record(frames, options.record, options.fps)
-    _CONSOLE.print(f"Saved {options.record}", soft_wrap=True, markup=False)
-    return 0
+            games = ", ".join(known_games())
+            _parsed(
+                commands.Train,
+                words,
+                description=f"Train an agent on a game: {games}, or any id registered with "
+                f"Gymnasium.\n\nEach has options of its own: {PROG} train GAME --help",
+            )
+        _parsed(commands.Train, words)
+    from rand_agents.app.arguments import task_from
+    from rand_agents.app.lookup import game_id
+    from rand_agents.app.options import Training
+    from rand_agents.app.train import train
+
+    env_id = game_id(str(name))
+    task = task_from(env_id, words, f"{PROG} train {name}")
+    training = Training.of(task, words)
+    options = _parsed(training.options(), words, str(name), training.description)
+    return train(options, lambda: training.agent(options), words, _CONSOLE)
 
 
-def _zoo(options: Zoo) -> int:
+def _contestant(kind: type[Any], words: Sequence[str]) -> tuple[Any, Any]:
+    """The options of a command, and the agent or the player that they name."""
+    player = value_of(words, "--player")
+    name = None if player is None else subject_of(words[1:])
+    if name is None:
+        options = _parsed(kind, words)
+        from rand_agents.app.players import loaded
+
+        return options, lambda: loaded(options.subject, _ERRORS)
+    from rand_agents.app.arguments import options_of, task_from
+    from rand_agents.app.lookup import game_id
+    from rand_agents.app.players import named_player
+
+    env_id = game_id(name)
+    subject = f"--player {player} {name}"
+    task = task_from(env_id, words, f"{PROG} {words[0]} {subject}")
+    field = options_of(env_id)
+    wider = make_dataclass("Of", [field] if field else [], bases=(kind,), frozen=True, kw_only=True)
+    wider.__doc__ = kind.__doc__
+    options = _parsed(wider, words, subject)
+    return options, lambda: named_player(options, task)
+
+
+def _evaluate(words: Sequence[str]) -> int:
+    options, contestant = _contestant(commands.Evaluate, words)
+    from rand_agents.app.evaluate import evaluate_and_print
+
+    return evaluate_and_print(options, contestant, _CONSOLE, _ERRORS)
+
+
+def _watch(words: Sequence[str]) -> int:
+    options, contestant = _contestant(commands.Watch, words)
+    from rand_agents.app.watch import watch
+
+    return watch(options, contestant, _CONSOLE, _ERRORS)
+
+
+def _zoo(words: Sequence[str]) -> int:
+    options = _parsed(commands.Zoo, words)
+    from rand_agents.app.players import loaded
+    from rand_agents.evaluation.tables import print_zoo
+    from rand_agents.zoo import load_zoo, weight_differences, zoo_card, zoo_names
+
     if options.compare is None:
         print_zoo({name: zoo_card(name) for name in zoo_names()}, _CONSOLE)
         return 0
     name, file = options.compare
-    different = weight_differences(load_zoo(name), load_agent(file))
+    different = weight_differences(load_zoo(name), loaded(str(file), _ERRORS))
     if not different:
         _CONSOLE.print(f"{file} has the weights of {name}, to the last bit.", soft_wrap=True)
         return 0
@@ -219,10 +167,18 @@ def _zoo(options: Zoo) -> int:
     return 1
 
 
-def _check_watch(options: Watch) -> None:
-    if options.seeds < 1:
-        raise ValueError(f"--seeds must be at least 1, got {options.seeds}")
-    if not 0 < options.fps <= 50:
-        raise ValueError(f"--fps must be above 0 and at most 50, got {options.fps}")
-    if options.record is not None and options.record.suffix not in (".gif", ".png"):
-        raise ValueError(f"--record must end in .gif or .png, got {options.record}")
+def _games(words: Sequence[str]) -> int:
+    _parsed(commands.Games, words)
+    from rand_agents.app.listing import print_games
+
+    print_games(_CONSOLE, _ERRORS)
+    return 0
+
+
+COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
+    "train": _train,
+    "evaluate": _evaluate,
+    "watch": _watch,
+    "zoo": _zoo,
+    "games": _games,
+}

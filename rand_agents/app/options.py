@@ -1,83 +1,35 @@
-"""Everything that `train` can set, as typed dataclasses, and the agent they describe."""
+"""The options of `train` for one game, policy and trainer, and the agent they describe."""
 
 import dataclasses
-import math
-from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, make_dataclass
+from typing import Any, Literal
 
 import torch
-from tyro.conf import FlagCreatePairsOff
 
+from rand_agents.app import commands
+from rand_agents.app.arguments import options_of
+from rand_agents.app.words import value_of
 from rand_agents.games.game import Game
 from rand_agents.games.registry import game_for
-from rand_agents.policies.seeds import Draw, SeedSpec
+from rand_agents.policies.mlp import MLPConfig
+from rand_agents.policies.seeds import SeedSpec
 from rand_agents.policies.transformer import TransformerConfig
 from rand_agents.training.agent import Agent
-from rand_agents.training.evolution import SearchConfig
-from rand_agents.training.objectives import ObjectiveConfig
-from rand_agents.training.pepg import PEPG
-from rand_agents.training.pepg_config import PEPGConfig
-from rand_agents.training.qnorm import QNorm, QNormConfig
-from rand_envs.core.task import Task
-from rand_envs.games.coloring.rules import ColoringTask
-from rand_envs.games.grid.rules import GridTask
-from rand_envs.games.recall.rules import RecallTask
+from rand_agents.training.loading import ALGORITHMS
+from rand_envs.core.task import Setting, Task
+
+TRAINERS = {name.lower(): kind for name, kind in ALGORITHMS.items()}
+POLICIES = {"transformer": "SeedTransformer", "mlp": "MlpPolicy"}
 
 
 @dataclass(frozen=True)
-class RecallOptions:
-    """Size of the game.
-
-    Attributes:
-        num_pairs: Pairs of a key and a value to remember.
-        value_bits: Bits of a value.
-    """
-
-    num_pairs: int = 20
-    value_bits: int = 5
-
-
-@dataclass(frozen=True)
-class ColoringOptions:
-    """Size of the game.
-
-    Attributes:
-        num_vertices: Vertices of the cycle.
-        num_colors: Colours.
-    """
-
-    num_vertices: int = 10
-    num_colors: int = 3
-
-
-@dataclass(frozen=True)
-class GridOptions:
-    """Size and rules of the game.
-
-    Attributes:
-        size: Side of a square grid, or rows and columns.
-        horizon: The most steps of an episode.
-        num_episodes: Episodes of an instance, the treasure in the same place.
-        start: Row and column where every episode starts; row 0 is at the bottom.
-        walls: How many walls the adversary places; None for none.
-    """
-
-    size: int | tuple[int, int] = 5
-    horizon: int = 25
-    num_episodes: int = 2
-    start: tuple[int, int] = (0, 0)
-    walls: int | None = None
-
-
-@dataclass(frozen=True)
-class PolicyOptions:
+class TransformerOptions:
     """Shape of the transformer; see `TransformerConfig`, which has the rest from the game.
 
     Attributes:
         seed_placement: "every" gives the seed to every token, "first" makes it a token of its
-            own (the grid needs this), "own" gives vertex v the v-th entry alone (colouring).
+            own, "own" gives the token that begins with one-hot v the v-th entry alone.
         num_blocks: Attention blocks.
         num_heads: Attention heads a block.
         key_size: Key (and query) size of a head.
@@ -108,8 +60,9 @@ class PolicyOptions:
     seed_gain: float
 
     @classmethod
-    def of(cls, config: TransformerConfig) -> "PolicyOptions":
-        """The options that give this architecture."""
+    def of(cls, game: Game[Any]) -> "TransformerOptions":
+        """The options that give a game's default architecture, for a run of minutes."""
+        config = _with(game.default_policy(), game.quick.get("policy", {}))
         names = {option.name for option in dataclasses.fields(cls)} - {"positions"}
         shape = {name: getattr(config, name) for name in names}
         return cls(positions=config.max_length > 0, **shape)
@@ -129,76 +82,122 @@ class PolicyOptions:
 
 
 @dataclass(frozen=True)
-class SeedOptions:
-    """The policy's random input.
+class MLPOptions:
+    """Shape of the perceptron.
 
     Attributes:
-        dim: Length of the seed vector; None for the game's own (10, or one entry a vertex).
-        distribution: "bits" (0 or 1), "uniform" on [0, 1) or standard "gaussian", per entry.
-        draw: "independent", "antithetic" (every other seed mirrors the one before it), "sobol"
-            (a scrambled Sobol set), "distinct" (bits without repetition: all of them where there
-            are as many seeds), or "fixed" (always one vector r0, so no randomness).
-        r0_rng_seed: Integer seed that determines r0 of the "fixed" draw.
+        hidden: Widths of the hidden layers, each followed by tanh.
     """
 
-    dim: int | None = None
-    distribution: Literal["bits", "uniform", "gaussian"] = "gaussian"
-    draw: Draw = "independent"
-    r0_rng_seed: int = 0
+    hidden: tuple[int, ...]
 
-    def spec(self, game: Game[Any]) -> SeedSpec:
-        """The distribution for a game."""
-        dim = game.default_seeds().dim if self.dim is None else self.dim
-        return SeedSpec(dim, self.distribution, self.draw, self.r0_rng_seed)
+    @classmethod
+    def of(cls, game: Game[Any]) -> "MLPOptions":
+        """The options that give a game's default perceptron."""
+        return cls(tuple(game.default_mlp().hidden))
+
+    def config(self, game: Game[Any], seed_dim: int) -> MLPConfig:
+        """The shape for a game; ValueError says which option is illegal."""
+        return MLPConfig(game.token_dim, game.output_dim, seed_dim, self.hidden)
 
 
-@dataclass(frozen=True, kw_only=True)
-class TrainOptions(ABC):
-    """What training any game has in common.
+SHAPES: dict[str, type[TransformerOptions] | type[MLPOptions]] = {
+    "transformer": TransformerOptions,
+    "mlp": MLPOptions,
+}
+
+
+@dataclass(frozen=True)
+class Training:
+    """A game, and which policy and trainer are meant, before the rest is known.
 
     Attributes:
-        out: The agent file to write, FILE.safetensors; it is also the checkpoint.
-        updates: Updates of the whole run (gradient steps, or generations of evolution).
-        rng_seed: Determines the initial weights and every draw.
-        device: Where to compute, such as cpu or cuda.
-        checkpoint_every: Save the run every so many updates.
-        resume: Go on with the run in the file; start it if there is no file yet.
-        overwrite: Replace the file if there is one.
-        game: Size and rules of the game.
-        policy: Shape of the transformer.
-        seeds: The policy's random input.
+        game: As this kind of policy plays it.
+        policy: Of `POLICIES`.
+        trainer: Of `TRAINERS`.
     """
 
-    out: Path
-    updates: int = 1000
-    rng_seed: int = 0
-    device: str = "cpu"
-    checkpoint_every: int = 100
-    resume: Annotated[bool, FlagCreatePairsOff] = False
-    overwrite: Annotated[bool, FlagCreatePairsOff] = False
-    game: RecallOptions | ColoringOptions | GridOptions
-    policy: PolicyOptions
-    seeds: SeedOptions
+    game: Game[Any]
+    policy: str
+    trainer: str
 
-    @abstractmethod
-    def task(self) -> Task[Any]:
-        """The game; ValueError says which argument is illegal."""
+    @classmethod
+    def of(cls, task: Setting[Any], words: Sequence[str]) -> "Training":
+        """What a command line asks for; policy and trainer are the game's where it does not.
 
-    @abstractmethod
-    def agent(self) -> Agent[Any]:
-        """An untrained agent; ValueError says which option is illegal."""
-
-    def _agent(self, trainer: type[Agent[Any]], config: Any) -> Agent[Any]:
-        game = game_for(self.task())
-        seeds = self.seeds.spec(game)
-        return trainer(
-            self.policy.config(trainer.training_game(game, config), seeds.dim),
-            game.task,
-            config,
-            seeds=seeds,
-            rng_seed=self.rng_seed,
-            device=usable_device(self.device),
+        Raises:
+            ValueError: There are options of the trainer that was not chosen.
+        """
+        game = game_for(task)
+        # Without an adversary there is nothing to find out of it, that had to be remembered.
+        policy = value_of(words, "--policy") or ("transformer" if game.has_adversary else "mlp")
+        if policy == "mlp":
+            game = game_for(task, POLICIES[policy])
+        trainer = value_of(words, "--trainer") or ("pepg" if game.suits_evolution else "qnorm")
+        for other in set(TRAINERS) - {trainer}:
+            if any(word.startswith(f"--{other}.") for word in words):
+                raise ValueError(f"options --{other}.* need --trainer {other}, got {trainer!r}")
+        # What is neither one nor the other the parser refuses, with the choices there are.
+        return cls(
+            game,
+            policy if policy in POLICIES else "transformer",
+            trainer if trainer in TRAINERS else "qnorm",
         )
+
+    @property
+    def description(self) -> str:
+        """What the help begins with."""
+        task = self.game.task
+        about = (type(task).__doc__ or "").strip().partition("\n")[0]
+        trainer = next(name for name in TRAINERS if name != self.trainer)
+        policy = next(name for name in POLICIES if name != self.policy)
+        return (
+            f"Train an agent on {task.env_id}.{f' {about}' if isinstance(task, Task) else ''}\n\n"
+            f"With --trainer {trainer} or --policy {policy} come the options of these."
+        )
+
+    def options(self) -> type[Any]:
+        """The dataclass of all options, with the game's defaults."""
+        own = options_of(self.game.task.env_id)
+        shape = SHAPES[self.policy]
+        kind = TRAINERS[self.trainer]
+        fields: list[Any] = [
+            ("trainer", Literal["qnorm", "pepg"], self.trainer),
+            ("policy_kind", commands.PolicyKind, self.policy),
+            *([own] if own else []),
+            ("policy", shape, field(default_factory=lambda: shape.of(self.game))),
+            ("seeds", SeedSpec, field(default_factory=self.game.default_seeds)),
+            (self.trainer, kind.config_type, field(default_factory=self._config)),
+        ]
+        wider = make_dataclass("Of", fields, bases=(commands.Train,), frozen=True, kw_only=True)
+        wider.__doc__ = commands.Train.__doc__
+        return wider
+
+    def _config(self) -> Any:
+        """The trainer's default options in this game, for a run of minutes."""
+        config = TRAINERS[self.trainer].default_config(self.game)
+        return _with(config, self.game.quick.get(self.trainer, {}))
+
+    def agent(self, options: Any) -> Agent[Any]:
+        """An untrained agent; ValueError says which option is illegal."""
+        trainer, config = TRAINERS[self.trainer], getattr(options, self.trainer)
+        return trainer(
+            options.policy.config(trainer.training_game(self.game, config), options.seeds.dim),
+            self.game.task,
+            config,
+            seeds=options.seeds,
+            rng_seed=options.rng_seed,
+            device=usable_device(options.device),
+        )
+
+
+def _with(config: Any, changes: Mapping[str, Any]) -> Any:
+    """A configuration with some entries replaced, also inside those that it is made of."""
+    inner = {
+        name: _with(getattr(config, name), value) if isinstance(value, Mapping) else value
+        for name, value in changes.items()
+    }
+    return dataclasses.replace(config, **inner)
 
 
 def usable_device(name: str) -> torch.device:
@@ -208,108 +207,3 @@ def usable_device(name: str) -> torch.device:
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
         raise ValueError(f"the device {name!r} cannot be used here: {reason}") from None
-
-
-@dataclass(frozen=True, kw_only=True)
-class _OneShotOptions(TrainOptions):
-    """Games of one answer, which either trainer can train.
-
-    Attributes:
-        trainer: "qnorm" (gradient steps) or "pepg" (evolution).
-        qnorm: The gradient trainer, unless --trainer pepg.
-        pepg: Evolution, with --trainer pepg.
-    """
-
-    trainer: Literal["qnorm", "pepg"] = "qnorm"
-    qnorm: QNormConfig
-    pepg: PEPGConfig
-
-    def agent(self) -> Agent[Any]:
-        """An untrained agent; ValueError says which option is illegal."""
-        unused = "pepg" if self.trainer == "qnorm" else "qnorm"
-        options = {option.name: option for option in dataclasses.fields(self)}
-        factory: Any = options[unused].default_factory
-        if getattr(self, unused) != factory():
-            raise ValueError(f"options --{unused}.* need --trainer {unused}, got {self.trainer!r}")
-        if self.trainer == "pepg":
-            return self._agent(PEPG, self.pepg)
-        return self._agent(QNorm, self.qnorm)
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainRecall(_OneShotOptions):
-    """RandRecall-v0: remember pairs of keys and values, then recall one of them."""
-
-    game: RecallOptions = field(default_factory=RecallOptions)
-    policy: PolicyOptions = field(
-        default_factory=lambda: PolicyOptions.of(game_for(RecallTask()).default_policy())
-    )
-    seeds: SeedOptions = field(default_factory=lambda: SeedOptions(distribution="bits"))
-    qnorm: QNormConfig = field(default_factory=QNormConfig)
-    pepg: PEPGConfig = field(default_factory=lambda: _sampling_pepg())
-
-    def task(self) -> Task[Any]:
-        """The game; ValueError says which argument is illegal."""
-        return RecallTask(**vars(self.game))
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainColoring(_OneShotOptions):
-    """RandColoring-v0: colour a cycle without conflicts, every vertex on its own."""
-
-    game: ColoringOptions = field(default_factory=ColoringOptions)
-    policy: PolicyOptions = field(
-        default_factory=lambda: PolicyOptions.of(game_for(ColoringTask()).default_policy())
-    )
-    seeds: SeedOptions = field(default_factory=lambda: SeedOptions(distribution="uniform"))
-    qnorm: QNormConfig = field(
-        default_factory=lambda: QNormConfig(objective=ObjectiveConfig(q=10.0), m=10, batch_size=256)
-    )
-    pepg: PEPGConfig = field(default_factory=lambda: _sampling_pepg())
-
-    def task(self) -> Task[Any]:
-        """The game; ValueError says which argument is illegal."""
-        return ColoringTask(**vars(self.game))
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainGrid(TrainOptions):
-    """RandGrid-v0: find a hidden treasure, return to the start, and find it again.
-
-    Attributes:
-        policy: Shape of the transformer, by default small enough for a run of minutes; the
-            paper's has num-heads 4, key-size 10, value-size 10, model-size 80, mlp-factor 4.
-        pepg: Evolution, by default small enough for a run of minutes; the paper's has m 10,
-            population 300, learning-rate 0.01, std 0.03.
-    """
-
-    game: GridOptions = field(default_factory=GridOptions)
-    policy: PolicyOptions = field(default_factory=lambda: _small_grid_policy())
-    seeds: SeedOptions = field(default_factory=SeedOptions)
-    pepg: PEPGConfig = field(default_factory=lambda: _small_grid_pepg())
-
-    def task(self) -> Task[Any]:
-        """The game; ValueError says which argument is illegal."""
-        return GridTask(**vars(self.game))
-
-    def agent(self) -> Agent[Any]:
-        """An untrained agent; ValueError says which option is illegal."""
-        return self._agent(PEPG, self.pepg)
-
-
-def _sampling_pepg() -> PEPGConfig:
-    """Evolution on a sample of layouts: there are too many to play all in each generation."""
-    search = SearchConfig(population=100)
-    return PEPGConfig(objective=ObjectiveConfig(q=10.0), search=search, batch_size=64)
-
-
-def _small_grid_policy() -> PolicyOptions:
-    paper = PolicyOptions.of(game_for(GridTask()).default_policy())
-    return dataclasses.replace(
-        paper, num_heads=2, key_size=6, value_size=6, model_size=24, mlp_factor=2
-    )
-
-
-def _small_grid_pepg() -> PEPGConfig:
-    search = SearchConfig(population=60, learning_rate=0.02, std=0.1)
-    return PEPGConfig(objective=ObjectiveConfig(q=math.inf), search=search, m=8)

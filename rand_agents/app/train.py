@@ -3,7 +3,7 @@
 import dataclasses
 import shlex
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -21,20 +21,21 @@ from rich.progress import (
 )
 from stable_baselines3.common.callbacks import BaseCallback
 
-from rand_agents.app.options import TrainOptions
+from rand_agents.app.commands import INTERRUPTED, PROG, Train
+from rand_agents.app.paths import checked_output
 from rand_agents.training.agent import Agent
 from rand_agents.training.loading import load_agent
 from rand_envs.core.arrays import Json
 
-INTERRUPTED = 130
-"""Exit code of a run that was stopped and can be resumed, as of a shell's Ctrl-C."""
 
-
-def train(options: TrainOptions, argv: Sequence[str], console: Console) -> int:
+def train(
+    options: Train, untrained: Callable[[], Agent[Any]], argv: Sequence[str], console: Console
+) -> int:
     """Train, or go on training, and write the agent file.
 
     Args:
-        options: What to train.
+        options: How long to train, and where to.
+        untrained: Makes the agent.
         argv: The command line, to be repeated where the run is interrupted.
         console: Where to report.
 
@@ -46,7 +47,7 @@ def train(options: TrainOptions, argv: Sequence[str], console: Console) -> int:
             the run in it is another one.
     """
     out = _checked_out(options)
-    agent, is_new = _prepare(options, out)
+    agent, is_new = _prepare(options, untrained, out)
     if not is_new and agent.num_timesteps >= agent.total_timesteps:
         console.print(f"{out} is already trained: all {options.updates} updates are done.")
         return 0
@@ -63,7 +64,8 @@ def train(options: TrainOptions, argv: Sequence[str], console: Console) -> int:
         console.print(f"  {resuming(argv)}", soft_wrap=True, markup=False, highlight=False)
         return INTERRUPTED
     console.print(f"Trained and saved {out} after {done}. To see how good it is:", soft_wrap=True)
-    evaluating = shlex.join(["python", "-m", "rand_agents", "evaluate", str(out)])
+    needed = [word for name in options.modules for word in ("--import", name)]
+    evaluating = shlex.join([*PROG.split(), "evaluate", str(out), *needed])
     console.print(f"  {evaluating}", soft_wrap=True, markup=False, highlight=False)
     return 0
 
@@ -71,22 +73,19 @@ def train(options: TrainOptions, argv: Sequence[str], console: Console) -> int:
 def resuming(argv: Sequence[str]) -> str:
     """The command that goes on with the run that `argv` started."""
     kept = [word for word in argv if word not in ("--overwrite", "--resume")]
-    return shlex.join(["python", "-m", "rand_agents", *kept, "--resume"])
+    return shlex.join([*PROG.split(), *kept, "--resume"])
 
 
-def _checked_out(options: TrainOptions) -> Path:
+def _checked_out(options: Train) -> Path:
     """The agent file, once it is clear that it may be written; ValueError otherwise."""
     for name in ("updates", "checkpoint_every"):
         if getattr(options, name) < 1:
             flag = name.replace("_", "-")
             raise ValueError(f"--{flag} must be at least 1, got {getattr(options, name)}")
     out = options.out if options.out.suffix else options.out.with_suffix(".safetensors")
-    if out.suffix != ".safetensors":
-        raise ValueError(f"an agent file must end in .safetensors, got {options.out}")
     if options.resume and options.overwrite:
         raise ValueError("--resume keeps the run in the file and --overwrite drops it: choose one")
-    if out.is_dir():
-        raise ValueError(f"{out} is a folder, not an agent file")
+    checked_output(out, "--out", ".safetensors")
     if out.exists() and not (options.resume or options.overwrite):
         raise ValueError(
             f"{out} exists: add --resume to go on with its run, or --overwrite to replace it"
@@ -94,9 +93,11 @@ def _checked_out(options: TrainOptions) -> Path:
     return out
 
 
-def _prepare(options: TrainOptions, out: Path) -> tuple[Agent[Any], bool]:
+def _prepare(
+    options: Train, untrained: Callable[[], Agent[Any]], out: Path
+) -> tuple[Agent[Any], bool]:
     """The agent to train, and whether it is new rather than from the file."""
-    agent = options.agent()
+    agent = untrained()
     if not options.resume or not out.exists():
         return agent, True
     saved = load_agent(out, agent.device)

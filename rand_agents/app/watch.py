@@ -2,24 +2,71 @@
 
 import io
 import json
+import shlex
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
+from rich.console import Console
 
+from rand_agents.app.commands import Watch
+from rand_agents.app.gym_frames import gym_frames
+from rand_agents.app.paths import checked_output
 from rand_agents.evaluation.evaluate import evaluate
 from rand_agents.evaluation.tables import interval_of, number
 from rand_agents.training.agent import Agent
 from rand_agents.training.files import write_atomically
 from rand_envs.core.arrays import Array, Json
-from rand_envs.core.task import rules_of
+from rand_envs.core.task import Task, rules_of
 
 LAST_FRAME_SECONDS = 3.0
 """How long the end is shown before the animation starts again."""
+
+
+def watch(options: Watch, contestant: Callable[[], Any], console: Console, errors: Console) -> int:
+    """Play, and show or record it; the exit code.
+
+    Args:
+        options: What to watch.
+        contestant: Makes the player: an agent, or what is watched like one.
+        console: Where to report.
+        errors: Where to show that it is working.
+    """
+    _check(options)
+    player = contestant()
+    with errors.status("playing …"):
+        choice = choose_layout(player, options.layout, options.rng_seed)
+        player.set_random_seed(options.rng_seed)
+        frames = _frames(player, choice.layout, options)
+    described = player.task.layout_space.unpack(choice.layout)[0].to_json()
+    console.print(f"Layout ({choice.remark}):", soft_wrap=True, markup=False)
+    console.print(f"  {shlex.quote(json.dumps(described))}", soft_wrap=True, markup=False)
+    if options.record is None:
+        name = options.player or Path(options.subject).name
+        show(frames, f"{name} on {player.task.env_id}", options.fps)
+        return 0
+    record(frames, options.record, options.fps)
+    console.print(f"Saved {options.record}", soft_wrap=True, markup=False)
+    return 0
+
+
+def _check(options: Watch) -> None:
+    if options.seeds < 1:
+        raise ValueError(f"--seeds must be at least 1, got {options.seeds}")
+    if not 0 < options.fps <= 50:
+        raise ValueError(f"--fps must be above 0 and at most 50, got {options.fps}")
+    if options.record is not None:
+        checked_output(options.record, "--record", ".gif", ".png")
+
+
+def _frames(player: Any, layout: Array, options: Watch) -> list[Array]:
+    if not isinstance(player.task, Task):
+        return gym_frames(player, layout, options.seeds, sample=options.sample)
+    return draw_frames(player, play_out(player, layout, options.seeds, sample=options.sample))
 
 
 @dataclass
@@ -123,7 +170,7 @@ def draw_frames(agent: Agent[Any], histories: Sequence[History]) -> list[Array]:
     from rand_envs.rendering import render_frame, tile
 
     task = rules_of(agent.task)
-    name = "Fixed seed" if agent.seeds.is_fixed else "Seed"
+    name = "Fixed seed" if agent.is_deterministic else "Seed"
     length = max(len(history.actions) for history in histories)
     panels: list[Any] = [None] * len(histories)
     frames = []

@@ -184,11 +184,12 @@ class _StagePlayer(ABC):
         """Play every layout, (n,), under every seed, (m, k); there is no vote."""
         flat = np.empty(len(layouts) * len(seeds))
         for rows, world in self.stage.worlds(layouts, seeds):
-            flat[rows] = play_out(world, self._on_stage(seeds[rows % len(seeds)]))
+            flat[rows] = play_out(world, self.acting(seeds[rows % len(seeds)]))
         outcomes = flat.reshape(len(layouts), len(seeds))
         return Play(outcomes, None, outcomes.astype(np.float32)[..., None])
 
-    def _on_stage(self, seeds: Array) -> Act:
+    def acting(self, seeds: Array) -> Act:
+        """What plays rows with these seeds, (k, ...): what the stage shows to legal actions."""
         act, stage = self._act(seeds), self.stage
         return lambda rows, seen: stage.checked(act(rows, stage.shown(seen, seeds[rows])))
 

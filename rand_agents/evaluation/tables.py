@@ -14,8 +14,14 @@ from rand_envs.core.arrays import Json
 BARS = " ▁▂▃▄▅▆▇█"
 
 
-def print_report(report: Report, console: Console) -> None:
-    """Print every figure with its 95 % interval and what it means."""
+def print_report(report: Report, console: Console, remark: str | None = None) -> None:
+    """Print every figure with its 95 % interval and what it means.
+
+    Args:
+        report: What was found.
+        console: Where to.
+        remark: Why the game value is not known exactly.
+    """
     console.print(_title(report), style="bold", markup=False)
     console.print(_played(report), markup=False)
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
@@ -27,6 +33,9 @@ def print_report(report: Report, console: Console) -> None:
         table.add_row(*row)
     console.print(table)
     console.print("* over noisy means of few seeds, so on the pessimistic side")
+    if remark is not None and report.game_value_kind != "exact":
+        known = "not known" if report.game_value is None else "not known exactly"
+        console.print(f"The game value is {known}: {remark}.", markup=False)
     low, high = report.bin_edges[0], report.bin_edges[-1]
     ends = number(low, report.unit), number(high, report.unit)
     console.print(f"Layouts by mean {report.unit}: {ends[0]} |{_bars(report.histogram)}| {ends[1]}")
@@ -35,8 +44,15 @@ def print_report(report: Report, console: Console) -> None:
         "bound": "Worst layout found by search, a bound because there may be worse ones:",
     }
     console.print(tried[report.worst.kind])
-    worst = shlex.quote(json.dumps(report.worst.layout))
-    console.print(f"  {worst}", markup=False, soft_wrap=True)
+    _print_layout(report.worst.layout, console)
+    if report.regret is not None and report.regret.worst.layout != report.worst.layout:
+        console.print("Layout of the largest regret:")
+        _print_layout(report.regret.worst.layout, console)
+
+
+def _print_layout(layout: Json, console: Console) -> None:
+    """As it can be given to a command."""
+    console.print(f"  {shlex.quote(json.dumps(layout))}", markup=False, soft_wrap=True)
 
 
 def print_zoo(cards: dict[str, Json], console: Console) -> None:
@@ -61,8 +77,20 @@ def print_zoo(cards: dict[str, Json], console: Console) -> None:
 
 
 def _title(report: Report) -> str:
-    better = "more is better" if report.unit == "success" else "fewer is better"
+    better = "more is better" if _more_is_better(report.unit) else "fewer is better"
     return f"{report.env_id}: {report.unit} ({better})"
+
+
+def _more_is_better(unit: str) -> bool:
+    return unit in ("success", "return")
+
+
+def _known_value(value: float | None, kind: str | None, unit: str) -> str:
+    """A game value in words: "exactly 8.00", "at most 100.0 %", "not known"."""
+    if value is None:
+        return "not known"
+    bound = "at most" if _more_is_better(unit) else "at least"
+    return f"{'exactly' if kind == 'exact' else bound} {number(value, unit)}"
 
 
 def _played(report: Report) -> str:
@@ -81,9 +109,9 @@ def _rows(report: Report) -> list[tuple[str, str, str, str]]:
         _row("worst layout", report.worst, unit, f"{report.worst.kind}, on fresh seeds"),
     ]
     if report.gap is not None:
-        value = "exactly" if report.game_value_kind == "exact" else "at most"
-        known = f"{value} {number(report.game_value or 0.0, unit)} is possible"
-        rows.append(_row("gap to the game value", report.gap, unit, known))
+        known = _known_value(report.game_value, report.game_value_kind, unit)
+        rows.append(_row("gap to the game value", report.gap, unit, f"{known} is possible"))
+    rows += _regrets(report)
     rows += _certified(report)
     for vote in report.majority or []:
         name = f"{vote.votes} seeds vote"
@@ -101,6 +129,20 @@ def _rows(report: Report) -> list[tuple[str, str, str, str]]:
     rows.append(("  of a constant seed", constant, "", "0 but for rounding"))
     if report.correlation is not None:
         rows.append(("correlation of seeds", f"{report.correlation:.3f}", "", "of their results"))
+    return rows
+
+
+def _regrets(report: Report) -> list[tuple[str, str, str, str]]:
+    """What is lost against one who knew the layout."""
+    found = report.regret
+    if found is None:
+        return []
+    rows = [
+        _row("regret: average", found.average, report.unit, "against one who knew the layout"),
+        _row("regret: worst layout", found.worst, report.unit, f"{found.worst.kind}, fresh seeds"),
+    ]
+    if found.ratio is not None:
+        rows.append(_row("competitive ratio", found.ratio, "ratio", "largest mean cost to least"))
     return rows
 
 

@@ -1,5 +1,8 @@
 """RandColoring-v0 as policies play it: a vertex is a token and sees its neighbours only."""
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -12,7 +15,7 @@ from rand_agents.games.spaces import draw_category
 from rand_agents.kernels import ring
 from rand_agents.policies.seeds import SeedSpec
 from rand_agents.policies.transformer import SeedTransformer, TransformerConfig, Weights
-from rand_envs.core.arrays import Array
+from rand_envs.core.arrays import Array, Json
 from rand_envs.core.player import Play
 from rand_envs.games.coloring.rules import ColoringTask
 from rand_envs.games.coloring.windows import CycleWindows
@@ -51,6 +54,10 @@ def cycle_order(adjacency: Array) -> Tensor:
 @accelerates(ColoringTask)
 class ColoringGame(Game[SeedTransformer]):
     """One token a vertex, its one-hot id, in the order of the cycle; colour logits at each."""
+
+    quick: ClassVar[Mapping[str, Json]] = {
+        "qnorm": {"objective": {"q": 10.0}, "m": 10, "batch_size": 256}
+    }
 
     def __init__(self, task: ColoringTask) -> None:
         """Play `task`."""

@@ -6,6 +6,7 @@ layouts, tokens, outputs, then a loss per (layout, seed) or an outcome.
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
@@ -33,6 +34,9 @@ class Game(ABC, Generic[M]):
     """Whether a `SeedMLP` can play, too."""
     has_detours: ClassVar[bool] = False
     """Whether what is learned in an episode leaves one best way through those after it."""
+    quick: ClassVar[Mapping[str, Json]] = {}
+    """Options of a run of minutes where the defaults are those of longer ones, for "policy" (the
+    transformer's), "qnorm" and "pepg": what the command line begins with."""
     token_dim: int
     output_dim: int
     context: int
@@ -46,6 +50,11 @@ class Game(ABC, Generic[M]):
     @property
     def has_chance(self) -> bool:
         """Whether seeds end with an entry for what an instance itself leaves to chance."""
+        return False
+
+    @property
+    def suits_evolution(self) -> bool:
+        """Whether to begin with evolution: it alone can train here, or play for it is faster."""
         return False
 
     @property

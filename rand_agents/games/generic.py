@@ -44,6 +44,11 @@ class EpisodeGame(Game[M]):
             ActionCode(task.action_space, task.env_id),
         )
 
+    @property
+    def suits_evolution(self) -> bool:
+        """Where actions have no probabilities, whose gradient could be followed."""
+        return not self._codes.actions.has_probabilities
+
     @abstractmethod
     def world(self, layouts: Array, seeds: Array, population: int) -> World:
         """Instances of n layouts under m seeds for each candidate, in this order of rows."""

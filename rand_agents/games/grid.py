@@ -1,5 +1,6 @@
 """RandGrid-v0 as policies play it: an acceleration that searches once for all treasures."""
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -44,10 +45,21 @@ class GridGame(TaskGame[SeedTransformer]):
     task: GridTask
     takes_mlp: ClassVar[bool] = False
     has_detours: ClassVar[bool] = True
+    quick: ClassVar[Mapping[str, Json]] = {
+        "policy": {
+            "num_heads": 2, "key_size": 6, "value_size": 6, "model_size": 24, "mlp_factor": 2
+        },
+        "pepg": {"m": 8, "search": {"population": 60, "learning_rate": 0.02, "std": 0.1}},
+    }  # fmt: skip
 
     def _codes_of(self, task: Setting[Any]) -> Codes:
         """Tokens of cells."""
         return Codes(CellCode(self.task), ActionCode(task.action_space, task.env_id))
+
+    @property
+    def suits_evolution(self) -> bool:
+        """Costs of whole populations are what is accelerated."""
+        return True
 
     def default_policy(self) -> TransformerConfig:
         """The paper's: two softmax blocks, four heads of key size 10, width 80, MLP 4x."""

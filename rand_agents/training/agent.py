@@ -91,7 +91,7 @@ class Agent(SeededPolicy, ABC, Generic[C]):
             ValueError: If policy, seeds or config do not fit the game; the message says how.
         """
         self.game: Game[Any] = game_for(task_of(env), policy)
-        self.config = self._default_config() if config is None else config
+        self.config = self.default_config(self.game) if config is None else config
         self.seeds = self._check_seeds(seeds, policy)
         trained = self.training_game(self.game, self.config)
         architecture = policy_for(trained, policy, self.seeds.dim)
@@ -120,9 +120,10 @@ class Agent(SeededPolicy, ABC, Generic[C]):
 
     # What a trainer adds.
 
-    def _default_config(self) -> C:
+    @classmethod
+    def default_config(cls, game: Game[Any]) -> C:
         """The options used where none are given, for this game."""
-        return cast(C, self.config_type())
+        return cast(C, cls.config_type())
 
     def _diagnose(self) -> dict[str, float | str]:
         """Facts that are only worth their cost where something is logged; changes nothing."""

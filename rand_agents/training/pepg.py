@@ -19,7 +19,7 @@ from rand_agents.training.aim import Aim
 from rand_agents.training.evolution import Search, SearchConfig, Vector
 from rand_agents.training.objectives import ObjectiveConfig
 from rand_agents.training.pepg_config import PEPGConfig
-from rand_envs.adversaries import is_enumerable
+from rand_envs.adversaries import MAX_EXHAUSTIVE
 
 HORIZON_FALL = 0.5
 """The part of a run in which the training horizon falls to the game's own."""
@@ -48,16 +48,17 @@ class PEPG(Agent[PEPGConfig]):
 
     config_type = PEPGConfig
 
-    def _default_config(self) -> PEPGConfig:
+    @classmethod
+    def default_config(cls, game: Game[Any]) -> PEPGConfig:
         """Without an adversary the mean over some resets; a sample of layouts that are many."""
-        if not self.game.has_adversary:
+        if not game.has_adversary:
             search = SearchConfig(population=64, learning_rate=0.1, std=0.3, std_learning_rate=0.1)
             return PEPGConfig(ObjectiveConfig(q=1.0), search, m=1, batch_size=4)
-        batch_size = None if is_enumerable(self) else 64
-        if batch_size is None:
+        size = game.task.layout_space.size
+        if size is not None and size <= MAX_EXHAUSTIVE:
             return PEPGConfig()
-        objective = ObjectiveConfig(q=math.inf if self.game.signed_costs else 10.0)
-        return PEPGConfig(objective, SearchConfig(population=100), batch_size=batch_size)
+        objective = ObjectiveConfig(q=math.inf if game.signed_costs else 10.0)
+        return PEPGConfig(objective, SearchConfig(population=100), batch_size=64)
 
     @classmethod
     def training_game(cls, game: Game[Any], config: PEPGConfig) -> Game[Any]:

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from rand_agents.games.game import Game
 from rand_agents.games.score import Episodes
 from rand_agents.training.agent import Agent, cosine
 from rand_agents.training.aim import Aim
@@ -230,23 +231,24 @@ class QNorm(Agent[QNormConfig]):
 
     config_type = QNormConfig
 
-    def _default_config(self) -> QNormConfig:
+    @classmethod
+    def default_config(cls, game: Game[Any]) -> QNormConfig:
         """The paper's for recall where costs have a gradient; else a small one."""
-        if self.game.differentiable:
+        if game.differentiable:
             return QNormConfig()
-        rises = self.game.has_adversary and not self.game.signed_costs
+        rises = game.has_adversary and not game.signed_costs
         objective = ObjectiveConfig(q=1.0)
         if rises:
             objective = ObjectiveConfig(q=40.0, q_start=4.0, q_rise=0.8)
-        elif self.game.has_adversary:
+        elif game.has_adversary:
             objective = ObjectiveConfig(kind="cvar", alpha=0.1)
-        size = self.task.layout_space.size
+        size = game.task.layout_space.size
         few = size is not None and size <= 256
         return QNormConfig(
             objective,
-            m=8,
+            m=32 if game.has_adversary else 8,
             # Resets of an environment are stepped one by one, and each seed is played more often.
-            batch_size=None if few else 64 if self.game.has_adversary else 4,
+            batch_size=None if few else 64 if game.has_adversary else 4,
             learning_rate=1e-2,
             final_learning_rate=1e-3,
         )

@@ -13,12 +13,13 @@ import numpy as np
 import pytest
 from PIL import Image, ImageSequence
 
-from rand_agents import PEPG, QNorm, load_agent
+from rand_agents import PEPG, ObjectiveConfig, PEPGConfig, QNorm, QNormConfig, load_agent
 from rand_agents.__main__ import main
-from rand_agents.app.options import TrainColoring, TrainGrid, TrainOptions, TrainRecall
+from rand_agents.app.options import Training, TransformerOptions
 from rand_agents.app.watch import play_out
 from rand_agents.games.registry import game_for
-from rand_envs import ColoringTask, GridTask, RecallTask
+from rand_agents.training.evolution import SearchConfig
+from rand_envs import ColoringTask, GridTask, PatrolTask, RecallTask
 
 COMMANDS = {
     "recall": "train recall --game.num-pairs 2 --game.value-bits 2 --qnorm.m 3 "
@@ -26,6 +27,9 @@ COMMANDS = {
     "coloring": "train coloring --game.num-vertices 4 --qnorm.m 3 --qnorm.batch-size 8",
     "grid": "train grid --game.size 2 --game.horizon 4 --pepg.search.population 4 --pepg.m 2 "
     "--policy.model-size 8",
+    "patrol": "train patrol --game.horizon 3 --qnorm.m 2 --qnorm.score.paths 2",
+    "grid-mlp": "train RandGrid-v0 --policy mlp --game.size 2 --game.horizon 4 --qnorm.m 2 "
+    "--policy.hidden 4 4",
     "recall-pepg": "train recall --trainer pepg --game.num-pairs 2 --game.value-bits 2 "
     "--pepg.m 2 --pepg.batch-size 4 --pepg.search.population 4",
 }
@@ -34,6 +38,7 @@ LAYOUTS = {
     "recall": {"values": [[0, 1], [1, 1]], "query": 1},
     "coloring": {"cycle": [0, 2, 1, 3]},
     "grid": {"treasure": [1, 1], "walls": []},
+    "patrol": {"node": 2, "start": 0},
 }
 each_run = pytest.mark.parametrize("name", list(TINY))
 each_game = pytest.mark.parametrize("name", list(LAYOUTS))
@@ -124,7 +129,7 @@ def test_a_gif_shows_every_step_and_holds_the_last(
 
 
 def test_watching_plays_what_the_batched_play_plays(agents: dict[str, Path]) -> None:
-    for name in ("grid", "recall", "coloring"):
+    for name in LAYOUTS:
         agent = load_agent(agents[name])
         agent.set_random_seed(5)
         layout = agent.task.layout_space.pack([LAYOUTS[name]])
@@ -242,7 +247,7 @@ BAD_TRAINING = {
     "--qnorm.learning-rate x": "'x'",
     "--policy.num-blocks 0": "num_blocks must be",
     "--policy.seed-placement first --policy.embedding none": "needs an input embedding",
-    "--pepg.search.population 7": "population must be an even number",
+    "--trainer pepg --pepg.search.population 7": "population must be an even number",
     "--pepg.m 3": "--pepg.* need --trainer pepg",
     "--trainer pepg --qnorm.m 4": "--qnorm.* need --trainer qnorm",
     "--device abacus": "the device 'abacus' cannot be used here",
@@ -271,6 +276,7 @@ BAD_WATCHING = {
     "--seeds 0": "--seeds must be at least 1",
     "--fps 0": "--fps must be above 0",
     "--record film.mp4": "must end in .gif or .png",
+    "--record /dev/null/film.gif": "/dev/null is not a folder",
 }
 
 
@@ -281,11 +287,21 @@ def test_bad_watching_options_end_in_one_sentence(
     assert BAD_WATCHING[options] in failing(["watch", str(agents["grid"]), *options.split()])
 
 
-def test_a_picture_that_cannot_be_written_ends_in_one_sentence(
-    agents: dict[str, Path], failing: Callable[[list[str]], str]
+def test_what_cannot_be_written_ends_in_one_sentence_before_any_work(
+    agents: dict[str, Path],
+    tmp_path: Path,
+    failing: Callable[[list[str]], str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    command = ["watch", str(agents["coloring"]), "--seeds", "1"]
-    assert "/dev/null" in failing([*command, "--record", "/dev/null/film.gif"])
+    monkeypatch.setattr("rand_agents.app.players.load_agent", lambda _: pytest.fail("it worked"))
+    for folder in ("folder.json", "folder.gif"):
+        (tmp_path / folder).mkdir()
+    for command, kind in (("evaluate --json", "json"), ("watch --record", "gif")):
+        name, option = command.split()
+        for place in ("/dev/null", "/proc/none", str(tmp_path)):
+            said = failing([name, str(agents["grid"]), option, f"{place}/folder.{kind}"])
+            assert f"{place}/folder.{kind}" in said
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["folder.gif", "folder.json"]
 
 
 def test_files_that_are_no_agents_end_in_one_sentence(
@@ -321,38 +337,83 @@ def test_an_unfinished_agent_can_be_evaluated_but_is_called_so(
 
 def test_load_agent_gives_the_trainer_that_saved(agents: dict[str, Path]) -> None:
     kinds = {name: type(load_agent(path)) for name, path in agents.items()}
-    assert kinds == {"recall": QNorm, "coloring": QNorm, "grid": PEPG, "recall-pepg": PEPG}
+    assert kinds.pop("grid") is kinds.pop("recall-pepg") is PEPG
+    assert set(kinds.values()) == {QNorm}
+    assert load_agent(agents["grid-mlp"]).model.config.hidden == (4, 4)
 
 
-@pytest.mark.parametrize("train", [TrainRecall, TrainColoring])
-def test_the_policy_of_other_sizes_is_the_game_s_default(train: type[TrainOptions]) -> None:
-    fields = {field.name: field for field in dataclasses.fields(train)}
-    policy: Any = fields["policy"].default_factory
-    tasks = [RecallTask(3, 2), RecallTask(9, 1)]
-    for task in tasks if train is TrainRecall else [ColoringTask(5), ColoringTask(12, 4)]:
-        game = game_for(task)
-        expected = game.default_policy()
-        assert policy().config(game, expected.seed_dim) == expected
+@pytest.mark.parametrize(
+    "task",
+    [RecallTask(3, 2), RecallTask(9, 1), ColoringTask(5), ColoringTask(12, 4), PatrolTask()],
+    ids=lambda task: f"{task.env_id}-{task.max_steps}",
+)
+def test_policy_and_seeds_are_the_game_s_default(task: Any) -> None:
+    game = game_for(task)
+    expected = game.default_policy()
+    assert TransformerOptions.of(game).config(game, expected.seed_dim) == expected
+    assert _default(task, "seeds") == game.default_seeds()
 
 
 def test_the_grid_s_policy_covers_whatever_the_game_lasts() -> None:
-    options = TrainGrid(out=Path("none"))
     for task in (GridTask(3, 7), GridTask((2, 5), 4, num_episodes=5)):
-        config = options.policy.config(game_for(task), 4)
+        game = game_for(task)
+        config = TransformerOptions.of(game).config(game, 4)
         assert config.max_length == task.max_steps + 1
 
 
+def _default(task: Any, option: str) -> Any:
+    fields = dataclasses.fields(Training.of(task, []).options())
+    factory: Any = next(field for field in fields if field.name == option).default_factory
+    return factory()
+
+
+def test_the_defaults_of_our_games_make_runs_of_minutes() -> None:
+    search = SearchConfig(population=60, learning_rate=0.02, std=0.1)
+    assert _default(GridTask(), "pepg") == PEPGConfig(search=search, m=8)
+    policy = _default(GridTask(), "policy")
+    assert (policy.model_size, policy.num_heads, policy.mlp_factor) == (24, 2, 2)
+    objective = ObjectiveConfig(q=10.0)
+    assert _default(ColoringTask(), "qnorm") == QNormConfig(objective, m=10, batch_size=256)
+    assert _default(RecallTask(), "qnorm") == QNormConfig()
+
+
+def test_defaults_are_those_of_the_size_that_is_played() -> None:
+    small, large = PatrolTask(), PatrolTask(("cycle", 300))
+    assert _default(small, "qnorm").batch_size is None
+    assert _default(large, "qnorm").batch_size == 64
+
+
 HELP = {
-    "": "train evaluate watch",
-    "train": "recall coloring grid",
+    "": "train evaluate watch zoo games",
+    "train": "recall coloring grid patrol paging GAME --import",
     "train recall": "--game.num-pairs --game.value-bits --policy.key-size --seeds.draw --trainer "
-    "--qnorm.objective.q --pepg.search.population",
-    "train coloring": "--game.num-vertices --game.num-colors --qnorm.batch-size --pepg.batch-size",
+    "--qnorm.objective.q",
+    "train recall --trainer pepg": "--pepg.search.population --pepg.batch-size",
+    "train coloring": "--game.num-vertices --game.num-colors --qnorm.batch-size",
     "train grid": "--game.size --game.horizon --game.walls --game.start --updates --rng-seed "
     "--device --checkpoint-every --resume --overwrite --out --pepg.objective.q",
-    "evaluate": "--layouts --num-seeds --rng-seed --json",
-    "watch": "--layout --seeds --rng-seed --fps --record --sample",
+    "train patrol": "--game.graph --game.attack-duration --policy.key-size --qnorm.entropy",
+    "train CartPole-v1 --trainer pepg": "--game.sutton-barto-reward --game.max-episode-steps "
+    "--policy.hidden --pepg.m",
+    "evaluate": "--layouts --num-seeds --rng-seed --json --player --algorithm pickles",
+    "evaluate --player random patrol": "--game.graph --layouts",
+    "watch": "--layout --seeds --rng-seed --fps --record --sample --player",
+    "games": "--import",
 }
+HIDDEN = {
+    "train recall": "--pepg.m --game.size",
+    "train grid": "--qnorm.m",
+    "train patrol --policy mlp": "--policy.key-size",
+}
+
+
+@pytest.mark.parametrize("command", list(HIDDEN))
+def test_help_hides_what_was_not_chosen(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main([*command.split(), "--help"])
+    said = capsys.readouterr().out
+    assert "--game." in said
+    assert not any(word in said for word in HIDDEN[command].split())
 
 
 @pytest.mark.parametrize("command", list(HELP))

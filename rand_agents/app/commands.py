@@ -1,0 +1,139 @@
+"""What each command takes, as typed dataclasses; those of `train` gain a game's own options.
+
+Nothing heavy is imported here, so that help comes at once.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from tyro.conf import FlagCreatePairsOff, Positional, UseAppendAction, arg
+
+PROG = "python -m rand_agents"
+INTERRUPTED = 130
+"""Exit code of what was interrupted, as of a shell's Ctrl-C."""
+
+Modules = Annotated[UseAppendAction[tuple[str, ...]], arg(name="import", metavar="MODULE")]
+Flag = Annotated[bool, FlagCreatePairsOff]
+PolicyKind = Annotated[Literal["transformer", "mlp"], arg(name="policy")]
+PlayerName = Annotated[str | None, arg(metavar="NAME")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Train:
+    """Train an agent on a game and save it; shows progress, can be stopped and resumed.
+
+    Attributes:
+        game_id: A registered id, such as CartPole-v1; of our own games also the short name.
+        modules: Import this module first: it may register games.
+        out: The agent file to write, FILE.safetensors; it is also the checkpoint.
+        updates: Updates of the whole run (gradient steps, or generations of evolution).
+        rng_seed: Determines the initial weights and every draw.
+        device: Where to compute, such as cpu or cuda.
+        checkpoint_every: Save the run every so many updates.
+        resume: Go on with the run in the file; start it if there is no file yet.
+        overwrite: Replace the file if there is one.
+        trainer: qnorm (gradient steps) or pepg (evolution); its options are --qnorm.* or --pepg.*.
+        policy_kind: A transformer sees the whole instance so far, an mlp what it sees now.
+    """
+
+    game_id: Annotated[Positional[str], arg(metavar="GAME")]
+    modules: Modules = ()
+    out: Path
+    updates: int = 1000
+    rng_seed: int = 0
+    device: str = "cpu"
+    checkpoint_every: int = 100
+    resume: Flag = False
+    overwrite: Flag = False
+    trainer: Literal["qnorm", "pepg"] = "qnorm"
+    policy_kind: PolicyKind = "transformer"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluate:
+    """Play an agent or another player on many layouts and seeds and report how good it is.
+
+    Attributes:
+        subject: The agent file, or the name of an agent in the zoo; with --player the game.
+        modules: Import this module first: it may register games.
+        player: Who plays the game instead of an agent: random (uniform legal actions), a
+            classical player of the game's (see `python -m rand_agents games`), or sb3:FILE.zip,
+            a model that Stable-Baselines3 saved. Such a file holds pickles, which can run any
+            code: give only one that you trust. Arguments of the game are --game.*.
+        algorithm: The class in stable_baselines3 that saved the model.
+        seed_distribution: Of the random seed vector that ended the observations in the model's
+            training, if it saw one: see `rand_envs.RandomSeedObservation`.
+        layouts: Layouts to draw where a game has more than 4,096; else all are played.
+        num_seeds: Seeds every layout is played under.
+        rng_seed: Determines every draw.
+        json: Write the report to this file as well.
+    """
+
+    subject: Annotated[Positional[str], arg(metavar="AGENT|GAME")]
+    modules: Modules = ()
+    player: PlayerName = None
+    algorithm: str = "PPO"
+    seed_distribution: Literal["gaussian", "uniform", "bits"] = "gaussian"
+    layouts: int = 2000
+    num_seeds: int = 100
+    rng_seed: int = 0
+    json: Path | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Watch:
+    """Watch an agent or a player on one layout under several seeds side by side.
+
+    Attributes:
+        subject: The agent file, or the name of an agent in the zoo; with --player the game.
+        modules: Import this module first: it may register games.
+        player: Who plays the game instead of an agent: random or sb3:FILE.zip, see `evaluate`.
+        algorithm: The class in stable_baselines3 that saved the model.
+        seed_distribution: Of the seed vector in the model's observations, see `evaluate`.
+        layout: "uniform" (drawn at random), "worst" (for this player), or a layout as JSON,
+            for example '{"treasure": [2, 2]}'.
+        seeds: How many seeds, each in a picture of its own.
+        rng_seed: Determines the layout, the seeds and what is sampled.
+        fps: Steps shown a second.
+        record: Write FILE.gif (the animation) or FILE.png (its end) instead of opening a
+            window; needs no display.
+        sample: Draw actions from the output instead of taking the likeliest.
+    """
+
+    subject: Annotated[Positional[str], arg(metavar="AGENT|GAME")]
+    modules: Modules = ()
+    player: PlayerName = None
+    algorithm: str = "PPO"
+    seed_distribution: Literal["gaussian", "uniform", "bits"] = "gaussian"
+    layout: str = "uniform"
+    seeds: int = 4
+    rng_seed: int = 0
+    fps: float = 4.0
+    record: Path | None = None
+    sample: Flag = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Zoo:
+    """List the trained agents that come with the package, or compare one with a file.
+
+    Attributes:
+        modules: Import this module first: it may register games.
+        compare: The name of a zoo agent and an agent file: say whether their weights are equal
+            to the last bit; the exit code is 1 if not.
+    """
+
+    modules: Modules = ()
+    compare: Annotated[tuple[str, Path] | None, arg(metavar="NAME FILE")] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Games:
+    """List the registered tasks: what they are called, how large they are, who can play them.
+
+    Attributes:
+        modules: Import this module first: it may register games.
+    """
+
+    modules: Modules = ()
