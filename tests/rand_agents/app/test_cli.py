@@ -392,7 +392,7 @@ HELP = {
     "train coloring": "--game.num-vertices --game.num-colors --qnorm.batch-size",
     "train grid": "--game.size --game.horizon --game.walls --game.start --updates --rng-seed "
     "--device --checkpoint-every --resume --overwrite --out --pepg.objective.q",
-    "train patrol": "--game.graph --game.attack-duration --policy.key-size --qnorm.entropy",
+    "train patrol": "--game.graph --game.attack-duration --policy.key-size --qnorm.score.entropy",
     "train CartPole-v1 --trainer pepg": "--game.sutton-barto-reward --game.max-episode-steps "
     "--policy.hidden --pepg.m",
     "evaluate": "--layouts --num-seeds --rng-seed --json --player --algorithm pickles",
