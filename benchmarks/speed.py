@@ -24,9 +24,9 @@ from suite.timing.seeds import seeds
 from suite.timing.training import training
 
 from rand_agents import QNorm
+from rand_envs.core.register import TASKS
 
 NUM_ENVS = 1024
-OURS = ("RandGrid-v0", "RandRecall-v0", "RandColoring-v0")
 THEIRS = ("FrozenLake-v1", "CartPole-v1")
 
 
@@ -69,7 +69,7 @@ def environments() -> Table:
     """Native vector environments, SyncVectorEnv of the same, and two of gymnasium's own."""
     table = Table("environment", "native steps/s (range)", "SyncVectorEnv steps/s", "ratio")
     table.title = f"{NUM_ENVS} sub-environments, random actions, autoreset included, one core"
-    for env_id in (*OURS, *THEIRS):
+    for env_id in (*TASKS, *THEIRS):
         # Bare sub-environments: gym.make's wrappers would only make the reference slower.
         sync = SyncVectorEnv([lambda: gym.make(env_id).unwrapped] * NUM_ENVS)  # noqa: B023
         reference = step_rate(sync, steps=4)

@@ -62,15 +62,15 @@ QUICK = {
     "patrol": Recipe(
         task={},
         policy={},
-        trainer=QNormConfig(m=32, batch_size=None, learning_rate=1e-2, final_learning_rate=1e-3),
+        trainer=QNormConfig(m=32, batch_size=None, learning_rate=1e-2),
         adversarial=ObjectiveConfig(q=20.0, q_start=4.0, q_rise=0.8),
-        updates=1000,
+        updates=800,
     ),
     # All 81 sequences of four requests for three pages, two in the cache: the value is 2.5.
     "paging": Recipe(
         task={"num_requests": 4},
         policy={},
-        trainer=QNormConfig(m=32, batch_size=None, learning_rate=1e-2, final_learning_rate=1e-3),
+        trainer=QNormConfig(m=16, batch_size=None, learning_rate=1e-2),
         adversarial=ObjectiveConfig(q=20.0, q_start=4.0, q_rise=0.8),
         updates=300,
     ),

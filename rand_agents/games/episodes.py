@@ -97,6 +97,7 @@ class Rollout:
         self._candidate, self._seed = rows // per_candidate, rows % len(seeds)
         # Before anything is seen, a mind for each candidate and seed, in this order.
         self._mind = self._candidate * len(seeds) + self._seed
+        self._all_differ = False
         self._places = np.tile(np.arange(len(seeds)), self.candidates)
 
     def play(self, record: bool = False) -> list[Moment]:
@@ -122,11 +123,15 @@ class Rollout:
 
     def _grouped(self, rows: Ints) -> tuple[Ints, Ints]:
         """A row of each mind, (G,), and the mind of each row, (r,); ordered by candidate."""
+        if self._all_differ:
+            return rows, np.arange(len(rows))
         seen = np.ascontiguousarray(self.world.observations[rows]).reshape(len(rows), -1)
         raw = seen.view(np.dtype((np.void, seen.dtype.itemsize * seen.shape[1]))).ravel()
         _, look = np.unique(raw, return_inverse=True)
         key = self._mind[rows] * (int(look.max()) + 1) + look
         _, first, minds = np.unique(key, return_index=True, return_inverse=True)
+        # What has been seen is never forgotten: rows that differ once differ for ever.
+        self._all_differ = len(first) == len(rows)
         return rows[first], minds
 
     def _answers(self, representatives: Ints, parents: Ints) -> tuple[Tensor, Tensor]:

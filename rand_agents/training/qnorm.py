@@ -23,17 +23,18 @@ class ScoreConfig:
     Attributes:
         paths: How often each seed is played in a step, drawing actions from the output.
         entropy: What a nat of the actions' entropy is worth when training begins, as a share of
-            the range of costs; it falls to 0 as it cools.
-        temperature: What outputs are divided by, when actions are drawn, at the end of cooling;
-            1 when training begins. Play is by argmax, and near 0 a draw is nearly one:
-            randomness that helps then has to come from the seed.
+            the standard deviation of costs over the plays of a layout, where it counts; it falls
+            to 0 while it cools.
+        temperature: What outputs are divided by, when actions are drawn, when it has cooled; 1
+            when training begins. Play is by argmax, and near 0 a draw is nearly that: then
+            randomness that helps has to come from the seed.
         cooling: Fraction of the run over which the temperature falls, by equal factors.
     """
 
     paths: int = 4
-    entropy: float = 0.02
+    entropy: float = 0.05
     temperature: float = 0.02
-    cooling: float = 0.8
+    cooling: float = 0.9
 
     def __post_init__(self) -> None:
         if self.paths < 1:
@@ -167,7 +168,7 @@ class QNormStep:
         return self._descend(whole, value, progress)
 
     def update_by_score(
-        self, model: Any, episodes: Episodes, costs: Tensor, cost_range: float, progress: float
+        self, model: Any, episodes: Episodes, costs: Tensor, progress: float
     ) -> dict[str, float]:
         """Step down an estimate of the objective's gradient, from sampled play.
 
@@ -175,14 +176,13 @@ class QNormStep:
             model: The policy whose parameters they are.
             episodes: What it played.
             costs: What the objective is of, for each of them, shape (n, m * paths).
-            cost_range: What the entropy is a share of.
             progress: In [0, 1] of the run.
         """
         whole = costs.detach().requires_grad_()
         value = self._finite(self.config.objective.at(progress)(whole))
         (slopes,) = torch.autograd.grad(value, whole)
         self.optimizer.zero_grad(set_to_none=True)
-        worth = self.config.score.entropy_at(progress) * cost_range
+        worth = self.config.score.entropy_at(progress) * _spread(costs, slopes)
         entropy = episodes.backward(model, slopes, worth)
         return self._descend(whole, value, progress) | {"train/entropy": entropy}
 
@@ -210,6 +210,12 @@ class QNormStep:
             "train/gradient_norm": norm.item(),
             "train/learning_rate": rate,
         }
+
+
+def _spread(costs: Tensor, slopes: Tensor) -> float:
+    """Standard deviation of costs, (n, k), over a layout's plays, where the slopes are large."""
+    weights = slopes.sum(1)
+    return float(((weights * costs.var(1, correction=0)).sum() / weights.sum()).sqrt())
 
 
 class QNorm(Agent[QNormConfig]):
@@ -291,10 +297,8 @@ class QNorm(Agent[QNormConfig]):
             temperature=self.config.score.temperature_at(progress),
         )
         self.env_steps += episodes.costs.numel() * self.task.max_steps
-        low, high = self.task.outcome_range
-        cost_range = high - low if math.isfinite(high - low) else float(episodes.costs.std())
         costs = self._aim.of(episodes.costs, layouts)
-        return self._step.update_by_score(self.model, episodes, costs, cost_range, progress)
+        return self._step.update_by_score(self.model, episodes, costs, progress)
 
     def _trainer_tensors(self) -> dict[str, Tensor]:
         state: dict[int, dict[str, Tensor]] = self._step.optimizer.state_dict()["state"]
