@@ -150,9 +150,8 @@ def evaluate(
     means = play.outcome.mean(1)
     counts, edges = np.histogram(means, bins=BINS, range=_histogram_range(task, means))
     suspects = _suspects(player, played, means, exhaustive, seeds, search_rounds, streams.search)
-    hardest, worst = _score_worst(
-        player, suspects, 2 if is_fixed else num_fresh_seeds, streams.fresh
-    )
+    num_fresh = 2 if is_fixed else num_fresh_seeds
+    hardest, worst = _score_worst(player, suspects, num_fresh, streams.fresh)
     votes = () if is_fixed else votes
     return Report(
         env_id=task.env_id,
@@ -175,7 +174,7 @@ def evaluate(
         game_value=known.value,
         game_value_kind=known.kind,
         gap=None if known.value is None else gap_to(known.value, worst, higher),
-        regret=regret_of(player, played, play, exhaustive, (num_fresh_seeds, streams.regret)),
+        regret=regret_of(player, played, play, exhaustive, (num_fresh, streams.regret)),
         certificate=None
         if is_fixed
         else _certificate(player, played, means, suspects, (num_seeds, num_fresh_seeds), streams),

@@ -36,11 +36,10 @@ from rand_agents.games.registry import (
 from rand_agents.policies.seeds import SeedSpec
 from rand_agents.training.acting import SeededPolicy
 from rand_agents.training.aim import Aim
-from rand_agents.training.files import Contents, read_agent, write_agent
+from rand_agents.training.files import Contents, read_agent, task_in_file, write_agent
 from rand_envs.adversaries import Adversary, restored
 from rand_envs.core.arrays import Json
 from rand_envs.core.sources import LayoutSource
-from rand_envs.core.task import Setting
 
 Callback = BaseCallback | list[BaseCallback] | Callable[..., bool] | None
 C = TypeVar("C")
@@ -339,7 +338,7 @@ class Agent(SeededPolicy, ABC, Generic[C]):
         verbose: int,
     ) -> Self:
         facts = contents.facts
-        task = _task_in(path, facts, env)
+        task = task_in_file(path, facts, env)
         # Files from before there was a choice have uniform layouts.
         stored = facts.get("layouts")
         agent = cls(
@@ -375,28 +374,6 @@ class Agent(SeededPolicy, ABC, Generic[C]):
         self.env_steps = facts["env_steps"]
         for name, state in facts["rngs"].items():
             self._rngs[name].bit_generator.state = state
-
-
-def _task_in(path: str | Path, facts: Json, env: Environment | None) -> Setting[Any]:
-    """The setting that a file names; ValueError if it is not that of the environment given."""
-    given = None if env is None else task_of(env)
-    # Files from before there was a choice name registered ones.
-    if facts.get("is_registered", True):
-        stored = task_of(facts["env_id"], facts["task"])
-        named = (stored.env_id, stored.config)
-    elif given is None:
-        raise ValueError(
-            f"{path} holds an agent for an environment that gym.make does not give, "
-            f"{facts['env_id']}: load it with env=, an environment like the one it was trained in"
-        )
-    else:
-        stored, named = given, (facts["env_id"], facts["task"])
-    if given is not None and (given.env_id, given.config) != named:
-        raise ValueError(
-            f"{path} holds an agent for {named[0]} with {named[1]}, "
-            f"not for {given.env_id} with {given.config}"
-        )
-    return stored
 
 
 def cosine(start: float, end: float, progress: float) -> float:

@@ -5,12 +5,15 @@ import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import safetensors
 import safetensors.torch
 from torch import Tensor
 
+from rand_agents.games.registry import Environment, task_of
 from rand_envs.core.arrays import Json
+from rand_envs.core.task import Setting
 
 SCHEMA = 1
 
@@ -83,3 +86,25 @@ def read_agent(path: str | Path) -> Contents:
     if schema != SCHEMA:
         raise ValueError(f"{source} must be of schema {SCHEMA} to be read here, got {schema}")
     return Contents(tensors, facts)
+
+
+def task_in_file(path: str | Path, facts: Json, env: Environment | None) -> Setting[Any]:
+    """The setting that a file names; ValueError if it is not that of the environment given."""
+    given = None if env is None else task_of(env)
+    # Files from before there was a choice name registered ones.
+    if facts.get("is_registered", True):
+        stored = task_of(facts["env_id"], facts["task"])
+        named = (stored.env_id, stored.config)
+    elif given is None:
+        raise ValueError(
+            f"{path} holds an agent for an environment that gym.make does not give, "
+            f"{facts['env_id']}: load it with env=, an environment like the one it was trained in"
+        )
+    else:
+        stored, named = given, (facts["env_id"], facts["task"])
+    if given is not None and (given.env_id, given.config) != named:
+        raise ValueError(
+            f"{path} holds an agent for {named[0]} with {named[1]}, "
+            f"not for {given.env_id} with {given.config}"
+        )
+    return stored

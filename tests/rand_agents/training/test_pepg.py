@@ -438,7 +438,8 @@ def test_counts_below_one_are_errors(name: str) -> None:
 
 def test_too_many_layouts_to_play_all_ask_for_a_batch_size() -> None:
     with pytest.raises(ValueError, match=r"a batch_size is needed here: .* more than 4096"):
-        PEPG("SeedTransformer", RecallTask())
+        PEPG("SeedTransformer", RecallTask(), PEPGConfig(batch_size=None))
+    assert PEPG("SeedTransformer", RecallTask()).config.batch_size == 64
     agent = PEPG("SeedTransformer", RecallTask(), PEPGConfig(batch_size=3, m=2))
     assert agent.costs(np.tile(agent.search.center, (2, 1))).shape == (2, 3, 2)
 
