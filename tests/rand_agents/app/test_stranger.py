@@ -134,7 +134,11 @@ def test_its_arguments_and_their_meaning_are_in_the_help(
 
 def test_it_is_listed_with_its_value_and_players(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("games") == 0
-    [row] = [line for line in capsys.readouterr().out.splitlines() if line.strip().startswith("Penalty-v0")]
+    [row] = [
+        line
+        for line in capsys.readouterr().out.splitlines()
+        if line.strip().startswith("Penalty-v0")
+    ]
     assert row.split() == ["Penalty-v0", "-", "success", "3", "33.3", "%", "left"]
 
 
