@@ -35,11 +35,21 @@ def shown(figure: Json, unit: str) -> str:
     return f"{estimate(figure, unit)} [{low}, {high}]"
 
 
-def shown_gap(gap: Json | None, unit: str) -> str:
-    """The gap, marked where the game value it is measured from is a bound itself."""
+GAP_SIGNS = {
+    ("exact", "exact"): "",
+    ("bound", "exact"): "<= ",
+    ("exact", "bound"): ">= ",
+    ("bound", "bound"): "~ ",
+}
+"""By what the game value is and what the worst case is: a bound of the one makes the true gap
+smaller than what is shown, of the other larger."""
+
+
+def shown_gap(gap: Json | None, worst_kind: str, unit: str) -> str:
+    """The gap, marked where game value or worst case are bounds themselves."""
     if gap is None:
         return "-"
-    return ("" if gap["kind"] == "exact" else "<= ") + shown(gap, unit)
+    return GAP_SIGNS[gap["kind"], worst_kind] + shown(gap, unit)
 
 
 def row(name: str, model: Json, task: Json) -> list[str]:
@@ -52,7 +62,7 @@ def row(name: str, model: Json, task: Json) -> list[str]:
         estimate(model["average"], unit),
         estimate(model["p95"], unit),
         worst if model["worst"]["kind"] == "exact" else f"{worst} *",
-        shown_gap(model["gap"], unit),
+        shown_gap(model["gap"], model["worst"]["kind"], unit),
         estimate(majority["average"], "success") if majority else "-",
         estimate(model["sampled"]["p95"], unit),
         f"{model['seed_variance']:.4f}",

@@ -69,6 +69,8 @@ class EpisodeGame(Game[M]):
             layer_norm=True,
             mlp_factor=2,
             scale=True,
+            # Seeds that matter from the first update on are not forgotten while all is explored.
+            seed_gain=3.0,
         )
 
     def default_seeds(self) -> SeedSpec:

@@ -338,7 +338,8 @@ def test_experiments_are_selected_by_name_and_game() -> None:
         select("paper", ("recall",), ("recall",))
     with pytest.raises(ValueError, match="none of grid-m is an experiment on recall"):
         select("paper", ("recall",), ("grid-m",))
-    assert {e.task for e in PRESETS["smoke"]} == {"recall", "coloring", "grid"}
+    games = {"recall", "coloring", "grid", "patrol", "paging"}
+    assert {e.task for e in PRESETS["smoke"]} == games
 
 
 def test_zoo_is_made_of_first_headline_runs_and_retraining_gives_the_same_weights(

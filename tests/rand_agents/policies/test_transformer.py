@@ -425,8 +425,8 @@ def test_a_sequence_beyond_the_positional_encoding_is_an_error() -> None:
     [
         ("RandRecall-v0", {"token_dim": 3}, "needs token_dim 25, got 3"),
         ("RandRecall-v0", {"output_dim": 4}, "needs output_dim 5, got 4"),
-        ("RandRecall-v0", {"mask": "neighbours"}, 'needs mask="causal"'),
-        ("RandRecall-v0", {"seed_placement": "own"}, 'seed_placement "every" or "first"'),
+        ("RandRecall-v0", {"mask": "neighbours"}, 'and mask="causal"'),
+        ("RandRecall-v0", {"seed_placement": "own"}, 'seed_placement "first" or "every"'),
         ("RandRecall-v0", {"max_length": 20}, "needs max_length 0 or at least 21, got 20"),
         ("RandColoring-v0", {"mask": "causal"}, 'needs mask="neighbours"'),
         ("RandColoring-v0", {"seed_dim": 3}, "needs seed_dim 10, got 3"),
