@@ -19,13 +19,13 @@ import tyro
 from rich.console import Console
 
 from .drawing.figures import draw_figures
+from .drawing.report import write_report
+from .drawing.table import results_table
 from .earlier import Earlier
 from .experiments import PRESETS, Preset, TaskName, select
 from .job import MODELS, Experiment, jobs
 from .pool import train_all
-from .report import write_report
 from .summary import Json, summarise, training_runs, write_json
-from .table import results_table
 from .worker import read_result
 from .zoo_scores import score_zoo
 

@@ -17,7 +17,7 @@ from rand_agents.evaluation.players import Act, as_player
 from rand_agents.games.generic import TaskGame
 from rand_agents.games.gym import GymGame
 from rand_agents.games.gym_task import GymTask
-from rand_agents.games.worlds import Rows, play_out
+from rand_agents.games.path.worlds import Rows, play_out
 from rand_agents.training.agent import Agent
 from rand_agents.training.files import read_agent
 from rand_agents.training.loading import load_agent
@@ -26,7 +26,7 @@ from rand_envs.core.arrays import Array
 from rand_envs.core.player import Play, Player
 from rand_envs.core.register import TASKS
 from rand_envs.core.task import Setting, Task, resolved, rules_of
-from rand_envs.core.wrappers import RandomSeedObservation
+from rand_envs.core.wrappers.random_seed import RandomSeedObservation
 
 MODEL = "sb3:"
 RANDOM = "random"

@@ -17,14 +17,14 @@ import torch
 from gymnasium.spaces.utils import flatten, flatten_space
 
 from rand_agents.games.gym_task import GymTask, wrappers_of
+from rand_agents.games.path.worlds import GymWorld, Rows, TaskWorld, World, play_out
 from rand_agents.games.registry import Environment, task_of
-from rand_agents.games.worlds import GymWorld, Rows, TaskWorld, World, play_out
 from rand_envs.core.arrays import Array
 from rand_envs.core.checks import ActionCheck
 from rand_envs.core.env import TaskEnv
 from rand_envs.core.player import Play, Player
 from rand_envs.core.task import Setting, Task
-from rand_envs.core.wrappers import RandomSeedObservation, seed_from_uniform
+from rand_envs.core.wrappers.random_seed import RandomSeedObservation, seed_from_uniform
 
 COPIES = 4096
 """How many environments are copied at most; rows beyond that wait for their turn."""

@@ -3,7 +3,7 @@
 Importing this package registers the accelerations, each in a file of its own.
 """
 
-from rand_agents.games import coloring, grid, recall
+from rand_agents.games.accelerated import coloring, grid, recall
 from rand_agents.games.game import Game
 from rand_agents.games.registry import game_for, task_of
 

@@ -12,8 +12,8 @@ from typing import Any, ClassVar, Generic, TypeVar
 import numpy as np
 from torch import Tensor
 
-from rand_agents.games.contexts import Model
-from rand_agents.games.score import Episodes
+from rand_agents.games.path.contexts import Model
+from rand_agents.games.path.score import Episodes
 from rand_agents.policies.mlp import MLPConfig
 from rand_agents.policies.seeds import SeedSpec
 from rand_agents.policies.transformer import TransformerConfig, Weights

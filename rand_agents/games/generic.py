@@ -7,11 +7,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rand_agents.games.episodes import Codes, Rollout
 from rand_agents.games.game import Game, M
-from rand_agents.games.score import Episodes
-from rand_agents.games.spaces import ActionCode, ObservationCode
-from rand_agents.games.worlds import TaskWorld, World
+from rand_agents.games.path.episodes import Codes, Rollout
+from rand_agents.games.path.score import Episodes
+from rand_agents.games.path.spaces import ActionCode, ObservationCode
+from rand_agents.games.path.worlds import TaskWorld, World
 from rand_agents.policies.seeds import SeedSpec
 from rand_agents.policies.transformer import TransformerConfig, Weights
 from rand_envs.core.arrays import Array
@@ -20,7 +20,7 @@ from rand_envs.core.task import Setting, Task
 
 
 class EpisodeGame(Game[M]):
-    """One token an observation; the output is an action (`rand_agents.games.spaces`).
+    """One token an observation; the output is an action (`rand_agents.games.path.spaces`).
 
     A SeedTransformer sees the whole instance so far, a SeedMLP the newest observation. The cost
     is what the outcome lacks of the best one there can be, or minus the return where that is

@@ -6,10 +6,10 @@ import gymnasium as gym
 import numpy as np
 from torch import Tensor
 
-from rand_agents.games.contexts import Model
 from rand_agents.games.generic import EpisodeGame
 from rand_agents.games.gym_task import ENV_CHANCE, GymTask
-from rand_agents.games.worlds import GymWorld, World
+from rand_agents.games.path.contexts import Model
+from rand_agents.games.path.worlds import GymWorld, World
 from rand_agents.policies.seeds import SeedSpec
 from rand_envs.core.arrays import Array
 

@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 from stable_baselines3.common.monitor import Monitor
 
 from rand_envs.core.arrays import Array, Json, whole_number, words_below
-from rand_envs.core.layout_wrapper import layout_space_of
-from rand_envs.core.layouts import Layout, LayoutSpace, layout_fields
+from rand_envs.core.layouts.space import Layout, LayoutSpace, layout_fields
 from rand_envs.core.task import Setting
+from rand_envs.core.wrappers.layouts import layout_space_of
 
 ENV_CHANCE = 2**24
 """Reset seeds that stand for the chance beside a layout are below this: exact in float32."""

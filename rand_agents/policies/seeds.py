@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import qmc
 
-from rand_envs.core.wrappers import SEED_DISTRIBUTIONS, seed_from_uniform
+from rand_envs.core.wrappers.random_seed import SEED_DISTRIBUTIONS, seed_from_uniform
 
 Draw = Literal["fixed", "independent", "antithetic", "sobol", "distinct"]
 DRAWS: tuple[Draw, ...] = ("fixed", "independent", "antithetic", "sobol", "distinct")

@@ -49,8 +49,8 @@ class PEPGConfig:
             a large weight from the beginning, or at once, leads to the best deterministic policy.
         detour_loss_weight: In polishing cycles the loss of the episodes after the first adds so
             much, in the mean over layouts and seeds: for each step that a shortest path takes, a
-            logistic loss of the logits, see `rand_agents.games.grid_rollout.GridRollout.steps`.
-            Detours change only where an argmax does, this with every perturbation.
+            logistic loss of the logits, see `GridRollout.steps`. Detours change only where an
+            argmax does, this with every perturbation.
     """
 
     objective: ObjectiveConfig = field(default_factory=lambda: ObjectiveConfig(q=math.inf))

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from rand_agents.games.game import Game
-from rand_agents.games.score import Episodes
+from rand_agents.games.path.score import Episodes
 from rand_agents.training.agent import Agent, cosine
 from rand_agents.training.aim import Aim
 from rand_agents.training.objectives import ObjectiveConfig
@@ -19,7 +19,7 @@ from rand_envs.core.arrays import Array
 
 @dataclass(frozen=True)
 class ScoreConfig:
-    """How `QNorm` estimates a gradient from sampled play, see `rand_agents.games.score`.
+    """How `QNorm` estimates a gradient from sampled play, see `rand_agents.games.path.score`.
 
     Attributes:
         paths: How often each seed is played in a step, drawing actions from the output.
@@ -224,9 +224,9 @@ class QNorm(Agent[QNormConfig]):
 
     q = 1 is ordinary training on the mean (ERM); q towards infinity trains for the worst
     layout. The gradient is exact in games whose costs have one, recall and colouring. In every
-    other game it is estimated by the score function, see `rand_agents.games.score`: actions are
-    drawn from the output while it trains, and entropy that is worth less and less lets play by
-    argmax come near to what was trained.
+    other game it is estimated by the score function, see `rand_agents.games.path.score`: actions
+    are drawn from the output while it trains, at a temperature that falls until that is nearly
+    play by argmax.
     """
 
     config_type = QNormConfig

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from rand_envs.adversaries.search import Kind, badness, find_worst, search_worst
 from rand_envs.core.arrays import Array, Json, finite_number, random_words, whole_number
-from rand_envs.core.layouts import L, LayoutSpace
+from rand_envs.core.layouts.space import L, LayoutSpace
 from rand_envs.core.player import Player
 from rand_envs.core.sources import LayoutSource
 

@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from rand_envs.core.arrays import Array, whole_number
 from rand_envs.core.checks import ActionCheck, check_options, checked_render_mode
-from rand_envs.core.layouts import L
+from rand_envs.core.layouts.space import L
 from rand_envs.core.sources import LayoutsArgument, as_source, pack_for
 from rand_envs.core.task import Task
 

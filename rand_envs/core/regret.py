@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rand_envs.core.arrays import Array, Json
-from rand_envs.core.layouts import L
+from rand_envs.core.layouts.space import L
 from rand_envs.core.task import Task, Transition
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from rand_envs.core.arrays import Array
-from rand_envs.core.layouts import L, Layout, LayoutSpace
+from rand_envs.core.layouts.space import L, Layout, LayoutSpace
 from rand_envs.core.player import Player
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rand_envs.core.arrays import Array, Json
-from rand_envs.core.layouts import L, LayoutSpace
+from rand_envs.core.layouts.space import L, LayoutSpace
 
 Named = str | Callable[..., Any]
 

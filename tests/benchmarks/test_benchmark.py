@@ -16,10 +16,10 @@ from rich.console import Console
 from rich.progress import Progress
 
 from benchmarks.suite import pool
+from benchmarks.suite.drawing.table import shown_gap
 from benchmarks.suite.experiments import PRESETS, select
 from benchmarks.suite.job import MODELS, Job, jobs
 from benchmarks.suite.summary import ground_truth, over_runs
-from benchmarks.suite.table import shown_gap
 from benchmarks.suite.worker import read_result, result_path, train
 from rand_agents.evaluation.evaluate import gap_to
 from rand_agents.evaluation.intervals import Figure

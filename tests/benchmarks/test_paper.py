@@ -35,7 +35,7 @@ from benchmarks.suite.zoo_scores import score_zoo
 from rand_agents import PEPG, PEPGConfig, load_zoo, zoo_names
 from rand_agents import zoo as zoo_module
 from rand_agents.__main__ import main
-from rand_agents.games.grid import GridGame
+from rand_agents.games.accelerated.grid import GridGame
 from rand_agents.policies.transformer import TransformerConfig
 from rand_agents.zoo import zoo_card
 from rand_envs import GridTask

@@ -12,7 +12,7 @@ from rich.table import Table
 from torch import Tensor
 
 from rand_agents import PEPG, PEPGConfig
-from rand_agents.games.grid_rollout import GridRollout
+from rand_agents.games.accelerated.grid_rollout import GridRollout
 from rand_agents.policies.transformer import Weights
 from rand_agents.training.agent import Agent
 

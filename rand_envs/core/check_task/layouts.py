@@ -8,7 +8,7 @@ import numpy as np
 
 from rand_envs.core.arrays import Array
 from rand_envs.core.check_task.calls import Watched, attempt, described, need, same
-from rand_envs.core.layouts import Layout, LayoutSpace
+from rand_envs.core.layouts.space import Layout, LayoutSpace
 
 NUM_LAYOUTS = 16
 """So many random layouts are tried."""

@@ -10,7 +10,7 @@ from gymnasium.envs.registration import parse_env_id
 from gymnasium.spaces import Box, Discrete, MultiBinary, MultiDiscrete
 
 from rand_envs.core.check_task.calls import attempt, need
-from rand_envs.core.layouts import LayoutSpace
+from rand_envs.core.layouts.space import LayoutSpace
 from rand_envs.core.task import Task
 
 SPACES = Box | Discrete | MultiDiscrete | MultiBinary

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rand_envs.core.arrays import Array, Json, whole_number, words_below
-from rand_envs.core.layouts import MAX_ENUMERATED, Layout, LayoutSpace, layout_fields
+from rand_envs.core.layouts.space import MAX_ENUMERATED, Layout, LayoutSpace, layout_fields
 from rand_envs.games.grid.walls import WallBuilder, pick
 
 Cell = tuple[int, int]

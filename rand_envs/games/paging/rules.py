@@ -5,7 +5,7 @@ from gymnasium.spaces import Discrete, MultiDiscrete
 from numpy.typing import NDArray
 
 from rand_envs.core.arrays import Array, copied, whole_number
-from rand_envs.core.fields import FieldLayout, Layouts
+from rand_envs.core.layouts.fields import FieldLayout, Layouts
 from rand_envs.core.task import GameValue, Task, Transition
 
 

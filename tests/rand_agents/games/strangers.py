@@ -8,7 +8,7 @@ import numpy as np
 from gymnasium.spaces import Box, Discrete, MultiBinary, MultiDiscrete
 
 from rand_envs.core.arrays import Array
-from rand_envs.core.fields import FieldLayout, Layouts
+from rand_envs.core.layouts.fields import FieldLayout, Layouts
 from rand_envs.core.register import register
 from rand_envs.core.task import Task, Transition
 

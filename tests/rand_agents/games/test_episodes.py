@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from rand_agents import MLPConfig, TransformerConfig
-from rand_agents.games.contexts import ROOM
-from rand_agents.games.episodes import Rollout
 from rand_agents.games.generic import TaskGame
+from rand_agents.games.path.contexts import ROOM
+from rand_agents.games.path.episodes import Rollout
 from rand_agents.games.registry import model_of
 from rand_envs import GridTask
 from rand_envs.core.arrays import Array

@@ -14,7 +14,7 @@ from stable_baselines3.common.monitor import Monitor
 
 from rand_agents import PEPG, ObjectiveConfig, PEPGConfig, QNorm, SearchConfig, SeedSpec, evaluate
 from rand_agents.games.gym_task import GymTask
-from rand_agents.games.spaces import ActionCode, ObservationCode
+from rand_agents.games.path.spaces import ActionCode, ObservationCode
 from rand_agents.policies.mlp import MLPConfig, SeedMLP
 
 COUNT, STEPS = 3, 4

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from rand_agents.games.coloring import conflict_bound
-from rand_agents.games.recall import bit_cross_entropy
+from rand_agents.games.accelerated.coloring import conflict_bound
+from rand_agents.games.accelerated.recall import bit_cross_entropy
 
 COLORINGS = np.array(list(itertools.product(range(3), repeat=5)))
 PROPER = (np.roll(COLORINGS, 1, axis=1) != COLORINGS).all(1)

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from rand_agents import PEPG, PEPGConfig, QNorm, QNormConfig, SearchConfig, TransformerConfig
-from rand_agents.games.grid_rollout import NEVER, GridRollout
-from rand_agents.games.grid_tables import path_lengths, transition_table
-from rand_agents.games.spaces import draw_category
+from rand_agents.games.accelerated.grid_rollout import NEVER, GridRollout
+from rand_agents.games.accelerated.grid_tables import path_lengths, transition_table
+from rand_agents.games.path.spaces import draw_category
 from rand_agents.training.acting import PolicyState
 from rand_agents.training.agent import Agent
 from rand_envs import ColoringTask, GridTask, RecallTask

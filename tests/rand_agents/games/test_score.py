@@ -21,11 +21,11 @@ from rand_agents import (
     TransformerConfig,
     q_norm,
 )
-from rand_agents.games import score
-from rand_agents.games.episodes import Moment
 from rand_agents.games.generic import TaskGame
+from rand_agents.games.path import score
+from rand_agents.games.path.episodes import Moment
+from rand_agents.games.path.score import Episodes
 from rand_agents.games.registry import model_of
-from rand_agents.games.score import Episodes
 from rand_agents.training.qnorm import QNormStep
 from rand_envs.core.arrays import Array
 from rand_envs.core.task import Task

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from rand_agents import PEPG, TransformerConfig
-from rand_agents.games.grid_rollout import GridRollout
+from rand_agents.games.accelerated.grid_rollout import GridRollout
 from rand_agents.kernels.lane_functions import exponential, gelu
 from rand_agents.kernels.lanes import LANES, load, store
 from rand_envs import GridTask

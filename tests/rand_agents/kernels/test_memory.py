@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from rand_agents import QNorm, QNormConfig
-from rand_agents.games.recall import bit_cross_entropy
+from rand_agents.games.accelerated.recall import bit_cross_entropy
 from rand_agents.games.registry import game_for
 from rand_agents.kernels.memory import GRADIENT_TOLERANCE, covers
 from rand_agents.policies.transformer import SeedTransformer, TransformerConfig

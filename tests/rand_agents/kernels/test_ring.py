@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from rand_agents.games.coloring import ColoringGame
+from rand_agents.games.accelerated.coloring import ColoringGame
 from rand_agents.kernels import ring
 from rand_agents.kernels.ring_kernel import Sizes
 from rand_agents.policies.transformer import SeedTransformer, TransformerConfig

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rand_agents.policies.seeds import DRAWS, SeedSpec
-from rand_envs.core.wrappers import SEED_DISTRIBUTIONS
+from rand_envs.core.wrappers.random_seed import SEED_DISTRIBUTIONS
 
 M = 20_000
 MOMENTS = {"bits": (0.5, 0.25, 0.25), "uniform": (0.5, 1 / 12, 1 / 80), "gaussian": (0.0, 1.0, 3.0)}

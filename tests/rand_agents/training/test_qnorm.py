@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from rand_agents import ObjectiveConfig, QNorm, QNormConfig, SeedSpec
-from rand_agents.games.recall import RecallGame
+from rand_agents.games.accelerated.recall import RecallGame
 from rand_agents.training.qnorm import QNormStep
 from rand_envs import GridTask, RecallTask
 

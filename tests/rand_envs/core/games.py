@@ -6,7 +6,7 @@ import numpy as np
 from gymnasium.spaces import Box, Discrete, MultiDiscrete
 
 from rand_envs import Layouts, Play, Task, Transition
-from rand_envs.core.layouts import LayoutSpace
+from rand_envs.core.layouts.space import LayoutSpace
 
 
 class Penalty(Task[Any]):

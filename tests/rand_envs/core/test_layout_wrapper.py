@@ -24,7 +24,7 @@ from rand_envs import (
     Uniform,
     layout_space_of,
 )
-from rand_envs.core.layout_wrapper import set_attributes
+from rand_envs.core.wrappers.layouts import set_attributes
 
 POLES = Layouts(
     length=Box(0.25, 1.0), masspole=Box(0.05, 0.5), force_mag=Box(5.0, 15.0), push=Box(-1.0, 1.0)

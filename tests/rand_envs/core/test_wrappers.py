@@ -10,7 +10,7 @@ from gymnasium.spaces.utils import flatten
 from gymnasium.utils.env_checker import check_env
 
 from rand_envs import RandomSeedObservation
-from rand_envs.core.wrappers import SEED_DISTRIBUTIONS, seed_from_uniform
+from rand_envs.core.wrappers.random_seed import SEED_DISTRIBUTIONS, seed_from_uniform
 
 Case = tuple[str, dict[str, Any]]
 

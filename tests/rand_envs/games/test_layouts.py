@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rand_envs import ColoringLayout, ColoringTask, GridLayout, GridTask, RecallLayout, RecallTask
-from rand_envs.core.layouts import LayoutSpace
+from rand_envs.core.layouts.space import LayoutSpace
 
 
 def space_of(case: tuple[str, dict[str, Any]]) -> LayoutSpace[Any]:

@@ -9,7 +9,7 @@ import numpy as np
 from gymnasium.spaces import Discrete, MultiBinary, MultiDiscrete
 
 from rand_envs.core.arrays import Array, Json
-from rand_envs.core.layouts import Layout, LayoutSpace
+from rand_envs.core.layouts.space import Layout, LayoutSpace
 from rand_envs.core.task import Task, Transition
 
 

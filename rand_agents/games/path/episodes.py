@@ -15,9 +15,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from rand_agents.games.contexts import Model, contexts_of
-from rand_agents.games.spaces import ActionCode
-from rand_agents.games.worlds import World
+from rand_agents.games.path.contexts import Model, contexts_of
+from rand_agents.games.path.spaces import ActionCode
+from rand_agents.games.path.worlds import World
 from rand_agents.policies.transformer import Weights
 from rand_envs.core.arrays import Array
 

@@ -8,7 +8,7 @@ import numpy as np
 from gymnasium.error import ResetNeeded
 
 from rand_envs.core.arrays import Array, finite_number
-from rand_envs.core.layouts import L, LayoutSpace
+from rand_envs.core.layouts.space import L, LayoutSpace
 from rand_envs.core.sources import LayoutsArgument, as_source
 
 Apply = Callable[[gym.Env[Any, Any], Any], None]

@@ -15,9 +15,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from rand_agents.games.contexts import Model
-from rand_agents.games.episodes import Ints, Moment
-from rand_agents.games.spaces import ActionCode
+from rand_agents.games.path.contexts import Model
+from rand_agents.games.path.episodes import Ints, Moment
+from rand_agents.games.path.spaces import ActionCode
 
 Floats = NDArray[Any]
 

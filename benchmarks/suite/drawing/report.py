@@ -7,7 +7,7 @@ from typing import Any
 
 from rand_agents.training.files import write_atomically
 
-from .drawing.figures import Picture
+from .figures import Picture
 from .table import COLUMNS, ZOO_TITLE, remarks, row, title
 
 Json = dict[str, Any]

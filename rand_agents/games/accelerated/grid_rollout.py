@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rand_agents.games.grid_tables import cell_tokens, path_lengths, transition_table
-from rand_agents.games.spaces import draw_category
+from rand_agents.games.accelerated.grid_tables import cell_tokens, path_lengths, transition_table
+from rand_agents.games.path.spaces import draw_category
 from rand_agents.kernels.grid_kernel import Policies, Rules, play
 from rand_agents.kernels.lane_transformer import pack, shape_of
 from rand_agents.policies.transformer import Cache, SeedTransformer, Weights

@@ -8,10 +8,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from rand_agents.games.coloring_windows import play_all_cycles, window_size
+from rand_agents.games.accelerated.coloring_windows import play_all_cycles, window_size
 from rand_agents.games.game import Game
+from rand_agents.games.path.spaces import draw_category
 from rand_agents.games.registry import accelerates
-from rand_agents.games.spaces import draw_category
 from rand_agents.kernels import ring
 from rand_agents.policies.seeds import SeedSpec
 from rand_agents.policies.transformer import SeedTransformer, TransformerConfig, Weights

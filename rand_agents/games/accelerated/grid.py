@@ -8,12 +8,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from rand_agents.games.episodes import Codes
+from rand_agents.games.accelerated.grid_rollout import GridRollout
+from rand_agents.games.accelerated.grid_tables import cell_tokens
 from rand_agents.games.generic import TaskGame
-from rand_agents.games.grid_rollout import GridRollout
-from rand_agents.games.grid_tables import cell_tokens
+from rand_agents.games.path.episodes import Codes
+from rand_agents.games.path.spaces import ActionCode
 from rand_agents.games.registry import accelerates
-from rand_agents.games.spaces import ActionCode
 from rand_agents.policies.seeds import SeedSpec
 from rand_agents.policies.transformer import SeedTransformer, TransformerConfig, Weights
 from rand_envs.core.arrays import Array, Json

@@ -11,8 +11,8 @@ from gymnasium.spaces import Space
 from numpy.typing import NDArray
 
 from rand_envs.core.arrays import Array, Json, copied
-from rand_envs.core.bounds import Field
-from rand_envs.core.layouts import MAX_ENUMERATED, Layout, LayoutSpace, layout_fields
+from rand_envs.core.layouts.bounds import Field
+from rand_envs.core.layouts.space import MAX_ENUMERATED, Layout, LayoutSpace, layout_fields
 
 Legal = Callable[[Array], NDArray[np.bool_]]
 

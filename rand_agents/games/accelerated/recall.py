@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from rand_agents.games.episodes import Codes
 from rand_agents.games.generic import TaskGame
+from rand_agents.games.path.episodes import Codes
+from rand_agents.games.path.spaces import ActionCode, draw_bits
 from rand_agents.games.registry import accelerates
-from rand_agents.games.spaces import ActionCode, draw_bits
 from rand_agents.kernels.memory import answer_questions, covers
 from rand_agents.policies.seeds import SeedSpec
 from rand_agents.policies.transformer import SeedTransformer, TransformerConfig, Weights

@@ -1,0 +1,1 @@
+"""Layouts, and the spaces of legal ones."""

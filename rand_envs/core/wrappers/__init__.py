@@ -1,0 +1,1 @@
+"""Wrappers for environments and policies of others."""
