@@ -14,6 +14,7 @@ from gymnasium.utils.env_checker import check_env, data_equivalence
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from stable_baselines3.common.monitor import Monitor
 
+from benchmarks.suite.pushed_pole import FirstPush
 from rand_envs import (
     GridTask,
     Layouts,
@@ -37,20 +38,6 @@ def set_pole(cart: Any, layout: Any) -> None:
     cart.total_mass = cart.masspole + cart.masscart
     cart.polemass_length = cart.masspole * cart.length
     cart.push = layout.push
-
-
-class FirstPush(gym.Wrapper[Any, Any, Any, Any], gym.utils.RecordConstructorArgs):
-    """Starts a cart that was pushed: with the velocity `push` on top."""
-
-    def __init__(self, env: gym.Env[Any, Any]) -> None:
-        gym.utils.RecordConstructorArgs.__init__(self)
-        gym.Wrapper.__init__(self, env)
-
-    def reset(self, **arguments: Any) -> Any:
-        _, info = super().reset(**arguments)
-        cart: Any = self.unwrapped
-        cart.state[1] += cart.push
-        return cart.state.astype(np.float32), info
 
 
 def cart_pole(**more: Any) -> LayoutWrapper:
