@@ -1,8 +1,12 @@
-"""Command line: python -m rand_envs.minimax grid | bracket | verify."""
+"""Command line: python -m rand_envs.minimax grid | bracket | task | verify."""
 
+import importlib
+import json
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path as FilePath
+from typing import Annotated, Any
 
 import numpy as np
 import tyro
@@ -11,15 +15,24 @@ from rich.console import Console
 from rich.table import Table
 from tqdm import tqdm
 
+from rand_envs.core.register import TASKS
+from rand_envs.core.regret import RegretTask
+from rand_envs.core.task import Task
 from rand_envs.minimax import (
     Bracket,
     SearchGameSolution,
+    TaskSolution,
     bracket_search_game,
     solve_search_game,
+    solve_task,
     verify_search_solution,
+    verify_task_solution,
 )
 
 CLOSED = 1e-6
+
+SHOWN = 10
+"""So many layouts of an adversary's mix are printed."""
 
 
 @dataclass
@@ -86,21 +99,67 @@ class BracketGrid:
 
 
 @dataclass
+class SolveTask:
+    """Solve any small registered task exactly; Ctrl-C prints the bracket so far."""
+
+    env_id: tyro.conf.Positional[str]
+    """The id of the task, such as RandPatrol-v0."""
+    arguments: str = "{}"
+    """Its arguments as JSON, e.g. '{"graph": ["line", 4]}'."""
+    import_: Annotated[tuple[str, ...], tyro.conf.arg(name="import")] = ()
+    """Modules that register games of your own."""
+    regret: bool = False
+    """Whether the outcome is regret, where the task tells the best one."""
+    out: FilePath | None = None
+    """Write the solution to this JSON file."""
+
+    def run(self) -> int:
+        """Solve, print the bracket, and return the exit status."""
+        task = _task(self.env_id, self.arguments, self.import_, self.regret)
+        if self.out is not None and not self.out.parent.is_dir():
+            raise ValueError(f"{self.out} cannot be written: there is no folder {self.out.parent}")
+        with _Progress() as progress:
+            solution = solve_task(task, on_progress=progress)
+        console = Console(soft_wrap=True)
+        closed = "value" if solution.gap <= CLOSED else "value between"
+        bounds = (solution.lower, solution.upper)[: 1 if solution.gap <= CLOSED else 2]
+        console.print(f"{closed} {' and '.join(f'{b:.9g}' for b in bounds)} ({solution.unit})")
+        console.print(f"{len(solution.strategies)} strategies in the mix; the adversary mixes")
+        for layout, probability in sorted(solution.adversary, key=lambda pair: -pair[1])[:SHOWN]:
+            console.print(f"  {probability:.4f}  {json.dumps(layout)}", markup=False)
+        if len(solution.adversary) > SHOWN:
+            console.print(f"  and {len(solution.adversary) - SHOWN} more layouts")
+        if self.out is not None:
+            solution.save(self.out)
+            console.print(f"written to {self.out}")
+        return 0
+
+
+@dataclass
 class Verify:
-    """Check a solution file from scratch: walks, worst treasure, best response."""
+    """Check a solution file from scratch, by code that shares nothing with the solver."""
 
     file: tyro.conf.Positional[FilePath]
     """A JSON file written by the other commands."""
+    import_: Annotated[tuple[str, ...], tyro.conf.arg(name="import")] = ()
+    """Modules that register games of your own, for their solutions."""
 
     def run(self) -> int:
         """Verify, print what was found, and return 1 where the file is rejected."""
-        report = verify_search_solution(self.file)
-        console = Console()
+        if not self.file.is_file():
+            raise FileNotFoundError(f"there is no solution file {self.file}")
+        if TaskSolution.is_file_of_one(self.file):
+            solution = TaskSolution.load(self.file)
+            arguments = json.dumps(solution.config)
+            task = _task(solution.env_id, arguments, self.import_, solution.unit == "regret")
+            report: Any = verify_task_solution(solution, task)
+            worst = f"worst layout {json.dumps(report.worst_layout)}"
+        else:
+            report = verify_search_solution(self.file)
+            worst = f"treasure on {report.worst_treasure}"
+        console = Console(soft_wrap=True)
         if report.upper is not None:
-            console.print(
-                f"lower {report.lower:.9g}, upper {report.upper:.9g} "
-                f"(treasure on {report.worst_treasure})"
-            )
+            console.print(f"lower {report.lower:.9g}, upper {report.upper:.9g} ({worst})")
         for reason in report.reasons:
             console.print(f"rejected: {reason}")
         console.print("verified" if report.ok else "not verified")
@@ -125,6 +184,23 @@ class _Progress:
 
     def __exit__(self, *_: object) -> None:
         self._bar.close()
+
+
+def _task(env_id: str, arguments: str, modules: Sequence[str], regret: bool) -> Task[Any]:
+    sys.path.insert(0, "")
+    for module in modules:
+        try:
+            importlib.import_module(module)
+        except ImportError as error:
+            raise ValueError(f"the module {module} cannot be imported: {error}") from None
+    if env_id not in TASKS:
+        raise ValueError(f"the task must be one of {', '.join(sorted(TASKS))}, got {env_id}")
+    try:
+        config = json.loads(arguments)
+        task = TASKS[env_id](**config)
+    except (json.JSONDecodeError, TypeError) as error:
+        raise ValueError(f"arguments of {env_id} must be a JSON object of them: {error}") from None
+    return RegretTask(task) if regret else task
 
 
 def _shape(size: tuple[int, ...]) -> tuple[int, int]:
@@ -188,7 +264,7 @@ def _treasure(solution: SearchGameSolution) -> Table:
 def main() -> None:
     """Run the command line."""
     command = tyro.extras.subcommand_cli_from_dict(
-        {"grid": Grid, "bracket": BracketGrid, "verify": Verify},
+        {"grid": Grid, "bracket": BracketGrid, "task": SolveTask, "verify": Verify},
         description=__doc__,
     )
     try:

@@ -54,6 +54,15 @@ class TaskSolution:
         """Upper minus lower bound."""
         return self.upper - self.lower
 
+    @staticmethod
+    def is_file_of_one(file: str | Path) -> bool:
+        """Whether a file says of itself that it holds a task's solution."""
+        try:
+            data = json.loads(Path(file).read_text())
+        except (UnicodeDecodeError, json.JSONDecodeError):
+            return False
+        return isinstance(data, dict) and data.get("schema") == SCHEMA
+
     def is_of(self, task: Task[Any]) -> bool:
         """Whether this is the solution of that very task."""
         mine, other = (json.dumps(config, sort_keys=True) for config in (self.config, task.config))

@@ -26,3 +26,36 @@ def test_bad_input_is_one_sentence():
     assert done.returncode == 1
     assert done.stderr.strip().endswith("the walls cut off 6 of 7")
     assert "Traceback" not in done.stderr
+
+
+def test_any_small_task_is_solved_and_its_file_verifies(tmp_path):
+    file = tmp_path / "line.json"
+    graph = '{"graph": ["line", 4]}'
+    done = run("task", "RandPatrol-v0", "--arguments", graph, "--out", str(file))
+    assert done.returncode == 0
+    assert "value 0.5 (success)" in done.stdout
+    checked = run("verify", str(file))
+    assert checked.returncode == 0
+    assert "lower 0.5, upper 0.5" in checked.stdout
+    file.write_text(file.read_text().replace('"lower":0.5', '"lower":0.6'))
+    rejected = run("verify", str(file))
+    assert (rejected.returncode, "not verified" in rejected.stdout) == (1, True)
+
+
+def test_the_least_regret_of_a_task_is_solved_too():
+    done = run("task", "RandPaging-v0", "--arguments", '{"num_requests": 4}', "--regret")
+    assert "value 0.75 (regret)" in done.stdout
+
+
+def test_what_cannot_be_solved_is_one_sentence():
+    for arguments, sentence in (
+        (["RandRecall-v0"], "a game is solved exactly with at most 20000 layouts"),
+        (["Nope-v0"], "the task must be one of RandColoring-v0, RandGrid-v0"),
+        (["Nope-v0", "--import", "no_such"], "the module no_such cannot be imported"),
+        (["RandPatrol-v0", "--arguments", "{"], "must be a JSON object of them"),
+        (["RandPatrol-v0", "--out", "no/such/file.json"], "there is no folder no/such"),
+    ):
+        done = run("task", *arguments)
+        assert done.returncode == 1
+        assert sentence in done.stderr.splitlines()[-1]
+        assert "Traceback" not in done.stderr
