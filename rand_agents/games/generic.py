@@ -1,6 +1,7 @@
 """The generic path: how policies play any setting by its public rules alone."""
 
 from abc import abstractmethod
+from copy import deepcopy
 from typing import Any, ClassVar
 
 import numpy as np
@@ -14,6 +15,7 @@ from rand_agents.games.path.spaces import ActionCode, ObservationCode
 from rand_agents.games.path.worlds import TaskWorld, World
 from rand_agents.policies.seeds import SeedSpec
 from rand_agents.policies.transformer import TransformerConfig, Weights
+from rand_envs import check_task
 from rand_envs.core.arrays import Array
 from rand_envs.core.player import Play
 from rand_envs.core.task import Setting, Task
@@ -185,7 +187,34 @@ class TaskGame(EpisodeGame[M]):
 
     task: Task[Any]
 
+    def __init__(self, task: Task[Any]) -> None:
+        """Play `task`; ValueError for spaces that have no code, or rules that do not fit them."""
+        super().__init__(task)
+        if not _plays(task):
+            check_task(task)
+            raise ValueError(f"{type(task).__name__} cannot be played for a single step")
+
     def world(self, layouts: Array, seeds: Array, population: int) -> World:
         """Instances of n layouts under m seeds for each candidate, in this order of rows."""
         rows = np.tile(np.repeat(layouts, len(seeds)), population)
         return TaskWorld(self.task, rows)
+
+
+def _plays(task: Task[Any]) -> bool:
+    """Whether two layouts can be played for a step; `check_task` then says what is wrong."""
+    space = deepcopy(task.action_space)
+    space.seed(0)
+    try:
+        state = task.initial(task.layout_space.sample(np.random.default_rng(0), 2))
+        seen = task.observe(state)
+        moved = task.step(state, np.stack([space.sample()] * 2))
+        outcome = task.outcome(moved.state)
+    # Whatever a stranger's rules raise, the check tells it in a sentence.
+    except Exception:
+        return False
+    shape = (2, *(task.observation_space.shape or ()))
+    return (
+        (seen.shape, outcome.shape, moved.terminated.shape) == (shape, (2,), (2,))
+        and moved.state.dtype == state.dtype
+        and task.observation_space.contains(seen[0])
+    )
