@@ -1,4 +1,4 @@
-"""What is drawn of a game that has no painter of its own: observations and actions as text."""
+"""What is drawn of a game that has no painter of its own: what is seen and done, as text."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -19,13 +19,13 @@ LONGEST = 60
 
 
 class PlainPainter(Painter[Task[Any]]):
-    """One line a step: what the player did, and what it saw then."""
-
-    size = (540.0, HEADER + (LINES_SHOWN + 1) * LINE_HEIGHT)
+    """One line a step, what the player did and what it saw then; below, the state it is in."""
 
     def __init__(self, task: Task[Any], states: Sequence[Array], actions: Sequence[Array]) -> None:
         super().__init__(task, states, actions)
         self._seen = [task.observe(state)[0] for state in states]
+        self._shown = min(LINES_SHOWN, task.max_steps + 1)
+        self.size = (540.0, HEADER + (self._shown + 2.5) * LINE_HEIGHT)
         self._ended = False
         if len(actions):
             last = np.asarray(actions[-1])[None]
@@ -45,20 +45,29 @@ class PlainPainter(Painter[Task[Any]]):
         return f"{text}, {self.task.unit} {self.task.outcome(self.states[-1])[0]:g}"
 
     def lines(self) -> list[str]:
-        """The first observation, then actions with what followed."""
+        """The first observation, then actions with what followed; and the state."""
+        return [*self._steps(), self._state()]
+
+    def _steps(self) -> list[str]:
         acted = [f"{step}: played {_short(a)}" for step, a in enumerate(self.actions, 1)]
         return [
             f"{before}saw {_short(seen)}"
             for before, seen in zip(["0: ", *(f"{a}, " for a in acted)], self._seen, strict=True)
         ]
 
+    def _state(self) -> str:
+        names = self.state.dtype.names or ()
+        return f"state: {', '.join(f'{name} {_short(self.state[name])}' for name in names)}"
+
     def paint(self, canvas: Canvas) -> None:
-        """Write the newest lines."""
-        lines = self.lines()[-LINES_SHOWN:]
+        """Write the newest lines, and the state at the bottom."""
+        lines = self._steps()[-self._shown :]
         for place, line in enumerate(lines):
             color = INK if place == len(lines) - 1 else MUTED
             at = (MARGIN, HEADER + (place + 0.7) * LINE_HEIGHT)
             canvas.text(line, at, 20, color, "left", self.size[0] - 2 * MARGIN)
+        at = (MARGIN, HEADER + (self._shown + 1.4) * LINE_HEIGHT)
+        canvas.text(self._state(), at, 18, MUTED, "left", self.size[0] - 2 * MARGIN)
 
 
 def _short(value: Array) -> str:
