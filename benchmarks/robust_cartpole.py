@@ -32,7 +32,7 @@ class Options:
     """
 
     ppo_steps: int = 100_000
-    generations: int = 60
+    generations: int = 40
     q: float = 8.0
     layouts: int = 100
     search_rounds: int = 10
@@ -46,7 +46,7 @@ def main(options: Options) -> None:
     ppo = PPO("MlpPolicy", env, seed=options.rng_seed, device="cpu").learn(options.ppo_steps)
     say("PPO, mean", ppo, env, options, time.perf_counter() - start)
     search = SearchConfig(population=64, learning_rate=0.1, std=0.3, std_learning_rate=0.1)
-    config = PEPGConfig(ObjectiveConfig(q=options.q), search, m=2, batch_size=8)
+    config = PEPGConfig(ObjectiveConfig(q=options.q), search, m=1, batch_size=16)
     start = time.perf_counter()
     pepg = PEPG("MlpPolicy", env, config, rng_seed=options.rng_seed).learn(options.generations)
     say(f"PEPG, {options.q:g}-norm", pepg, env, options, time.perf_counter() - start)

@@ -8,7 +8,7 @@ from gymnasium.spaces import Box
 
 from rand_envs import Layouts, LayoutWrapper
 
-POLES = Layouts(length=Box(0.25, 1.0), mass=Box(0.05, 0.5), cart=Box(0.5, 2.0), push=Box(-1.0, 1.0))
+POLES = Layouts(length=Box(0.1, 2.0), mass=Box(0.05, 1.0), cart=Box(0.5, 2.0), push=Box(-1.5, 1.5))
 """Half the pole's length (m), its mass (kg), that of the cart (kg), and a first velocity (m/s)."""
 
 LONGEST = 500

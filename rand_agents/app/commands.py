@@ -64,8 +64,12 @@ class Evaluate:
         algorithm: The class in stable_baselines3 that saved the model.
         seed_distribution: Of the random seed vector that ended the observations in the model's
             training, if it saw one: see `rand_envs.RandomSeedObservation`.
-        layouts: Layouts to draw where a game has more than 4,096; else all are played.
-        num_seeds: Seeds every layout is played under.
+        layouts: Layouts to draw where a game has more than 4,096, else all are played; by default
+            2,000, or 40 of an environment that is stepped one instance at a time.
+        num_seeds: Seeds every layout is played under; by default 100, or 8.
+        num_fresh_seeds: Seeds that score the worst layout; by default 1,000, or 100.
+        search_rounds: Rounds of the search for a worse layout, where they are too many to try; by
+            default 20, or 2.
         rng_seed: Determines every draw.
         json: Write the report to this file as well.
     """
@@ -75,8 +79,10 @@ class Evaluate:
     player: PlayerName = None
     algorithm: str = "PPO"
     seed_distribution: Literal["gaussian", "uniform", "bits"] = "gaussian"
-    layouts: int = 2000
-    num_seeds: int = 100
+    layouts: int | None = None
+    num_seeds: int | None = None
+    num_fresh_seeds: int | None = None
+    search_rounds: int | None = None
     rng_seed: int = 0
     json: Path | None = None
 

@@ -32,6 +32,8 @@ def evaluate_and_print(
             player,
             layouts=options.layouts,
             num_seeds=options.num_seeds,
+            num_fresh_seeds=options.num_fresh_seeds,
+            search_rounds=options.search_rounds,
             game_value=known,
             rng_seed=options.rng_seed,
         )

@@ -35,7 +35,7 @@ from rand_envs.adversaries.search import (
 )
 from rand_envs.core.arrays import Array
 from rand_envs.core.player import Play, Player, Voter, WholePlayer
-from rand_envs.core.task import GameValue, Setting
+from rand_envs.core.task import GameValue, Setting, Task
 
 __all__ = ["Figure", "Report", "Vote", "Worst", "evaluate", "majority_success", "percentile95"]
 
@@ -54,6 +54,20 @@ ELECTIONS_OF_ALL = 4
 TALLIED_AT_ONCE = 50
 CERTIFIED_PLAYS = 200_000
 """Certificates use as many seeds as the worst layout's score does while plays are this few."""
+
+
+@dataclass(frozen=True)
+class _Effort:
+    """How much is played by default."""
+
+    layouts: int
+    num_seeds: int
+    num_fresh_seeds: int
+    search_rounds: int
+
+
+BATCHES = _Effort(2000, 100, 1000, 20)
+ONE_BY_ONE = _Effort(40, 8, 100, 2)
 
 
 def majority_success(play: Play) -> FloatArray:
@@ -78,8 +92,11 @@ def _seed_correlation(outcome: FloatArray) -> float | None:
     if varying.shape[1] < 2:
         return None
     count = varying.shape[1]
-    matrix = np.asarray(np.corrcoef(varying, rowvar=False))
-    return float((matrix.sum() - count) / (count * (count - 1)))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        matrix = np.asarray(np.corrcoef(varying, rowvar=False))
+    correlation = float((matrix.sum() - count) / (count * (count - 1)))
+    # Outcomes that differ by rounding alone have none.
+    return correlation if np.isfinite(correlation) else None
 
 
 @dataclass(frozen=True)
@@ -102,11 +119,11 @@ def evaluate(
     env: Environment | None = None,
     *,
     deterministic: bool = True,
-    layouts: Array | int = 2000,
-    num_seeds: int = 100,
-    num_fresh_seeds: int = 1000,
+    layouts: Array | int | None = None,
+    num_seeds: int | None = None,
+    num_fresh_seeds: int | None = None,
     votes: tuple[int, ...] = (5, 31),
-    search_rounds: int = 20,
+    search_rounds: int | None = None,
     game_value: GameValue | None = None,
     rng_seed: int = 0,
 ) -> Report:
@@ -122,10 +139,14 @@ def evaluate(
         layouts: Layouts to play, shape (n,), taken as a sample; or how many to sample where
             the space has more than 4,096 layouts and the player is no `WholePlayer` that can
             play all. Other spaces are played whole.
-        num_seeds: Seeds a layout, at least 2.
-        num_fresh_seeds: Seeds that score the worst layout, other than those that selected it.
+            None is 2,000 of a task, whose rules are played on batches, and 40 of an environment,
+            which is stepped one instance at a time.
+        num_seeds: Seeds a layout, at least 2; by default 100, or 8.
+        num_fresh_seeds: Seeds that score the worst layout, other than those that selected it; by
+            default 1,000, or 100.
         votes: Sizes of the majority votes.
-        search_rounds: Rounds of the search for a worse layout, where there are too many to try.
+        search_rounds: Rounds of the search for a worse layout, where there are too many to try;
+            by default 20, or 2.
         game_value: Best worst case that any randomised strategy can reach, for the gap; None for
             what `rand_envs.minimax.game_value(task)` finds.
         rng_seed: Determines every draw.
@@ -138,6 +159,11 @@ def evaluate(
     """
     player = as_player(policy, env, deterministic)
     task = player.task
+    effort = BATCHES if isinstance(task, Task) else ONE_BY_ONE
+    layouts = effort.layouts if layouts is None else layouts
+    num_seeds = effort.num_seeds if num_seeds is None else num_seeds
+    num_fresh_seeds = effort.num_fresh_seeds if num_fresh_seeds is None else num_fresh_seeds
+    search_rounds = effort.search_rounds if search_rounds is None else search_rounds
     higher = task.higher_is_better
     _check_sizes(num_seeds, num_fresh_seeds, votes)
     known = minimax.game_value(task) if game_value is None else game_value
@@ -212,7 +238,8 @@ def _certificate(
     """
     task, exhaustive = player.task, suspects.kind == "exact"
     low, high = task.outcome_range
-    if not np.isfinite(high - low):
+    # The bounds are of success rates and of costs.
+    if task.unit == "return" or not np.isfinite(high - low):
         return None
     tried = played if exhaustive else np.concatenate([suspects.layouts, played])
     few, many = seed_counts

@@ -18,7 +18,7 @@ from gymnasium.spaces.utils import flatten, flatten_space
 
 from rand_agents.games.gym_task import GymTask, wrappers_of
 from rand_agents.games.path.worlds import GymWorld, Rows, TaskWorld, World, play_out
-from rand_agents.games.registry import Environment, task_of
+from rand_agents.games.registry import Environment, bare, task_of
 from rand_envs.core.arrays import Array
 from rand_envs.core.checks import ActionCheck
 from rand_envs.core.env import TaskEnv
@@ -92,6 +92,7 @@ class _Stage:
 
     @classmethod
     def of(cls, env: Environment) -> "_Stage":
+        env = bare(env)
         task = task_of(env)
         if isinstance(env, str | Setting) or not isinstance(env.unwrapped, TaskEnv):
             return cls(task, task, None, task.make() if isinstance(task, GymTask) else None)

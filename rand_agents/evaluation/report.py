@@ -123,6 +123,13 @@ class Report:
     certificate: Certificate | None
     rng_seed: int
 
+    def __str__(self) -> str:
+        """The report as a table."""
+        # Imported here, as the table is of reports.
+        from rand_agents.evaluation.tables import report_text
+
+        return report_text(self)
+
     def to_json(self) -> Json:
         """The report as a JSON-ready dictionary."""
         return dataclasses.asdict(self)

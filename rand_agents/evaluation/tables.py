@@ -1,5 +1,6 @@
 """A report as a table for people."""
 
+import io
 import json
 import shlex
 
@@ -10,6 +11,9 @@ from rich.table import Table
 from rand_agents.evaluation.intervals import Figure
 from rand_agents.evaluation.report import Report
 from rand_envs.core.arrays import Json
+
+SCOPES = {"exact": "of all, on fresh seeds", "bound": "of a search, fresh seeds"}
+"""Where the worst layout is from."""
 
 BARS = " ▁▂▃▄▅▆▇█"
 
@@ -40,8 +44,8 @@ def print_report(report: Report, console: Console, remark: str | None = None) ->
     ends = number(low, report.unit), number(high, report.unit)
     console.print(f"Layouts by mean {report.unit}: {ends[0]} |{_bars(report.histogram)}| {ends[1]}")
     tried = {
-        "exact": "Worst layout, exact because all layouts were tried:",
-        "bound": "Worst layout found by search, a bound because there may be worse ones:",
+        "exact": "The layout that looked worst of all there are:",
+        "bound": "The worst layout that a search found; there may be worse ones:",
     }
     console.print(tried[report.worst.kind])
     _print_layout(report.worst.layout, console)
@@ -53,6 +57,14 @@ def print_report(report: Report, console: Console, remark: str | None = None) ->
 def _print_layout(layout: Json, console: Console) -> None:
     """As it can be given to a command."""
     console.print(f"  {shlex.quote(json.dumps(layout))}", markup=False, soft_wrap=True)
+
+
+def report_text(report: Report) -> str:
+    """What `print_report` prints, on lines of at most 100 characters."""
+    console = Console(width=100, file=io.StringIO(), highlight=False)
+    with console.capture() as captured:
+        print_report(report, console)
+    return captured.get()
 
 
 def print_zoo(cards: dict[str, Json], console: Console) -> None:
@@ -106,7 +118,7 @@ def _rows(report: Report) -> list[tuple[str, str, str, str]]:
     rows = [
         _row("average", report.average, unit, f"mean over {whole}"),
         _row("95th percentile", report.p95, unit, "95 % look no worse *"),
-        _row("worst layout", report.worst, unit, f"{report.worst.kind}, on fresh seeds"),
+        _row("worst layout", report.worst, unit, SCOPES[report.worst.kind]),
     ]
     if report.gap is not None:
         known = _known_value(report.game_value, report.game_value_kind, unit)

@@ -30,6 +30,8 @@ class Game(ABC, Generic[M]):
     task: Setting[Any]
     differentiable: ClassVar[bool] = True
     """Whether `costs` has a gradient with respect to the weights; else there is `sample`."""
+    is_stepped: ClassVar[bool] = False
+    """Whether instances are stepped one by one, which costs much more than rules on batches."""
     takes_mlp: ClassVar[bool] = False
     """Whether a `SeedMLP` can play, too."""
     has_detours: ClassVar[bool] = False

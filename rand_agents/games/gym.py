@@ -1,6 +1,6 @@
 """Gymnasium environments in general as a game: whole populations play them side by side."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import gymnasium as gym
 import numpy as np
@@ -23,6 +23,7 @@ class GymGame(EpisodeGame[Model]):
     """
 
     task: GymTask
+    is_stepped: ClassVar[bool] = True
 
     def __init__(self, task: GymTask) -> None:
         """Play `task`; ValueError for spaces that have no code."""

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 import gymnasium as gym
+from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv
 
 from rand_agents.games.game import Game
 from rand_agents.games.generic import TaskGame
@@ -19,7 +20,7 @@ from rand_envs.core.env import TaskEnv
 from rand_envs.core.register import TASKS
 from rand_envs.core.task import Setting, Task, rules_of
 
-Environment = str | gym.Env[Any, Any] | Setting[Any]
+Environment = str | gym.Env[Any, Any] | VecEnv | Setting[Any] | type[Setting[Any]]
 PolicyConfig = TransformerConfig | MLPConfig
 G = TypeVar("G", bound=Game[Any])
 
@@ -32,12 +33,27 @@ def task_of(env: Environment, config: Json | None = None) -> Setting[Any]:
 
     A task under wrappers that change something is played as any other environment.
     """
+    env = bare(env)
     if isinstance(env, Setting):
         return env
     if isinstance(env, str):
         return TASKS.get(env, partial(GymTask, env))(**(config or {}))
     task = getattr(env.unwrapped, "task", None)
     return task if isinstance(task, Task) and not wrappers_of(env) else GymTask.of(env)
+
+
+def bare(env: Environment) -> str | gym.Env[Any, Any] | Setting[Any]:
+    """A task of a class that needs no arguments; the first of environments side by side."""
+    if isinstance(env, type):
+        return env()
+    if not isinstance(env, VecEnv):
+        return env
+    if not isinstance(env, DummyVecEnv):
+        raise ValueError(
+            "of Stable-Baselines3's vector environments a DummyVecEnv without wrappers can be "
+            f"played, got {type(env).__name__}: give one environment"
+        )
+    return env.envs[0]
 
 
 def is_registered(task: Setting[Any]) -> bool:
@@ -85,6 +101,11 @@ def game_for(task: Setting[Any], policy: str | PolicyConfig = "SeedTransformer")
     if isinstance(task, GymTask):
         return GymGame(task)
     return TaskGame(rules_of(task))
+
+
+def as_game(given: Game[Any] | Environment) -> Game[Any]:
+    """A game as it is, or the one that is played in an environment."""
+    return given if isinstance(given, Game) else game_for(task_of(given))
 
 
 def policy_for(game: Game[Any], policy: str | PolicyConfig, seed_dim: int) -> PolicyConfig:

@@ -120,7 +120,7 @@ class Agent(SeededPolicy, ABC, Generic[C]):
     # What a trainer adds.
 
     @classmethod
-    def default_config(cls, game: Game[Any]) -> C:
+    def default_config(cls, game: Game[Any] | Environment) -> C:
         """The options used where none are given, for this game."""
         return cast(C, cls.config_type())
 

@@ -102,6 +102,6 @@ class Aim:
     def _check_source(self) -> None:
         if self.source is not None and not self.space.matches(self.source.space):
             raise ValueError(
-                f"the layout source must be for the layouts of {self.game.task.env_id}, of "
-                f"{self.space.dtype}, and is for others, of {self.source.space.dtype}"
+                f"the layout source must be for the layouts of {self.game.task.env_id}, "
+                f"{self.space!r}, and is for others, {self.source.space!r}"
             )

@@ -75,7 +75,10 @@ def read_agent(path: str | Path) -> Contents:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (safetensors.SafetensorError, OSError) as error:
-        raise ValueError(f"{source} is corrupt or not an agent file: {error}") from None
+        hint = ""
+        if source.read_bytes()[:2] == b"PK":
+            hint = ": a model of Stable-Baselines3 is played by --player sb3:FILE.zip"
+        raise ValueError(f"{source} is corrupt or not an agent file{hint}: {error}") from None
     if "rand_agents" not in metadata:
         raise ValueError(f"{source} is a safetensors file, but not one that an agent saved")
     try:

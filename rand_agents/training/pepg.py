@@ -3,6 +3,7 @@
 Also called PGPE (Sehnke et al., 2010); symmetric sampling with centred ranks as in EvoJAX.
 """
 
+import dataclasses
 import json
 import math
 from typing import Any
@@ -13,7 +14,8 @@ from torch import Tensor
 from torch.nn.utils import parameters_to_vector
 
 from rand_agents.games.game import Game
-from rand_agents.games.registry import game_for, model_of
+from rand_agents.games.generic import TaskGame
+from rand_agents.games.registry import Environment, as_game, game_for, model_of
 from rand_agents.training.agent import Agent, cosine
 from rand_agents.training.aim import Aim
 from rand_agents.training.evolution import Search, SearchConfig, Vector
@@ -49,15 +51,28 @@ class PEPG(Agent[PEPGConfig]):
     config_type = PEPGConfig
 
     @classmethod
-    def default_config(cls, game: Game[Any]) -> PEPGConfig:
-        """Without an adversary the mean over some resets; a sample of layouts that are many."""
-        if not game.has_adversary:
-            search = SearchConfig(population=64, learning_rate=0.1, std=0.3, std_learning_rate=0.1)
-            return PEPGConfig(ObjectiveConfig(q=1.0), search, m=1, batch_size=4)
+    def default_config(cls, game: Game[Any] | Environment) -> PEPGConfig:
+        """The paper's, where a game is accelerated; else a search of minutes.
+
+        Without an adversary it is for the mean over some resets; layouts that are too many to be
+        played all are drawn.
+        """
+        game = as_game(game)
         size = game.task.layout_space.size
-        if size is not None and size <= MAX_EXHAUSTIVE:
+        few = size is not None and size <= MAX_EXHAUSTIVE
+        objective = ObjectiveConfig(q=math.inf if game.signed_costs else 8.0)
+        fast = SearchConfig(64, learning_rate=0.1, std=0.3, std_learning_rate=0.1)
+        small = dataclasses.replace(fast, population=32)
+        if not game.has_adversary:
+            return PEPGConfig(ObjectiveConfig(q=1.0), fast, m=1, batch_size=4)
+        if game.is_stepped:
+            return PEPGConfig(objective, small, m=1, batch_size=8)
+        if type(game) is TaskGame:
+            batch_size = None if few else 64
+            return PEPGConfig(objective, small, m=32, batch_size=batch_size)
+        if few:
             return PEPGConfig()
-        objective = ObjectiveConfig(q=math.inf if game.signed_costs else 10.0)
+        objective = ObjectiveConfig(q=10.0)
         return PEPGConfig(objective, SearchConfig(population=100), batch_size=64)
 
     @classmethod

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from rand_agents.games.game import Game
 from rand_agents.games.path.score import Episodes
+from rand_agents.games.registry import Environment, as_game
 from rand_agents.training.agent import Agent, cosine
 from rand_agents.training.aim import Aim
 from rand_agents.training.objectives import ObjectiveConfig
@@ -232,8 +233,9 @@ class QNorm(Agent[QNormConfig]):
     config_type = QNormConfig
 
     @classmethod
-    def default_config(cls, game: Game[Any]) -> QNormConfig:
-        """The paper's for recall where costs have a gradient; else a small one."""
+    def default_config(cls, game: Game[Any] | Environment) -> QNormConfig:
+        """The paper's for recall where costs have a gradient; else one of minutes."""
+        game = as_game(game)
         if game.differentiable:
             return QNormConfig()
         rises = game.has_adversary and not game.signed_costs
@@ -244,13 +246,11 @@ class QNorm(Agent[QNormConfig]):
             objective = ObjectiveConfig(kind="cvar", alpha=0.1)
         size = game.task.layout_space.size
         few = size is not None and size <= 256
+        m, batch_size = 32, (None if few else 64)
+        if game.is_stepped:
+            m, batch_size = (4, 8) if game.has_adversary else (8, 4)
         return QNormConfig(
-            objective,
-            m=32 if game.has_adversary else 8,
-            # Resets of an environment are stepped one by one, and each seed is played more often.
-            batch_size=None if few else 64 if game.has_adversary else 4,
-            learning_rate=1e-2,
-            final_learning_rate=1e-3,
+            objective, m=m, batch_size=batch_size, learning_rate=1e-2, final_learning_rate=1e-3
         )
 
     def _setup(self) -> None:

@@ -68,6 +68,25 @@ def register(task: T) -> T:
     return task
 
 
+def as_task(given: Any) -> Task[Any]:
+    """A task as it is, or of a class, a registered id, or an environment of one.
+
+    Raises:
+        ValueError: it is none of these.
+    """
+    if isinstance(given, str) and given in TASKS:
+        return TASKS[given]()
+    if isinstance(given, type) and issubclass(given, Task):
+        return given()
+    found = getattr(getattr(given, "unwrapped", None), "task", given)
+    if not isinstance(found, Task):
+        raise ValueError(
+            "a task must be one, its class, an environment of it, or one of the ids "
+            f"{', '.join(sorted(TASKS))}, got {given!r}"
+        )
+    return found
+
+
 def make_env(
     game: str,
     layouts: LayoutsArgument[Any] = None,

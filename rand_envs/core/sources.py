@@ -137,8 +137,8 @@ def as_source(
     if isinstance(layouts, LayoutSource):
         if not space.matches(layouts.space):
             raise ValueError(
-                "the layout source must be for the same layouts as the environment, of "
-                f"{space.dtype}, and is for others, of {layouts.space.dtype}"
+                f"the layout source must be for the layouts of the environment, {space!r}, and is "
+                f"for others, {layouts.space!r}"
             )
         return layouts
     return Fixed(space, _listed(layouts, num_envs))

@@ -265,6 +265,7 @@ def main() -> None:
     """Run the command line."""
     command = tyro.extras.subcommand_cli_from_dict(
         {"grid": Grid, "bracket": BracketGrid, "task": SolveTask, "verify": Verify},
+        prog="python -m rand_envs.minimax",
         description=__doc__,
     )
     try:

@@ -37,6 +37,10 @@ class LayoutSpace(ABC, Generic[L]):
     num_words: int
     """How many random 64-bit words one uniform layout is made of."""
 
+    def __repr__(self) -> str:
+        count = "uncounted" if self.size is None else f"{self.size:.6g}"
+        return f"{type(self).__name__}({count} layouts of {self.dtype})"
+
     @property
     @abstractmethod
     def size(self) -> int | None:

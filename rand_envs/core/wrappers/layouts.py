@@ -65,6 +65,8 @@ class LayoutWrapper(gym.Wrapper[Any, Any, Any, Any], gym.utils.RecordConstructor
         self.layout_space = layout_space
         self.source = as_source(layouts, layout_space, num_envs=1)
         self._apply: Apply = apply or set_attributes
+        if apply is None:
+            _check_attributes(env, layout_space)
         self._layout: Array | None = None
         self._rng = np.random.default_rng()
 
@@ -154,6 +156,16 @@ def _checked_range(outcome_range: Any) -> tuple[float, float] | None:
             f"outcome_range must be the lowest and the highest return, got {outcome_range!r}"
         )
     return low, high
+
+
+def _check_attributes(env: gym.Env[Any, Any], space: LayoutSpace[Any]) -> None:
+    layout = space.unpack(space.sample(np.random.default_rng(0), 1))[0]
+    missing = [name for name in layout.to_json() if not hasattr(env.unwrapped, name)]
+    if missing:
+        raise ValueError(
+            f"without apply the fields of a layout must be attributes that "
+            f"{type(env.unwrapped).__name__} has, and it has no {', '.join(missing)}"
+        )
 
 
 def _check_arguments(env: Any, layout_space: Any, apply: Any) -> None:

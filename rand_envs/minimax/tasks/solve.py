@@ -5,8 +5,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import gymnasium as gym
 import numpy as np
 
+from rand_envs.core.register import as_task
 from rand_envs.core.task import Task
 from rand_envs.minimax.columns import Bracket
 from rand_envs.minimax.matrix import Floats, distribution, solve_matrix_game
@@ -25,7 +27,7 @@ NEGLIGIBLE = 1e-12
 
 
 def solve_task(
-    task: Task[Any],
+    task: Task[Any] | type[Task[Any]] | str | gym.Env[Any, Any],
     *,
     tolerance: float = 1e-7,
     max_states: int = MAX_INFORMATION_STATES,
@@ -43,7 +45,8 @@ def solve_task(
     oscillation (Wentges 1997); where that yields nothing new, the next one is not.
 
     Args:
-        task: a game with few layouts and discrete actions.
+        task: a game with few layouts and discrete actions; or its class, its id, or an
+            environment of it.
         tolerance: stops when upper minus lower bound is at most this, in the task's unit.
         max_states: the most information states.
         max_rows: the most triples of layout, information state and action; with `max_states`
@@ -63,6 +66,7 @@ def solve_task(
     """
     if not tolerance >= 0:
         raise ValueError(f"the tolerance must be at least 0, got {tolerance}")
+    task = as_task(task)
     started = time.monotonic()
     graph = build_graph(task, max_states=max_states, max_rows=max_rows)
     search = _Search(graph, -1.0 if task.higher_is_better else 1.0, started)

@@ -277,7 +277,10 @@ def lacks_length(cart: Any, layout: Any) -> None:
             "length of a layout must be",
         ),
         ((gym.make(CartPole), POLES, set_pole, [PLAIN] * 2), "the 1 environments, got 2"),
-        ((gym.make(CartPole), POLES, None, Uniform(Layouts(a=Discrete(2)))), "same layouts as"),
+        (
+            (gym.make(CartPole), POLES, None, Uniform(Layouts(a=Discrete(2)))),
+            "for the layouts of the environment",
+        ),
         ((gym.make("RandGrid-v0"), POLES), "must have no layouts yet"),
         ((cart_pole(), POLES, set_pole), "must have no layouts yet"),
     ],
@@ -290,7 +293,6 @@ def test_bad_arguments_are_refused(arguments: Any, message: str) -> None:
 @pytest.mark.parametrize(
     ("space", "apply", "message"),
     [
-        (Layouts(lenght=Box(0, 1)), None, r"attributes that CartPoleEnv has, .* 'lenght'"),
         (Layouts(length=Box(0, 1)), lacks_length, r"attributes that CartPoleEnv has, .* 'size'"),
         (Layouts(length=Box(0, 1)), set_pole, "fields that the layout has, .* 'masspole'"),
     ],
@@ -299,6 +301,11 @@ def test_what_cannot_be_set_says_so(space: Layouts, apply: Any, message: str) ->
     env = LayoutWrapper(gym.make("CartPole-v1"), space, apply)
     with pytest.raises(ValueError, match=message):
         env.reset()
+
+
+def test_a_misspelt_field_is_told_when_the_wrapper_is_made() -> None:
+    with pytest.raises(ValueError, match="attributes that CartPoleEnv has, and it has no lenght"):
+        LayoutWrapper(gym.make("CartPole-v1"), Layouts(lenght=Box(0, 1)))
 
 
 def test_illegal_layouts_among_the_options_are_refused() -> None:

@@ -125,7 +125,7 @@ def test_packing_for_environments() -> None:
     ],
 )
 def test_sources_of_other_games_are_refused(task: Any) -> None:
-    with pytest.raises(ValueError, match="must be for the same layouts as the environment"):
+    with pytest.raises(ValueError, match="must be for the layouts of the environment"):
         as_source(Uniform(task.layout_space), SPACE)
 
 
