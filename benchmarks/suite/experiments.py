@@ -64,7 +64,7 @@ QUICK = {
         policy={},
         trainer=QNormConfig(m=64, batch_size=None, learning_rate=1e-2),
         adversarial=ObjectiveConfig(q=20.0, q_start=4.0, q_rise=0.8),
-        updates=1600,
+        updates=1500,
     ),
     # All 81 sequences of four requests for three pages, two in the cache: the value is 2.5.
     "paging": Recipe(
@@ -72,11 +72,11 @@ QUICK = {
         policy={},
         trainer=QNormConfig(m=16, batch_size=None, learning_rate=1e-2),
         adversarial=ObjectiveConfig(q=20.0, q_start=4.0, q_rise=0.8),
-        updates=600,
+        updates=500,
     ),
 }
 
-FIRST = {"patrol": 10, "paging": 10}
+FIRST = {"patrol": 20, "paging": 20}
 """Number of the first training run; those before were seen while the recipe was chosen."""
 
 

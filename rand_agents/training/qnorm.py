@@ -186,7 +186,9 @@ class QNormStep:
         self.optimizer.zero_grad(set_to_none=True)
         worth = self.config.score.entropy_at(progress) * _spread(costs, slopes)
         entropy = episodes.backward(model, slopes, worth)
-        return self._descend(whole, value, progress) | {"train/entropy": entropy}
+        # The colder, the more an action's probability changes with a weight.
+        slower = math.sqrt(episodes.temperature)
+        return self._descend(whole, value, progress, slower) | {"train/entropy": entropy}
 
     def _finite(self, value: Tensor) -> Tensor:
         if not math.isfinite(value.item()):
@@ -195,14 +197,16 @@ class QNormStep:
             )
         return value
 
-    def _descend(self, losses: Tensor, value: Tensor, progress: float) -> dict[str, float]:
+    def _descend(
+        self, losses: Tensor, value: Tensor, progress: float, slower: float = 1.0
+    ) -> dict[str, float]:
         norm = torch.nn.utils.clip_grad_norm_(self.parameters, self.config.max_grad_norm)
         if not math.isfinite(norm.item()):
             # Sampled costs stay finite, whatever the weights are.
             raise FloatingPointError(
                 f"the gradient's norm became {norm.item()}; a lower learning rate may help"
             )
-        rate = self.config.learning_rate_at(progress)
+        rate = slower * self.config.learning_rate_at(progress)
         self.optimizer.param_groups[0]["lr"] = rate
         self.optimizer.step()
         return {
