@@ -22,6 +22,7 @@ from rand_agents.evaluation.intervals import (
 from rand_agents.evaluation.players import as_player
 from rand_agents.evaluation.regret import regret_of
 from rand_agents.evaluation.report import Report, Vote, Worst
+from rand_agents.evaluation.votes import majority_success, play_layouts, plays_all, votes_of
 from rand_agents.games.registry import Environment
 from rand_envs import minimax
 from rand_envs.adversaries.search import (
@@ -34,23 +35,15 @@ from rand_envs.adversaries.search import (
     worst_of,
 )
 from rand_envs.core.arrays import Array
-from rand_envs.core.player import Play, Player, Voter, WholePlayer
+from rand_envs.core.player import Play, Player
 from rand_envs.core.task import GameValue, Setting, Task
 
 __all__ = ["Figure", "Report", "Vote", "Worst", "evaluate", "majority_success", "percentile95"]
 
-VOTED_AT_ONCE = 4096
 NUM_SUSPECTS = 64
 BINS = 20
 SEARCH_SEEDS = 64
 """The search for a worse layout uses at most so many seeds; fresh ones score what it finds."""
-ELECTIONS = 200
-"""How often the vote on the worst layout is repeated."""
-ELECTIONS_AT_ONCE = 20
-ELECTIONS_A_LAYOUT = 20
-"""How often each layout of a sample votes: its success is the share of elections that are right."""
-ELECTIONS_OF_ALL = 4
-"""The same where all layouts are played at once, which may be very many."""
 TALLIED_AT_ONCE = 50
 CERTIFIED_PLAYS = 200_000
 """Certificates use as many seeds as the worst layout's score does while plays are this few."""
@@ -68,23 +61,6 @@ class _Effort:
 
 BATCHES = _Effort(2000, 100, 1000, 20)
 ONE_BY_ONE = _Effort(40, 8, 100, 2)
-
-
-def majority_success(play: Play) -> FloatArray:
-    """Whether the commonest of the seeds' answers is right, (n,); a tie is wrong."""
-    if play.answer is None:
-        raise ValueError("this game has no vote")
-    success = np.empty(len(play.answer))
-    for begin in range(0, len(success), VOTED_AT_ONCE):
-        some = slice(begin, begin + VOTED_AT_ONCE)
-        answer = play.answer[some]
-        count = (answer[:, :, None] == answer[:, None, :]).sum(-1)
-        most = count.max(-1, keepdims=True)
-        winner = count == most
-        unique = winner.sum(-1) == most[:, 0]
-        right = np.take_along_axis(play.outcome[some], winner.argmax(-1)[:, None], 1)[:, 0]
-        success[some] = right * unique
-    return success
 
 
 def _seed_correlation(outcome: FloatArray) -> float | None:
@@ -172,7 +148,7 @@ def evaluate(
     seeds = player.draw_seeds(streams.seeds, num_seeds)
     is_fixed = bool((seeds == seeds[:1]).all())
     seeds = seeds[:1] if is_fixed else seeds
-    play = _play(player, played, exhaustive, seeds)
+    play = play_layouts(player, played, exhaustive, seeds)
     means = play.outcome.mean(1)
     counts, edges = np.histogram(means, bins=BINS, range=_histogram_range(task, means))
     suspects = _suspects(player, played, means, exhaustive, seeds, search_rounds, streams.search)
@@ -191,7 +167,9 @@ def evaluate(
         worst=worst,
         histogram=counts.tolist(),
         bin_edges=edges.tolist(),
-        majority=_votes(player, played, hardest, play, exhaustive, votes, streams),
+        majority=votes_of(
+            player, played, hardest, play, exhaustive, votes, (streams.votes, streams.elections)
+        ),
         sampled=_sampled(player, played, seeds, num_seeds, exhaustive, streams),
         loss=_loss(player, played, seeds, exhaustive, streams.loss),
         seed_variance=_seed_variance(play),
@@ -246,16 +224,16 @@ def _certificate(
     scores = -means if task.higher_is_better else means
     suspect = int(worst_of(scores, 1)[0]) if exhaustive else 0
     wrong_answers = task.wrong_answers
-    if exhaustive and _plays_all(player) and task.unit == "success" and wrong_answers == 1:
+    if exhaustive and plays_all(player) and task.unit == "success" and wrong_answers == 1:
         seeds = player.draw_seeds(streams.certificate, many)
         parts = np.array_split(seeds, -(-many // TALLIED_AT_ONCE))
-        tallies = (Tally.of(_play(player, tried, True, part), 1) for part in parts)
+        tallies = (Tally.of(play_layouts(player, tried, True, part), 1) for part in parts)
         return certify_success(
             functools.reduce(operator.add, tallies), suspect, exhaustive=True, wrong_answers=1
         )
     count = many if len(tried) * many <= CERTIFIED_PLAYS else few
     return certify(
-        _play(player, tried, exhaustive, player.draw_seeds(streams.certificate, count)),
+        play_layouts(player, tried, exhaustive, player.draw_seeds(streams.certificate, count)),
         suspect,
         exhaustive=exhaustive,
         higher_is_better=task.higher_is_better,
@@ -279,19 +257,9 @@ def _choose_layouts(
             raise ValueError("the number of layouts must be at least 1, got 0")
         return layouts, False
     space = player.task.layout_space
-    if is_enumerable(player) or _plays_all(player):
+    if is_enumerable(player) or plays_all(player):
         return space.enumerate(), True
     return space.sample(rng, layouts), False
-
-
-def _plays_all(player: Player) -> bool:
-    return isinstance(player, WholePlayer) and player.can_play_all
-
-
-def _play(player: Player, layouts: Array, exhaustive: bool, seeds: Array) -> Play:
-    if exhaustive and isinstance(player, WholePlayer) and player.can_play_all:
-        return player.play_all(seeds)
-    return player.play(layouts, seeds)
 
 
 def _suspects(
@@ -319,51 +287,6 @@ def _score_worst(
     figure = mean_interval(player.play(layout, seeds).outcome[0], seeds, player.task.unit)
     described = player.task.layout_space.unpack(layout)[0].to_json()
     return layout, Worst(figure.estimate, figure.ci95, suspects.kind, described)
-
-
-def _votes(
-    player: Player,
-    layouts: Array,
-    worst: Array,
-    play: Play,
-    exhaustive: bool,
-    votes: tuple[int, ...],
-    streams: _Streams,
-) -> list[Vote] | None:
-    if play.answer is None or not votes or player.task.unit != "success":
-        return None
-    whole = exhaustive and _plays_all(player)
-    elections = ELECTIONS_OF_ALL if whole else ELECTIONS_A_LAYOUT
-    result = []
-    for count in votes:
-        ballots = [
-            majority_success(
-                _play(player, layouts, exhaustive, _draw_votes(player, streams.votes, count))
-            )
-            for _ in range(elections)
-        ]
-        right = np.stack(ballots, 1)
-        average = average_figure(right, exhaustive, "success")
-        p95 = p95_figure(right, exhaustive, True, streams.votes)
-        on_worst = _vote_on(player, worst, count, streams.elections)
-        result.append(Vote(count, average, p95, on_worst))
-    return result
-
-
-def _draw_votes(player: Player, rng: np.random.Generator, count: int) -> Array:
-    return (player.draw_votes if isinstance(player, Voter) else player.draw_seeds)(rng, count)
-
-
-def _vote_on(player: Player, layout: Array, votes: int, rng: np.random.Generator) -> Figure:
-    """Success of the majority on one layout, (1,), over elections."""
-    right: list[float] = []
-    while len(right) < ELECTIONS:
-        drawn = [_draw_votes(player, rng, votes) for _ in range(ELECTIONS_AT_ONCE)]
-        play = player.play(layout, np.concatenate(drawn))
-        answer = None if play.answer is None else play.answer.reshape(-1, votes)
-        ballots = Play(play.outcome.reshape(-1, votes), answer, play.output)
-        right += majority_success(ballots).tolist()
-    return mean_interval(np.array(right), np.arange(ELECTIONS), "success")
 
 
 def _sampled(
