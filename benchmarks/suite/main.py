@@ -39,7 +39,7 @@ class Arguments:
     """Train and evaluate the four models on the games.
 
     Attributes:
-        preset: "smoke" (a minute, shows only that everything runs), "quick" (six minutes), or
+        preset: "smoke" (a minute, shows only that everything runs), "quick" (eight minutes), or
             "paper" (the paper's sizes: hours).
         tasks: Which games.
         models: Which of the four.
