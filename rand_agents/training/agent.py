@@ -296,7 +296,9 @@ class Agent(SeededPolicy, ABC, Generic[C]):
 
     def _stored_layouts(self) -> Json | None:
         """The source of layouts, if it is an adversary; others must be given again."""
-        return self.layouts.to_json() if isinstance(self.layouts, Adversary) else None
+        if not isinstance(self.layouts, Adversary):
+            return None
+        return self.layouts.to_json() | {"learn_every": self.layouts.learn_every}
 
     @classmethod
     def load(

@@ -329,4 +329,7 @@ def restored(space: LayoutSpace[L], data: Json) -> Adversary[L]:
     name = data.get("source")
     if name not in kinds:
         raise ValueError(f"a stored adversary must be one of {', '.join(kinds)}, got {name!r}")
-    return kinds[name].from_json(space, data)
+    source = kinds[name].from_json(space, data)
+    # Only a trainer's file says how often it learned.
+    source.learn_every = data.get("learn_every", source.learn_every)
+    return source

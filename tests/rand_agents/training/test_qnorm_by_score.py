@@ -21,7 +21,7 @@ from rand_agents import (
     load_agent,
 )
 from rand_agents.policies.architecture import TransformerConfig
-from rand_envs import RecallTask
+from rand_envs import MutatingSearch, RecallTask
 from rand_envs.core.arrays import Array
 from rand_envs.games.paging import PagingTask
 from rand_envs.games.patrol import PatrolTask
@@ -224,3 +224,23 @@ def test_recall_keeps_its_exact_gradient_unless_a_perceptron_plays_it() -> None:
     assert QNorm(policy, task, QNormConfig(m=2, batch_size=4)).game.differentiable
     logs = QNorm("MlpPolicy", task, SMALL)._update(0.0)
     assert "train/entropy" in logs
+
+
+def test_a_run_whose_layouts_fight_back_is_resumed_to_the_bit(tmp_path: Path) -> None:
+    """The adversary's state and how often it learns are in the file."""
+
+    def started() -> QNorm:
+        source = MutatingSearch(PATROL.layout_space, beam=8, share=0.5)
+        source.learn_every = 3
+        config = dataclasses.replace(QNorm.default_config(PATROL), m=4, batch_size=8)
+        return QNorm("MlpPolicy", PATROL, config, layouts=source, rng_seed=0)
+
+    whole = started().learn(10)
+    cut = started().learn(10, lambda found, _: found["self"].num_timesteps < 4)
+    assert cut.num_timesteps == 4
+    resumed = QNorm.load(cut.save(tmp_path / "cut"), env=PATROL).resume()
+    assert resumed.layouts is not None
+    assert resumed.layouts.learn_every == 3
+    assert resumed.layouts.to_json() == whole.layouts.to_json()
+    for name, weight in whole.model.named_weights().items():
+        assert weight.equal(resumed.model.named_weights()[name])
