@@ -175,9 +175,7 @@ class Job:
         objective = recipe.adversarial if adversarial else ObjectiveConfig(q=1.0)
         config: Any = dataclasses.replace(recipe.trainer, objective=objective)
         kind: Any = QNorm if isinstance(config, QNormConfig) else PEPG
-        policy = dataclasses.replace(
-            kind.training_game(game, config).default_policy(), seed_dim=seeds.dim, **recipe.policy
-        )
+        policy = dataclasses.replace(game.default_policy(), seed_dim=seeds.dim, **recipe.policy)
         return kind(policy, game.task, config, seeds=seeds, rng_seed=rng_seed)
 
 

@@ -53,57 +53,7 @@ COLORING = Recipe(
     evaluation=EvaluationSize(votes=(5, 30)),
 )
 
-GRID = Recipe(
-    task={"size": 5, "horizon": 25},
-    policy={
-        "num_heads": 2,
-        "key_size": 8,
-        "value_size": 8,
-        "model_size": 16,
-        "mlp_factor": 2,
-        "seed_gain": 3.0,
-    },
-    trainer=PEPGConfig(
-        # Many generations of few candidates beat fewer of many.
-        search=SearchConfig(
-            population=50,
-            learning_rate=0.02,
-            final_learning_rate=0.004,
-            std=0.06,
-            std_learning_rate=0.0,
-            # A sure policy is polished by small perturbations, which many candidates do not notice.
-            tolerated_ties=0.7,
-        ),
-        m=4,
-        # With the game's own 25 steps, cells that a path leaves out stay out: nothing is gained
-        # until the path has become short enough to reach them.
-        training_horizon=40,
-        # A search ends in one of many local optima; from near the best so far it ends in another.
-        cycles=20,
-        polishing_cycles=16,
-        # With q = 10 the cells near the start have no weight, and detours to them remain; weighed
-        # more from the beginning, or at once, they lead to the best single path.
-        detour_weights=(0.1, 2.0),
-        # What a candidate nearly changed counts as well; otherwise detours that perturbations do
-        # not end tie, and stay.
-        detour_loss_weight=0.5,
-    ),
-    # The maximum alone has no slope before anything is found; with q from 20 to 40 training is
-    # slower and ends at a worse worst cell.
-    adversarial=ObjectiveConfig(q=10.0),
-    updates=9000,
-    # All four vectors of two bits in every generation: the mean over seeds is exact. With
-    # eight no more paths are found, only more slowly.
-    seed_dim=2,
-    seed_draw="distinct",
-    # The first four cycles decide which paths there are; how good they are, and whether detours
-    # to them go away, is seen when three more have polished them.
-    starts=4,
-    trial=3150,
-    evaluation=EvaluationSize(num_seeds=200, num_fresh_seeds=1000),
-)
-
-SMALL_GRID = Recipe(
+GRID_PEPG = Recipe(
     task={"size": 3, "horizon": 25},
     policy={
         "num_heads": 2,
@@ -114,17 +64,15 @@ SMALL_GRID = Recipe(
         "seed_gain": 3.0,
     },
     trainer=PEPGConfig(
+        # Many generations of few candidates beat fewer of many.
         search=SearchConfig(
             population=50,
             learning_rate=0.02,
             final_learning_rate=0.006,
             std=0.06,
             std_learning_rate=0.0,
-            tolerated_ties=0.3,
         ),
         m=16,
-        effective_horizon=(6.0, 50.0),
-        horizon_rise=0.5,
     ),
     # The maximum alone has no slope before anything is found.
     adversarial=ObjectiveConfig(q=40.0, q_start=20.0, q_rise=1.0),
@@ -137,10 +85,10 @@ SMALL_GRID = Recipe(
     trial=600,
     evaluation=EvaluationSize(num_seeds=200, num_fresh_seeds=1000),
 )
-
+"""The paper's trainer with its plain options, on the smallest grid."""
+GRID_FIRST = 30
+"""Earlier recipes were tried on the runs before this one."""
 GRID_SWEEP_UPDATES = 2000
-GRID_FIRST = 24
-"""Earlier recipes of 5 x 5 were tried on the runs before this one."""
 
 
 def _changed(base: Recipe, q: float | None = None, **changes: Any) -> Recipe:
@@ -219,65 +167,31 @@ def _coloring_q(q: float) -> Point:
     return Point(label, _changed(COLORING, q=q), ADV, x=q)
 
 
-def _grid_size(size: int) -> Point:
-    if size == GRID.task["size"]:
-        return Point(f"grid{size}", GRID, runs=3, first=GRID_FIRST, x=size)
-    if size == 3:
-        return Point("grid3", SMALL_GRID, ADV_SEEDED, runs=3, x=size)
-    assert isinstance(SMALL_GRID.trainer, PEPGConfig)
-    search = dataclasses.replace(
-        SMALL_GRID.trainer.search,
-        population=100,
-        learning_rate=0.025,
-        final_learning_rate=0.004,
-        std=0.05,
-    )
-    trainer = {"search": search, "effective_horizon": (5.0, 40.0), "horizon_rise": 0.36}
-    recipe = _changed(SMALL_GRID, task={"size": size}, trainer=trainer, updates=2500, trial=1000)
-    # Two recipes before this one were tried on the runs 0 to 2.
-    return Point(f"grid{size}", recipe, ADV_SEEDED, runs=3, first=3, x=size)
-
-
-def _grid_recipe() -> tuple[Point, ...]:
-    """On 3 x 3 from one start: the recipe, and the recipe without each of its parts."""
-    base = _changed(SMALL_GRID, starts=1, trial=0)
-    assert isinstance(base.trainer, PEPGConfig)
-    search = base.trainer.search
-
-    def searching(**changes: Any) -> dict[str, Any]:
-        return {"search": dataclasses.replace(search, **changes)}
-
-    few, many = search.population, 4 * search.population
-    changed = {
-        "short": base,
-        "undiscounted": _changed(base, trainer={"effective_horizon": None}),
-        "four-seeds": _changed(base, trainer={"m": 4}, seed_dim=2),
-        "gaussian": _changed(base, seed_draw="independent"),
-        "candidates": _changed(
-            base, trainer=searching(population=many), updates=base.updates * few // many
-        ),
-        "ties": _changed(base, trainer=searching(tolerated_ties=None)),
-        "std": _changed(base, trainer=searching(std=0.03)),
-        "wide": _changed(base, policy=base.policy | {"model_size": 16}),
+def _grid_pepg(size: int) -> Recipe:
+    changes: dict[int, dict[str, Any]] = {
+        3: {},
+        4: {"updates": 2500, "trial": 1000},
+        5: {"updates": 3000, "trial": 1000},
     }
-    return tuple(
-        Point(f"grid3-{name}", recipe, ADV_SEEDED, runs=2, x=place)
-        for place, (name, recipe) in enumerate(changed.items())
-    )
+    return _changed(GRID_PEPG, task={"size": size}, **changes[size])
+
+
+def _grid_size(size: int, name: str = "") -> Point:
+    recipe = _grid_pepg(size)
+    return Point(f"grid{size}{name}", recipe, ADV_SEEDED, runs=3, first=GRID_FIRST, x=size)
 
 
 def _grid_m(m: int) -> Point:
     """m fresh Gaussian seeds a generation, as in the paper, from one start."""
     recipe = _changed(
-        SMALL_GRID,
-        task={"size": 5},
+        _grid_pepg(5),
         trainer={"m": m},
         updates=GRID_SWEEP_UPDATES,
         seed_draw="independent",
         starts=1,
         trial=0,
     )
-    return Point(f"grid5-m{m}", recipe, ADV_SEEDED, x=m)
+    return Point(f"grid5-pepg-m{m}", recipe, ADV_SEEDED, x=m)
 
 
 DRAWN: tuple[tuple[str, Draw, int], ...] = (
@@ -307,13 +221,8 @@ PAPER: tuple[Experiment, ...] = (
     Experiment("recall-recipe", "recall", _recall_recipe(), "recipe"),
     Experiment("coloring-headline", "coloring", (Point("coloring10", COLORING, runs=5),)),
     Experiment("coloring-q", "coloring", tuple(map(_coloring_q, (1, 2, 3, 5, 10))), "q"),
-    Experiment("grid-headline", "grid", (Point("grid5", GRID, runs=3, first=GRID_FIRST),)),
-    Experiment(
-        "grid-sizes",
-        "grid",
-        tuple(map(_grid_size, (3, 4, 5))),
-        "size",
-    ),
+    Experiment("grid-headline", "grid", (Point("grid5", _grid_pepg(5), runs=3, first=GRID_FIRST),)),
+    Experiment("grid-sizes", "grid", tuple(map(_grid_size, (3, 4, 5))), "size"),
+    Experiment("grid-pepg", "grid", tuple(_grid_size(size, "-pepg") for size in (3, 4, 5)), "size"),
     Experiment("grid-m", "grid", tuple(map(_grid_m, (1, 5, 10, 20))), "m"),
-    Experiment("grid-recipe", "grid", _grid_recipe(), "recipe"),
 )

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from rand_agents import PEPGConfig, QNormConfig
 from rand_agents.evaluation.intervals import percentile95
 from rand_agents.training.agent import Agent
 from rand_agents.training.files import write_atomically
@@ -23,7 +22,7 @@ Json = dict[str, Any]
 
 CHECKPOINT_SECONDS = 20.0
 HISTORY_POINTS = 30
-"""How often an agent is played while it trains; where training has cycles, at the end of each."""
+"""How often an agent is played while it trains."""
 PROBED_LAYOUTS = 64
 PROBED_SEEDS = 64
 PROBED_SEEDS_OF_FEW = 512
@@ -99,11 +98,9 @@ class _Checkpoint:
         self.record_file.unlink(missing_ok=True)
 
 
-def _is_due(update: int, total: int, trainer: QNormConfig | PEPGConfig) -> bool:
+def _is_due(update: int, total: int) -> bool:
     """Whether the agent is played after this update, for its history."""
-    cycles = trainer.cycles if isinstance(trainer, PEPGConfig) else 1
-    points = cycles if cycles > 1 else HISTORY_POINTS
-    return update * points // total > (update - 1) * points // total
+    return update * HISTORY_POINTS // total > (update - 1) * HISTORY_POINTS // total
 
 
 class _Probe:
@@ -129,21 +126,11 @@ class _Probe:
 
 
 def objective_of(agent: Agent[Any], rng_seed: int) -> float:
-    """The objective at its end, of layouts and seeds that training does not see.
-
-    Detours have the prices of the last cycle: of two starts that find as much, that is better
-    which remembers more of it.
-    """
+    """The objective at its end, of layouts and seeds that training does not see."""
     rng = np.random.default_rng(rng_seed)
     layouts = agent.task.layout_space.sample(rng, SCORED_LAYOUTS)
     seeds = agent.draw_seeds(rng, 1 if agent.seeds.is_fixed else PROBED_SEEDS)
-    config = agent.config
-    if isinstance(config, PEPGConfig) and any(config.prices(config.cycles - 1)):
-        drawn = torch.from_numpy(seeds)
-        with torch.no_grad():
-            played = agent.game.costs_and_detours(agent.model, layouts, drawn)
-        return float(config.value(config.cycles - 1, 1.0, *played))
-    return float(config.objective.at(1.0)(torch.from_numpy(agent.losses(layouts, seeds))))
+    return float(agent.config.objective.at(1.0)(torch.from_numpy(agent.losses(layouts, seeds))))
 
 
 class _Run:
@@ -206,7 +193,7 @@ class _Run:
         self._save(self.agent)
 
     def _observe(self, agent: Agent[Any], history: list[list[float]]) -> None:
-        if _is_due(agent.num_timesteps, agent.total_timesteps, self.job.recipe.trainer):
+        if _is_due(agent.num_timesteps, agent.total_timesteps):
             # Another stream than training's, so that nothing is scored on what it was trained on.
             probe = _Probe(agent, self.job.rng_seed + 700)
             history.append([agent.num_timesteps, *probe.scores(agent)])

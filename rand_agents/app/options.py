@@ -180,11 +180,10 @@ class Training:
 
     def agent(self, options: Any) -> Agent[Any]:
         """An untrained agent; ValueError says which option is illegal."""
-        trainer, config = TRAINERS[self.trainer], getattr(options, self.trainer)
-        return trainer(
-            options.policy.config(trainer.training_game(self.game, config), options.seeds.dim),
+        return TRAINERS[self.trainer](
+            options.policy.config(self.game, options.seeds.dim),
             self.game.task,
-            config,
+            getattr(options, self.trainer),
             seeds=options.seeds,
             rng_seed=options.rng_seed,
             device=usable_device(options.device),

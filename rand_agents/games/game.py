@@ -34,8 +34,6 @@ class Game(ABC, Generic[M]):
     """Whether instances are stepped one by one, which costs much more than rules on batches."""
     takes_mlp: ClassVar[bool] = False
     """Whether a `SeedMLP` can play, too."""
-    has_detours: ClassVar[bool] = False
-    """Whether what is learned in an episode leaves one best way through those after it."""
     quick: ClassVar[Mapping[str, Json]] = {}
     """Options of a run of minutes where the defaults are those of longer ones, for "policy" (the
     transformer's), "qnorm" and "pepg": what the command line begins with."""
@@ -96,15 +94,6 @@ class Game(ABC, Generic[M]):
 
         `seeds` has shape (m, seed_dim); `weights` may carry a leading population axis.
         """
-
-    def costs_and_detours(
-        self, model: M, layouts: Array, seeds: Tensor, weights: Weights | None = None
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """`costs`, how much of them what was learned before made needless, and a loss; same shapes.
-
-        The loss is large where a small change of the policy would bring detours, or end them.
-        """
-        raise ValueError(f"{self.task.env_id} has no detours")
 
     def check_sampled(self) -> None:
         """Raise ValueError unless `sample` works here."""

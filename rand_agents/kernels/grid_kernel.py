@@ -26,18 +26,13 @@ SEARCHING = -1
 
 
 class Rules(NamedTuple):
-    """The game: horizon, episodes, start cell; next cells (G, cells, 4), treasures (G, cells).
-
-    `distance`, (G, cells, cells), is that of a treasure in steps, from each cell; without
-    patterns, (0, cells, cells), where no losses are wanted.
-    """
+    """The game: horizon, episodes, start cell; next cells (G, cells, 4), treasures (G, cells)."""
 
     horizon: int
     episodes: int
     start: int
     moves: NDArray[np.int64]
     wanted: NDArray[np.bool_]
-    distance: NDArray[np.int64]
 
 
 class Policies(NamedTuple):
@@ -54,14 +49,13 @@ class Policies(NamedTuple):
 
 
 class Steps(NamedTuple):
-    """Steps until a treasure is found, steps and losses after that: (P, G, cells, m).
+    """Steps until a treasure is found, and steps after that: (P, G, cells, m).
 
     P is left out in a job.
     """
 
     found: Any
     after: Any
-    losses: Any
 
 
 class _Rows(NamedTuple):
@@ -81,7 +75,7 @@ class _Rows(NamedTuple):
 
 
 def play(shape: Shape, rules: Rules, policies: Policies) -> tuple[Steps, NDArray[np.int64]]:
-    """Steps and losses, see `GridRollout.steps`, and tokens evaluated, (P,).
+    """Steps, see `GridRollout.steps`, and tokens evaluated, (P,).
 
     They are right where a treasure is wanted; one never found is found with the last step.
     Runs on as many threads as torch does; the result does not depend on how many.
@@ -90,7 +84,7 @@ def play(shape: Shape, rules: Rules, policies: Policies) -> tuple[Steps, NDArray
     groups, cells = rules.wanted.shape
     searches = groups * m
     found = np.full((candidates, groups, cells, m), rules.episodes * rules.horizon, np.int32)
-    steps = Steps(found, np.zeros_like(found), np.zeros(found.shape, policies.weights.dtype))
+    steps = Steps(found, np.zeros_like(found))
     firsts = np.arange(0, searches, SEARCHES)
     candidate, first = (a.reshape(-1) for a in np.indices((candidates, len(firsts))))
     begin = firsts[first]
@@ -143,7 +137,6 @@ def _play_job(
             step(shape, memory, policies.weights[candidate], some, rows.seen)
             for lane in range(len(some)):
                 rows.action[some[lane]] = _argmax(memory.output, lane, shape.output_dim)
-                _add_loss(rules, rows, steps, memory.output, lane, some[lane])
         kept = 0
         for i in range(count):
             row = alive[i]
@@ -186,27 +179,6 @@ def _argmax(output: Any, lane: int, count: int) -> int:
         if output[i * LANES + lane] > output[best * LANES + lane]:
             best = i
     return best
-
-
-@compiled
-def _add_loss(rules: Rules, rows: _Rows, steps: Steps, output: Any, lane: int, row: int) -> None:
-    """Add the logistic loss of the logits of a branch that could still be on a shortest path."""
-    group, treasure, here = rows.group[row], rows.treasure[row], rows.position[row]
-    if len(rules.distance) == 0 or treasure == SEARCHING:
-        return
-    distance = rules.distance[group, treasure]
-    if rows.clock[row] >= distance[rules.start]:
-        return
-    nearer = other = -np.inf
-    for action in range(rules.moves.shape[2]):
-        logit = output[action * LANES + lane]
-        if distance[rules.moves[group, here, action]] < distance[here]:
-            nearer = max(nearer, logit)
-        else:
-            other = max(other, logit)
-    gap = other - nearer
-    loss = max(gap, 0.0) + np.log1p(np.exp(-abs(gap)))
-    steps.losses[group, treasure, rows.seed[row]] += loss
 
 
 @compiled
@@ -264,7 +236,7 @@ def _compiled_jobs(sources: int) -> Any:
         _ = sources
         for job in range(len(jobs)):
             candidate, begin, end = jobs[job]
-            own = Steps(steps.found[candidate], steps.after[candidate], steps.losses[candidate])
+            own = Steps(steps.found[candidate], steps.after[candidate])
             tokens[job] = _play_job(
                 shape, rules, policies, own, memory, rows, candidate, begin, end
             )

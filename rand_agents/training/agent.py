@@ -92,8 +92,7 @@ class Agent(SeededPolicy, ABC, Generic[C]):
         self.game: Game[Any] = game_for(task_of(env), policy)
         self.config = self.default_config(self.game) if config is None else config
         self.seeds = self._check_seeds(seeds, policy)
-        trained = self.training_game(self.game, self.config)
-        architecture = policy_for(trained, policy, self.seeds.dim)
+        architecture = policy_for(self.game, policy, self.seeds.dim)
         self.layouts = layouts
         self.rng_seed = rng_seed
         self.device = torch.device(device)
@@ -127,11 +126,6 @@ class Agent(SeededPolicy, ABC, Generic[C]):
     def _diagnose(self) -> dict[str, float | str]:
         """Facts that are only worth their cost where something is logged; changes nothing."""
         return {}
-
-    @classmethod
-    def training_game(cls, game: Game[Any], config: C) -> Game[Any]:
-        """The game that training plays; a policy for it can play `game` too."""
-        return game
 
     @abstractmethod
     def _setup(self) -> None:

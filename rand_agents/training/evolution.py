@@ -1,6 +1,5 @@
 """PEPG's search: an evolution strategy on a flat parameter vector, with ask and tell."""
 
-import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -9,11 +8,6 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 Vector = NDArray[np.float32]
-
-GROWTH = 0.03
-"""Relative growth of standard deviations in a generation of nothing but ties."""
-MAX_GROWTH = 5.0
-"""How much larger than at first ties can make standard deviations."""
 
 
 @dataclass(frozen=True)
@@ -28,10 +22,6 @@ class SearchConfig:
         std_learning_rate: Step of the standard deviations.
         max_std_change: Largest relative change of a standard deviation in one generation.
         min_std: Standard deviations never fall below this.
-        tolerated_ties: The share of candidates that may have the fitness of another; with more,
-            perturbations change too little, and the standard deviations grow until there are
-            fewer, up to five times the initial one; they fall back to it with fewer ties.
-            None leaves them to their own gradient.
         optimizer: "adam" or "clipup" (Toklu et al., 2020), for the centre alone.
         beta1: Adam's decay of the mean gradient.
         beta2: Adam's decay of the mean squared gradient.
@@ -46,7 +36,6 @@ class SearchConfig:
     std_learning_rate: float = 0.01
     max_std_change: float = 0.2
     min_std: float = 1e-5
-    tolerated_ties: float | None = None
     optimizer: Literal["adam", "clipup"] = "adam"
     beta1: float = 0.9
     beta2: float = 0.999
@@ -66,10 +55,6 @@ class SearchConfig:
                 raise ValueError(
                     f"{name} must be at least 0 and below 1, got {getattr(self, name)}"
                 )
-        if self.tolerated_ties is not None and not 0 <= self.tolerated_ties < 1:
-            raise ValueError(
-                f"tolerated_ties must be at least 0 and below 1, got {self.tolerated_ties}"
-            )
         if not self.std_learning_rate >= 0:
             raise ValueError(f"std_learning_rate must be at least 0, got {self.std_learning_rate}")
         if self.optimizer not in ("adam", "clipup"):
@@ -144,15 +129,7 @@ class Search:
             change = self.config.max_std_change * self.std
             step = np.clip(self.config.std_learning_rate * std, -change, change)
             self.std = np.maximum(self.std + step, self.config.min_std).astype(np.float32)
-        self._grow(ties)
         return {"train/ties": ties, "train/gradient_norm": norm}
-
-    def _grow(self, ties: float) -> None:
-        """Change all standard deviations by one factor, with more ties than are tolerated up."""
-        c = self.config
-        if c.tolerated_ties is not None:
-            grown = self.std * math.exp(GROWTH * (ties - c.tolerated_ties))
-            self.std = np.clip(grown, c.std, MAX_GROWTH * c.std).astype(np.float32)
 
     def _center_step(self, gradient: Vector, learning_rate: float) -> Vector:
         c = self.config

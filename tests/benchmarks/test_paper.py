@@ -7,13 +7,12 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from PIL import Image
 from rich.console import Console
 
-from benchmarks.suite.drawing.recipe_figures import GRID_RECIPES, RECIPES
+from benchmarks.suite.drawing.recipe_figures import RECIPES
 from benchmarks.suite.earlier import differences
 from benchmarks.suite.experiments import PRESETS, select
 from benchmarks.suite.job import START_STRIDE, EvaluationSize, Experiment, Job, Point, Recipe, jobs
@@ -22,8 +21,6 @@ from benchmarks.suite.make_zoo import publish
 from benchmarks.suite.paper import DRAWN, PAPER, RECALL
 from benchmarks.suite.summary import readable_json
 from benchmarks.suite.worker import (
-    PROBED_SEEDS,
-    SCORED_LAYOUTS,
     agent_path,
     details_of,
     objective_of,
@@ -32,10 +29,9 @@ from benchmarks.suite.worker import (
     train,
 )
 from benchmarks.suite.zoo_scores import score_zoo
-from rand_agents import PEPG, PEPGConfig, load_zoo, zoo_names
+from rand_agents import PEPGConfig, load_zoo, zoo_names
 from rand_agents import zoo as zoo_module
 from rand_agents.__main__ import main
-from rand_agents.games.accelerated.grid import GridGame
 from rand_agents.policies.transformer import TransformerConfig
 from rand_agents.zoo import zoo_card
 from rand_envs import GridTask
@@ -117,7 +113,6 @@ def test_every_experiment_has_results_and_figures(outputs: tuple[Path, Any, str]
     drawn = {path.stem for path in (out / "figures").glob("*.png")}
     assert drawn >= {"recall_sizes", "recall_q", "recall_m", "recall_histograms_q"}
     assert drawn >= {"recall_recipe", "recall_draws", "grid_weakest", "grid_trajectories"}
-    assert drawn >= {"grid_recipe", "recall_recipe"}
     assert drawn >= {"coloring_q", "coloring_histograms_q", "grid_m", "grid_sizes", "training"}
     for path in (out / "figures").glob("*.png"):
         assert path.stat().st_size < 100_000
@@ -207,39 +202,6 @@ def test_scoring_otherwise_does_not_train_again(tmp_path: Path) -> None:
     assert longer.training_fingerprint != job.training_fingerprint
 
 
-def test_starts_are_compared_with_detours_as_the_last_cycle_weighs_them() -> None:
-    game = GridTask(3)
-    options: dict[str, Any] = {"cycles": 2, "polishing_cycles": 1}
-    prices: tuple[dict[str, Any], ...] = (
-        {},
-        {"detour_weights": (0.1, 2.0)},
-        {"detour_weights": (0.1, 2.0), "detour_loss_weight": 0.5},
-    )
-    plain, weighed, smooth = (
-        PEPG("SeedTransformer", game, PEPGConfig(**price, **options), rng_seed=1)
-        for price in prices
-    )
-    rng = np.random.default_rng(3)
-    layouts = game.layout_space.sample(rng, SCORED_LAYOUTS)
-    seeds = plain.draw_seeds(rng, PROBED_SEEDS)
-    losses = plain.losses(layouts, seeds)
-    assert objective_of(plain, 3) == pytest.approx(losses.mean(1).max())
-    row, column = layouts["treasure"].T
-    assert isinstance(plain.game, GridGame)
-    visits = plain.game.first_visits(plain.model, layouts, torch.from_numpy(seeds))
-    found = visits[:, row * 3 + column].T.clip(max=game.horizon)
-    shortest = row + column
-    detours = losses - found - shortest[:, None]
-    assert detours.min() >= 0.0 < detours.mean()
-    expected = losses.mean(1).max() + 2.0 * detours.mean()
-    assert objective_of(weighed, 3) == pytest.approx(expected)
-    drawn = torch.from_numpy(seeds)
-    *_, surrogate = smooth.game.costs_and_detours(smooth.model, layouts, drawn)
-    assert surrogate.any()
-    expected += 0.5 * float(surrogate.double().mean())
-    assert objective_of(smooth, 3) == pytest.approx(expected)
-
-
 def test_a_run_goes_on_from_the_best_of_its_starts(tmp_path: Path) -> None:
     point = tiny(experiment("coloring-headline")).points[0]
     recipe = dataclasses.replace(point.recipe, starts=3)
@@ -307,9 +269,8 @@ def test_declared_points_are_the_papers() -> None:
     assert axis("recall-recipe") == list(range(len(RECIPES)))
     assert axis("coloring-q") == [1, 2, 3, 5, 10]
     assert axis("grid-sizes") == [3, 4, 5]
+    assert axis("grid-pepg") == [3, 4, 5]
     assert axis("grid-m") == [1, 5, 10, 20]
-    ends = [p.label.removeprefix("grid3-") for p in experiment("grid-recipe").points]
-    assert ends == list(GRID_RECIPES)
     for point in experiment("recall-q").points:
         assert point.recipe.task["num_pairs"] == 15
         if point.x != 1:
@@ -333,7 +294,7 @@ def test_experiments_are_selected_by_name_and_game() -> None:
     assert [e.name for e in select("paper", ("coloring",))] == ["coloring-headline", "coloring-q"]
     assert [e.name for e in select("paper", ("recall", "grid"), ("grid-m",))] == ["grid-m"]
     assert [e.name for e in select("quick", ("grid",))] == ["grid"]
-    legal = r"preset paper has the experiments .*grid-recipe, not recall"
+    legal = r"preset paper has the experiments .*grid-m, not recall"
     with pytest.raises(ValueError, match=legal):
         select("paper", ("recall",), ("recall",))
     with pytest.raises(ValueError, match="none of grid-m is an experiment on recall"):

@@ -98,8 +98,7 @@ def _training(tasks: Json, folder: Path) -> Picture:
         folder / "training.png",
         "During training, first run of each model: worst layout (solid) and average (dotted) of "
         "up to 64 layouts, means over 64 fresh seeds, or 512 where all layouts are played; dashed: "
-        "game value. The worst of noisy means looks a little worse than it is. Training in cycles "
-        "is shown at the end of each, with the best policy so far.",
+        "game value. The worst of noisy means looks a little worse than it is.",
     )
 
 

@@ -5,6 +5,7 @@ Ours are filled marks on lines; the paper's numbers, where it gives them, are ho
 
 import math
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ from .pictures import (
     save,
     sweep_runs,
 )
-from .recipe_figures import steps_by_recipe, success_by_draw, success_by_recipe
+from .recipe_figures import success_by_draw, success_by_recipe
 
 NOTE = f"Hollow marks: the paper, {SOURCE}."
 KIND_STYLES = {
@@ -59,9 +60,8 @@ def draw_sweeps(sweeps: Json, folder: Path) -> list[Picture]:
         "recall-m": (_loss_by_m,),
         "recall-recipe": (success_by_recipe,),
         "coloring-q": (_coloring_by_q, _histograms_by_q),
-        "grid-sizes": (_grid_by_size,),
+        "grid-sizes": (partial(_grid_by_size, pepg=sweeps.get("grid-pepg")),),
         "grid-m": (_grid_by_m,),
-        "grid-recipe": (steps_by_recipe,),
     }
     pictures = [
         draw(sweep, folder)
@@ -290,17 +290,19 @@ def _coloring_by_q(sweep: Json, folder: Path) -> Picture:
     )
 
 
-def _grid_by_size(sweep: Json, folder: Path) -> Picture:
+def _grid_by_size(sweep: Json, folder: Path, pepg: Json | None = None) -> Picture:
+    """The worst treasure by size, and beside it that of the paper's trainer."""
     figure, axes = panels(1, 1, 4.8, 3.3)
     axis = axes[0][0]
-    for name, color in COLORS.items():
-        found = [
-            (point["x"], point["models"][name]["worst"]["estimate"])
-            for point in sweep["points"]
-            if name in point["models"]
-        ]
-        if found:
-            axis.plot(*zip(*found, strict=True), "o-", color=color, label=name)
+    for found, style, suffix in ((sweep, "o-", ""), (pepg, "s:", ", PEPG")):
+        for name, color in COLORS.items():
+            line = [
+                (point["x"], point["models"][name]["worst"]["estimate"])
+                for point in (found["points"] if found else ())
+                if name in point["models"]
+            ]
+            if line:
+                axis.plot(*zip(*line, strict=True), style, color=color, label=f"{name}{suffix}")
     values = [(p["x"], p["ground_truth"]["value"] or math.nan) for p in sweep["points"]]
     axis.plot(*zip(*values, strict=True), "k--", label="game value")
     axis.set_xticks([point["x"] for point in sweep["points"]])

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rand_agents.games.accelerated.grid_rollout import GridRollout
-from rand_agents.games.accelerated.grid_tables import cell_tokens
+from rand_agents.games.accelerated.grid_tables import cell_tokens, path_lengths
 from rand_agents.games.generic import TaskGame
 from rand_agents.games.path.episodes import Codes
 from rand_agents.games.path.spaces import ActionCode
@@ -44,7 +44,6 @@ class GridGame(TaskGame[SeedTransformer]):
 
     task: GridTask
     takes_mlp: ClassVar[bool] = False
-    has_detours: ClassVar[bool] = True
     quick: ClassVar[Mapping[str, Json]] = {
         "policy": {
             "num_heads": 2, "key_size": 6, "value_size": 6, "model_size": 24, "mlp_factor": 2
@@ -96,25 +95,9 @@ class GridGame(TaskGame[SeedTransformer]):
         self, model: SeedTransformer, layouts: Array, seeds: Tensor, weights: Weights | None = None
     ) -> Tensor:
         """Steps used over all episodes, (*lead, n, m)."""
-        found, after, _ = self._searches(model, layouts, seeds, weights).steps()
+        found, after = self._searches(model, layouts, seeds, weights).steps()
         steps = found + after
         return steps if weights is not None else steps[0]
-
-    def costs_and_detours(
-        self, model: SeedTransformer, layouts: Array, seeds: Tensor, weights: Weights | None = None
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """`costs`; by how much the episodes after the first exceed shortest paths; their losses.
-
-        For the losses see `GridRollout.steps`.
-        """
-        rollout = self._searches(model, layouts, seeds, weights, with_losses=True)
-        found, after, losses = rollout.steps()
-        costs, later = found + after, self.task.num_episodes - 1
-        shortest = rollout.distance[rollout.group, rollout.treasure, rollout.start].unsqueeze(-1)
-        detours = costs - found.clamp(max=self.task.horizon) - later * shortest
-        return (
-            (costs, detours, losses) if weights is not None else (costs[0], detours[0], losses[0])
-        )
 
     def _searches(
         self,
@@ -158,12 +141,14 @@ class GridGame(TaskGame[SeedTransformer]):
         first = visits.clip(max=task.horizon).mean(0).reshape(task.rows, task.columns)
         first[task.start] = 0.0
         with torch.no_grad():
-            played = self.costs_and_detours(model, layouts, seeds)
-        costs, detours = (part.cpu() for part in played[:2])
+            rollout = self._searches(model, layouts, seeds)
+            found, after = (part[0].double().cpu().numpy() for part in rollout.steps())
         steps = np.zeros((task.rows, task.columns))
-        steps[row, column] = costs.double().mean(1)
-        found = visits[:, row * task.columns + column].T
-        direct = (detours.numpy() == 0)[found <= task.horizon]
+        steps[row, column] = (found + after).mean(1)
+        distance = path_lengths(rollout.moves.cpu().numpy())
+        shortest = distance[rollout.group.cpu(), rollout.treasure.cpu(), rollout.start]
+        is_direct = after == (task.num_episodes - 1) * shortest[:, None]
+        direct = is_direct[found <= task.horizon]
         return {
             "first_visit": first.round(3).tolist(),
             "steps": steps.round(3).tolist(),
@@ -178,6 +163,6 @@ class GridGame(TaskGame[SeedTransformer]):
         sample_rng: np.random.Generator | None = None,
     ) -> Play:
         """Steps used; there is no vote."""
-        found, after, _ = self._searches(model, layouts, seeds, sample_rng=sample_rng).steps()
+        found, after = self._searches(model, layouts, seeds, sample_rng=sample_rng).steps()
         steps = (found + after)[0].cpu().numpy()
         return Play(steps.astype(np.float64), None, steps.astype(np.float32)[..., None])

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rand_agents.games.accelerated.grid_tables import cell_tokens, path_lengths, transition_table
+from rand_agents.games.accelerated.grid_tables import cell_tokens, transition_table
 from rand_agents.games.path.spaces import draw_category
 from rand_agents.kernels.grid_kernel import Policies, Rules, play
 from rand_agents.kernels.lane_transformer import pack, shape_of
@@ -81,21 +81,16 @@ class GridRollout:
         layouts: Array,
         seeds: Tensor,
         sample_rng: np.random.Generator | None = None,
-        with_losses: bool = False,
     ) -> None:
         """Prepare n layouts, m seeds and weights with one leading axis of P candidates."""
         self.task, self.model, self.weights = task, model, weights
-        self.seeds, self.sample_rng, self.with_losses = seeds, sample_rng, with_losses
+        self.seeds, self.sample_rng = seeds, sample_rng
         self.candidates = weights["read_out"].shape[0]
         self.n, self.m = len(layouts), len(seeds)
         walls, group = np.unique(layouts["walls"], axis=0, return_inverse=True)
         device = seeds.device
         self.group = torch.from_numpy(group.reshape(-1)).to(device)
-        moves = transition_table(task, walls)
-        self.moves = torch.from_numpy(moves).to(device)
-        # Of no pattern where they are not needed.
-        distance = path_lengths(moves if with_losses else moves[:0])
-        self.distance = torch.from_numpy(distance).to(device)
+        self.moves = torch.from_numpy(transition_table(task, walls)).to(device)
         treasure = layouts["treasure"] @ np.array([task.columns, 1])
         self.treasure = torch.from_numpy(treasure).to(device)
         self.start = task.start[0] * task.columns + task.start[1]
@@ -112,24 +107,19 @@ class GridRollout:
         plain = self.embedded.dtype in (torch.float32, torch.float64)
         return plain and self.embedded.is_cpu and self.sample_rng is None
 
-    def steps(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Steps until the treasure is found, steps and losses after that: each (P, n, m).
+    def steps(self) -> tuple[Tensor, Tensor]:
+        """Steps until the treasure is found, and steps after that: each (P, n, m).
 
-        All are over all episodes; a treasure that is never found is found with the last step.
-        Each episode after the treasure was found has, in as many steps as a shortest path from
-        the start takes, the logistic loss log(1 + exp(b - a)) of each step: a is the largest
-        logit of an action that comes nearer to the treasure, b that of one that does not. The
-        losses are 0 unless they were asked for (`with_losses`).
+        Both are over all episodes; a treasure that is never found is found with the last step.
         """
         return self.compiled_steps() if self.is_compiled else self.torch_steps()
 
-    def compiled_steps(self) -> tuple[Tensor, Tensor, Tensor]:
+    def compiled_steps(self) -> tuple[Tensor, Tensor]:
         """`steps` by compiled code on the CPU, by argmax."""
         config, moves = self.model.config, self.moves.numpy()
         wanted = np.zeros(moves.shape[:2], np.bool_)
         wanted[self.group.numpy(), self.treasure.numpy()] = True
-        task, distance = self.task, self.distance.numpy()
-        rules = Rules(task.horizon, task.num_episodes, self.start, moves, wanted, distance)
+        rules = Rules(self.task.horizon, self.task.num_episodes, self.start, moves, wanted)
         seeds = self.model.embed_seed_token(
             self.weights, self.seeds.expand(self.candidates, -1, -1)
         )
@@ -140,15 +130,15 @@ class GridRollout:
         policies = Policies(*(tensor.detach().contiguous().numpy() for tensor in tensors))
         steps, tokens = play(shape_of(config, self.capacity), rules, policies)
         self.token_evaluations += int(tokens.sum())
-        found, after, losses = (
+        found, after = (
             torch.from_numpy(part)[:, self.group, self.treasure].float() for part in steps
         )
-        return found, after, losses
+        return found, after
 
-    def torch_steps(self) -> tuple[Tensor, Tensor, Tensor]:
+    def torch_steps(self) -> tuple[Tensor, Tensor]:
         """`steps` on any device, all candidates and layouts side by side."""
         until = torch.zeros(self.candidates, self.n * self.m, device=self.seeds.device)
-        after, losses = torch.zeros_like(until), torch.zeros_like(until)
+        after = torch.zeros_like(until)
         unfound = torch.ones_like(until, dtype=torch.bool)
         search = self._begin()
         for episode in range(self.task.num_episodes):
@@ -177,11 +167,11 @@ class GridRollout:
                     remaining * real,
                     torch.ones_like(index[1]),
                 )
-                self._chase(chase, after, losses)
+                self._chase(chase, after)
             if not unfound.any():
                 break
         shape = (self.candidates, self.n, self.m)
-        return until.reshape(shape), after.reshape(shape), losses.reshape(shape)
+        return until.reshape(shape), after.reshape(shape)
 
     def first_visits(self) -> Tensor:
         """First-visit times in the first episode, (P, walls patterns * m, cells)."""
@@ -208,16 +198,6 @@ class GridRollout:
         """Act, and return the next cells."""
         return self.moves[group, position, draw_category(logits, self.sample_rng)]
 
-    def _losses(self, rows: _Chase, logits: Tensor) -> Tensor:
-        """The logistic losses of logits, (P, K), see `steps`."""
-        distance = self.distance[rows.group, rows.treasure]
-        here = distance.gather(-1, rows.position.unsqueeze(-1))
-        nearer = distance.gather(-1, self.moves[rows.group, rows.position]) < here
-        a = logits.masked_fill(~nearer, -torch.inf).amax(-1)
-        b = logits.masked_fill(nearer, -torch.inf).amax(-1)
-        loss = torch.nn.functional.softplus(b - a)
-        return torch.where(rows.clock < distance[..., self.start], loss, 0.0)
-
     def _search(self, search: _Search) -> Tensor:
         """Search for one episode; first-visit times, (P, R, cells). Changes the cache."""
         group = search.group
@@ -236,8 +216,8 @@ class GridRollout:
                 break
         return visits
 
-    def _chase(self, rows: _Chase, after: Tensor, losses: Tensor) -> None:
-        """Play the remaining episodes of each row; adds to `after` and `losses`, (P, n * m)."""
+    def _chase(self, rows: _Chase, after: Tensor) -> None:
+        """Play the remaining episodes of each row; adds to `after`, (P, n * m)."""
         limit = int(rows.remaining.max()) * self.task.horizon
         for step in range(limit):
             active = rows.remaining > 0
@@ -250,9 +230,6 @@ class GridRollout:
                 rows.remaining *= real
                 active = real
             logits = self._logits(rows.position, rows.found, rows.cache)
-            if self.with_losses:
-                here = torch.where(active, self._losses(rows, logits), 0.0)
-                losses.scatter_add_(-1, rows.slot, here.to(losses))
             position = self._move(rows.group, rows.position, logits)
             after.scatter_add_(-1, rows.slot, active.to(after))
             rows.clock += 1

@@ -252,56 +252,44 @@ def shortest_by_steps(task: GridTask, layouts: Array) -> Array:
     return found
 
 
-@pytest.mark.parametrize("name", ["two episodes", "three episodes", "fixed walls", "many walls"])
-def test_detours_are_what_later_episodes_waste(name: str) -> None:
+@pytest.mark.parametrize("name", ["two episodes", "three episodes", "fixed walls"])
+def test_details_tell_how_many_finds_are_followed_by_shortest_paths_alone(name: str) -> None:
     task = GridTask(**GRIDS[name])
-    layouts, seeds = some_layouts(task), 4 * draws(3, 3) - 2
+    layouts, seeds = task.layout_space.enumerate(), 4 * draws(3, 3) - 2
     shortest = shortest_by_steps(task, layouts).repeat(3)
-    wasted = []
-    for rng_seed in range(4):
+    direct: list[bool] = []
+    for rng_seed in range(6):
         agent = shaken(PEPG(grid_policy(task), task, PEPG_TINY, rng_seed=rng_seed), rng_seed, 0.5)
         agent.model.weights["positions"] *= 4
-        expected, episode = np.zeros(len(layouts) * 3), np.zeros(len(layouts) * 3, int)
+        episode, later = np.zeros(len(shortest), int), np.zeros(len(shortest), int)
+        found = np.zeros(len(shortest), bool)
         for state, _, alive in steps_by_predict(agent, layouts, seeds):
             # A step counts in the episode that it was taken in.
-            expected += alive & (episode > 0)
+            later += alive & (episode > 0)
+            found |= (episode == 0) & (state["finds"] == 1)
             episode = state["episode"].copy()
-        expected -= (task.num_episodes - 1) * shortest
-        costs, detours, _ = agent.game.costs_and_detours(
-            agent.model, layouts, torch.from_numpy(seeds).double()
-        )
-        np.testing.assert_array_equal(detours.reshape(-1), expected)
+        expected = (later == (task.num_episodes - 1) * shortest)[found]
+        details = agent.game.details(agent.model, torch.from_numpy(seeds).double())
+        assert details is not None
+        assert details["direct"] == (expected.mean() if expected.size else None)
         outcome, _ = by_predict(agent, layouts, seeds)
-        np.testing.assert_array_equal(costs, outcome)
-        assert (expected >= 0).all()
-        wasted.append(expected.mean())
-    assert 0 < np.mean(wasted) < (task.num_episodes - 1) * task.horizon
+        assert np.max(details["steps"]) == pytest.approx(outcome.mean(1).max(), abs=1e-3)
+        direct += expected.tolist()
+    assert 0 < np.mean(direct) < 1
 
 
-def test_detours_of_a_row_by_hand() -> None:
-    # Going right finds treasure k in k steps, going up never: the second episode is all detour.
-    task = GridTask((1, 5), horizon=6)
-    agent = PEPG(grid_policy(task), task, PEPG_TINY)
-    layouts, seeds = task.layout_space.enumerate(), torch.from_numpy(draws(3, 2))
-    agent.model.weights["read_out"].zero_()
-    for action, expected in ((0, [0.0, 0.0, 0.0, 0.0]), (2, [5.0, 4.0, 3.0, 2.0])):
-        agent.model.weights["read_out_bias"].copy_(torch.eye(4)[action])
-        _, detours, _ = agent.game.costs_and_detours(agent.model, layouts, seeds)
-        np.testing.assert_array_equal(detours, np.array(expected)[:, None].repeat(2, 1))
-
-
-def test_losses_of_detours_by_hand() -> None:
-    # Treasure 1 is found in a step, and the next step is right. Treasure 2 is found in two, and
-    # after that the first of two steps is wrong. The step after those has no loss.
-    agent = blind_agent(GridTask((1, 3), horizon=4), "RRLRRRRR")
-    layouts, seeds = agent.task.layout_space.enumerate(), torch.zeros(2, 1)
-    *_, losses = agent.game.costs_and_detours(agent.model, layouts, seeds)
-    right, wrong = np.log1p(np.exp(-1.0)), np.log1p(np.exp(1.0))
-    np.testing.assert_allclose(losses, [[right] * 2, [wrong + right] * 2], rtol=1e-6)
-    # Nothing found, so nothing to come back to.
-    agent = blind_agent(GridTask((1, 3), horizon=4), "LLLLLLLL")
-    *_, losses = agent.game.costs_and_detours(agent.model, layouts, seeds)
-    assert not losses.any()
+def test_the_share_of_direct_episodes_in_a_row_by_hand() -> None:
+    # Treasure 1 is found in a step, and again. Treasure 2 is found in two, but then not in two.
+    for actions, share in (
+        ("RRLRRRRR", 0.5),
+        ("RRRRRRRR", 1.0),
+        ("RULLLLLL", 0.0),
+        ("LLLLLLLL", None),
+    ):
+        agent = blind_agent(GridTask((1, 3), horizon=4), actions)
+        details = agent.game.details(agent.model, torch.zeros(2, 1))
+        assert details is not None
+        assert details["direct"] == share
 
 
 @pytest.mark.parametrize("name", ["two episodes", "fixed walls", "many walls"])
@@ -322,14 +310,6 @@ def test_cells_that_cannot_be_reached_are_as_far_as_there_are_cells() -> None:
     moves = np.array([[[1, 0, 0, 0], [1, 0, 1, 1], [2, 2, 2, 2]]])
     lengths = path_lengths(moves)
     np.testing.assert_array_equal(lengths, [[[0, 1, 3], [1, 0, 3], [3, 3, 0]]])
-
-
-def test_other_games_have_no_detours() -> None:
-    agent = QNorm(RECALL_POLICIES["replication"], RECALL)
-    layouts = RECALL.layout_space.enumerate()
-    assert not agent.game.has_detours
-    with pytest.raises(ValueError, match="RandRecall-v0 has no detours"):
-        agent.game.costs_and_detours(agent.model, layouts, torch.from_numpy(draws(4, 3)))
 
 
 def test_a_grid_population_is_a_loop_over_candidates() -> None:

@@ -2,7 +2,6 @@
 
 import json
 import math
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from hypothesis import strategies as st
 
 from rand_agents import PEPG, ObjectiveConfig, PEPGConfig, SearchConfig, SeedSpec, TransformerConfig
 from rand_agents.policies.seeds import Draw
-from rand_agents.training.evolution import GROWTH, MAX_GROWTH, Search, centered_ranks
+from rand_agents.training.evolution import Search, centered_ranks
 from rand_envs import ColoringTask, GridTask, RecallTask
 
 # Shaped fitness.
@@ -119,34 +118,6 @@ def test_equal_fitness_changes_nothing(value: float, optimizer: Any) -> None:
     np.testing.assert_array_equal(search.velocity, before[2])
     assert search.steps == before[3]
     assert logs["train/ties"] == 1.0
-
-
-def test_ties_make_the_std_grow_and_their_absence_brings_it_back() -> None:
-    config = SearchConfig(population=6, std=0.1, std_learning_rate=0.0, tolerated_ties=0.25)
-    search = Search(np.zeros(4, np.float32), config)
-    rng = np.random.default_rng(0)
-
-    def tell(fitness: list[float]) -> float:
-        search.tell(search.noise(rng), np.array(fitness), 0.0)
-        assert (search.std == search.std[0]).all()
-        return float(search.std[0])
-
-    same, different = [1.0] * 6, [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]
-    # All six tie: three quarters more than are tolerated.
-    assert tell(same) == pytest.approx(0.1 * math.exp(GROWTH * 0.75), rel=1e-5)
-    # Two values among six candidates: of five that could differ, four do not.
-    assert tell([1.0, 1.0, 1.0, 1.0, 1.0, 2.0]) == pytest.approx(
-        0.1 * math.exp(GROWTH * (0.75 + 0.55)), rel=1e-5
-    )
-    for _ in range(200):
-        tell(same)
-    assert search.std[0] == pytest.approx(0.1 * MAX_GROWTH)
-    assert tell(different) == pytest.approx(0.1 * MAX_GROWTH * math.exp(-GROWTH * 0.25), rel=1e-5)
-    for _ in range(500):
-        tell(different)
-    assert search.std[0] == pytest.approx(0.1)
-    with pytest.raises(ValueError, match="tolerated_ties must be at least 0 and below 1, got 1"):
-        SearchConfig(tolerated_ties=1.0)
 
 
 def test_a_candidate_that_fails_repels_the_center() -> None:
@@ -267,84 +238,6 @@ def test_a_fixed_seed_is_played_once() -> None:
         2,
         1,
     )
-
-
-def test_the_horizon_falls_in_the_first_half_of_training(tmp_path: Path) -> None:
-    agent = PEPG("SeedTransformer", GridTask(3, horizon=4), tiny_config(training_horizon=9))
-    candidates = agent.search.candidates(agent.search.noise(np.random.default_rng(0)))
-    for progress, horizon in ((0.0, 9), (0.15, 8), (0.25, 7), (0.5, 4), (0.9, 4)):
-        begun = agent.env_steps
-        other = PEPG(agent.model.config, GridTask(3, horizon=horizon), tiny_config())
-        agent._rngs["seeds"] = np.random.default_rng(1)
-        other._rngs["seeds"] = np.random.default_rng(1)
-        costs = agent.costs(candidates, progress)
-        assert (costs == other.costs(candidates)).all()
-        assert costs.max() == 2 * horizon
-        assert agent.env_steps - begun == 10 * 8 * 3 * 2 * horizon
-    loaded = PEPG.load(agent.save(tmp_path / "agent"))
-    assert (loaded.task.config, loaded.config) == (agent.task.config, agent.config)
-
-
-def test_a_training_horizon_that_is_shorter_or_means_nothing_is_an_error() -> None:
-    with pytest.raises(ValueError, match="at least the game's horizon 4, got 3"):
-        PEPG("SeedTransformer", GridTask(3, horizon=4), tiny_config(training_horizon=3))
-    with pytest.raises(ValueError, match="RandRecall-v0 has no horizon"):
-        PEPG("SeedTransformer", RecallTask(2, 1), tiny_config(training_horizon=9))
-    task = GridTask(3, horizon=4)
-    with pytest.raises(ValueError, match="needs max_length 0 or at least 19, got 9"):
-        PEPG(grid_policy(task), task, tiny_config(training_horizon=9))
-
-
-def test_discounted_costs_by_hand() -> None:
-    config = tiny_config(effective_horizon=(2.0, 8.0), horizon_rise=0.5)
-    costs = torch.tensor([0.0, 2.0, 50.0])
-    # A step more counts exp(-1 / h) of the one before it: 2 (1 - 1/e) after two with h = 2.
-    torch.testing.assert_close(
-        config.discounted(costs, 0.0), torch.tensor([0.0, 1.2642411, 2.0]), atol=1e-6, rtol=0.0
-    )
-    # Halfway between 2 and 8 geometrically lies 4.
-    torch.testing.assert_close(config.discounted(costs, 0.25), 4 * (1 - torch.exp(-costs / 4)))
-    assert config.discounted(costs, 0.5) is costs
-    assert tiny_config().discounted(costs, 0.0) is costs
-
-
-def test_discounting_prefers_a_mix_of_early_and_late() -> None:
-    config = tiny_config(effective_horizon=(5.0, 5.0))
-    mixed, certain = torch.tensor([2.0, 22.0]), torch.tensor([12.0, 12.0])
-    assert config.discounted(mixed, 0.0).mean() < config.discounted(certain, 0.0).mean()
-
-
-def test_training_sees_discounted_costs(tmp_path: Path) -> None:
-    def agent(**changes: Any) -> PEPG:
-        search = SearchConfig(population=20, std=0.5)
-        config = PEPGConfig(ObjectiveConfig(q=4.0), search, m=3, **changes)
-        return PEPG("SeedTransformer", GridTask(3, horizon=9), config, rng_seed=3)
-
-    plain, discounting = agent(), agent(effective_horizon=(0.5, 0.5))
-    plain.learn(3)
-    discounting.learn(3)
-    assert not np.array_equal(plain.search.center, discounting.search.center)
-    # What is evaluated is the game.
-    layouts = plain.task.layout_space.enumerate()
-    seeds = plain.draw_seeds(np.random.default_rng(0), 2)
-    fresh = agent().losses(layouts, seeds)
-    assert (fresh == agent(effective_horizon=(0.5, 0.5)).losses(layouts, seeds)).all()
-    loaded = PEPG.load(discounting.save(tmp_path / "agent"))
-    assert loaded.config == discounting.config
-
-
-@pytest.mark.parametrize("numbers", [(0.0, 2.0), (3.0, 2.0), (1.0, math.inf), (math.nan, 2.0)])
-def test_effective_horizons_that_mean_nothing_are_an_error(numbers: tuple[float, float]) -> None:
-    with pytest.raises(ValueError, match="effective_horizon must be two finite numbers"):
-        tiny_config(effective_horizon=numbers)
-    with pytest.raises(ValueError, match="horizon_rise must be above 0 and at most 1, got 0"):
-        tiny_config(effective_horizon=(1.0, 2.0), horizon_rise=0.0)
-
-
-def test_discounting_needs_costs_of_one_sign() -> None:
-    config = PEPGConfig(ObjectiveConfig(q=1.0), batch_size=1, m=1, effective_horizon=(2.0, 3.0))
-    with pytest.raises(ValueError, match=r"effective_horizon needs costs of at least 0.*None"):
-        PEPG("MlpPolicy", "CartPole-v1", config)
 
 
 def test_candidates_in_parts_are_all_candidates() -> None:
