@@ -78,7 +78,7 @@ class Agent(SeededPolicy, ABC, Generic[C]):
             env: A registered id, an environment as `gym.make` gives it, or a task.
             config: The trainer's options; None for its defaults.
             seeds: Distribution of the seed vector; None for the game's default.
-            layouts: Who picks the layouts that are trained on, such as a `MutatingSearch` that
+            layouts: Who picks the layouts that are trained on, such as a `Found` pool that
                 keeps up those that hurt; None draws them uniformly. An `Adversary` is saved with
                 the agent.
             rng_seed: Determines the initial weights and every later draw.

@@ -59,8 +59,7 @@ class Aim:
         if self.every is not None:
             return self.every
         if self.source is not None:
-            n = self.batch_size
-            return self.source.draw([rng] * n, np.arange(n))
+            return self.source.batch(rng, self.batch_size, self.stratified)
         sample = self.space.sample_stratified if self.stratified else self.space.sample
         return sample(rng, self.batch_size)
 

@@ -48,6 +48,16 @@ class LayoutSource(ABC, Generic[L]):
             n layouts, a structured array of shape (n,).
         """
 
+    def batch(self, rng: np.random.Generator, n: int, stratified: bool = False) -> Array:
+        """Pick the layouts of a trainer's update, shape (n,).
+
+        Args:
+            rng: the trainer's generator.
+            n: how many.
+            stratified: whether random ones are drawn evenly, see `LayoutSpace.sample_stratified`.
+        """
+        return self.draw([rng] * n, np.arange(n))
+
 
 class Uniform(LayoutSource[L]):
     """Draws every layout from the space's own distribution, by the environment's generator."""

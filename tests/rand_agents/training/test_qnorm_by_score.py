@@ -21,7 +21,7 @@ from rand_agents import (
     load_agent,
 )
 from rand_agents.policies.architecture import TransformerConfig
-from rand_envs import MutatingSearch, RecallTask
+from rand_envs import Found, RecallTask
 from rand_envs.core.arrays import Array
 from rand_envs.games.paging import PagingTask
 from rand_envs.games.patrol import PatrolTask
@@ -230,7 +230,7 @@ def test_a_run_whose_layouts_fight_back_is_resumed_to_the_bit(tmp_path: Path) ->
     """The adversary's state and how often it learns are in the file."""
 
     def started() -> QNorm:
-        source = MutatingSearch(PATROL.layout_space, beam=8, share=0.5)
+        source = Found(PATROL.layout_space, size=8, share=0.5)
         source.learn_every = 3
         config = dataclasses.replace(QNorm.default_config(PATROL), m=4, batch_size=8)
         return QNorm("MlpPolicy", PATROL, config, layouts=source, rng_seed=0)
