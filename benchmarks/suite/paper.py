@@ -35,7 +35,7 @@ RECALL = Recipe(
     # All 32 vectors of five bits in every update: the mean over seeds is exact.
     seed_dim=5,
     seed_draw="distinct",
-    evaluation=EvaluationSize(layouts=4000, num_seeds=320, votes=(5, 30), search_rounds=10),
+    evaluation=EvaluationSize(layouts=4000, num_seeds=320, votes=(5, 30)),
 )
 RECALL_SWEEP = EvaluationSize(layouts=2000, num_fresh_seeds=500, votes=(5, 30), search_rounds=0)
 SWEEP_UPDATES = 1500

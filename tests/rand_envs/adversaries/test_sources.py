@@ -11,6 +11,7 @@ import pytest
 
 from rand_agents import ObjectiveConfig, QNorm, QNormConfig, TransformerConfig
 from rand_envs import Fixed, GridTask, RecallTask, Sweep, Uniform
+from rand_envs.adversaries.found import Found
 from rand_envs.adversaries.search import (
     PlayerWithLosses,
     ascend,
@@ -19,7 +20,6 @@ from rand_envs.adversaries.search import (
     find_worst,
     search_worst,
 )
-from rand_envs.adversaries.found import Found
 from rand_envs.adversaries.sources import Adversary, Hedge, WorstFor
 from rand_envs.core.player import Play
 from rand_envs.games.grid.classics import GridSweep, OptimalMix, RandomGridSweep
