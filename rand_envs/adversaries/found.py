@@ -23,7 +23,7 @@ NEWCOMERS = 1 / 8
 
 @dataclass(frozen=True)
 class FoundConfig:
-    """How much of what a trainer plays is found, and how it is found.
+    """How much of what a trainer plays are found layouts, and how they are found.
 
     Attributes:
         share: The share of found layouts in what is drawn; the others are as from `Uniform`.
@@ -90,6 +90,11 @@ class Found(Adversary[L]):
     def layouts(self) -> list[L]:
         """The pool, the worst first once it has learned."""
         return self.space.unpack(self._kept)
+
+    @property
+    def config(self) -> FoundConfig:
+        """The options that make such a source."""
+        return FoundConfig(self.share, len(self._kept), self.learn_every, self.num_seeds)
 
     def learn(self, player: Player) -> None:
         """Renew a part of the pool, and make all of it worse for a player, on fresh seeds."""
