@@ -240,23 +240,22 @@ def worsen(
         The changed layouts and their badness, both of shape (n,).
     """
     layouts = layouts.copy()
-    scores, losses = badness(player, layouts, seeds), _mean_loss(player, layouts, seeds)
+    scores, losses = _judged(player, layouts, seeds)
     for change in changes:
         other = change(layouts)
-        tried = badness(player, other, seeds)
-        at = np.flatnonzero(tried >= scores)
-        if len(at) == 0:
-            continue
-        tried_losses = _mean_loss(player, other[at], seeds)
-        better = (tried[at] > scores[at]) | (tried_losses > losses[at])
-        at, tried_losses = at[better], tried_losses[better]
-        layouts[at], scores[at], losses[at] = other[at], tried[at], tried_losses
+        tried, tried_losses = _judged(player, other, seeds)
+        worse = (tried > scores) | ((tried == scores) & (tried_losses > losses))
+        for kept, new in ((layouts, other), (scores, tried), (losses, tried_losses)):
+            kept[worse] = new[worse]
     return layouts, scores
 
 
-def _mean_loss(player: Player, layouts: Array, seeds: Array) -> Scores:
-    """Mean over seeds of the loss of each layout, (n,); zeros if the player does not tell it."""
-    if not isinstance(player, PlayerWithLosses):
-        return np.zeros(len(layouts))
-    mean: Scores = player.losses(layouts, seeds).mean(-1)
-    return mean
+def _judged(player: Player, layouts: Array, seeds: Array) -> tuple[Scores, Scores]:
+    """Badness and mean loss over seeds of each layout, (n,); no loss where it is not told."""
+    play = player.play(layouts, seeds)
+    losses = play.loss
+    if losses is None:
+        tells = isinstance(player, PlayerWithLosses)
+        losses = player.losses(layouts, seeds) if tells else np.zeros((len(layouts), 1))
+    mean: Scores = play.outcome.mean(-1)
+    return (-mean if player.task.higher_is_better else mean), losses.mean(-1, dtype=np.float64)
