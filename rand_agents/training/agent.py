@@ -298,7 +298,8 @@ class Agent(SeededPolicy, ABC, Generic[C]):
         """The source of layouts, if it is an adversary; others must be given again."""
         if not isinstance(self.layouts, Adversary):
             return None
-        return self.layouts.to_json() | {"learn_every": self.layouts.learn_every}
+        when = {name: getattr(self.layouts, name) for name in ("learn_every", "learn_from")}
+        return self.layouts.to_json() | when
 
     @classmethod
     def load(

@@ -17,6 +17,7 @@ def restored(space: LayoutSpace[L], data: Json) -> Adversary[L]:
     if name not in kinds:
         raise ValueError(f"a stored adversary must be one of {', '.join(kinds)}, got {name!r}")
     source = kinds[name].from_json(space, data)
-    # Only a trainer's file says how often it learned.
+    # Only a trainer's file says when it learned.
     source.learn_every = data.get("learn_every", source.learn_every)
+    source.learn_from = data.get("learn_from", source.learn_from)
     return source
