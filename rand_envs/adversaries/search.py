@@ -254,8 +254,9 @@ def _judged(player: Player, layouts: Array, seeds: Array) -> tuple[Scores, Score
     """Badness and mean loss over seeds of each layout, (n,); no loss where it is not told."""
     play = player.play(layouts, seeds)
     losses = play.loss
+    if losses is None and isinstance(player, PlayerWithLosses):
+        losses = player.losses(layouts, seeds)
     if losses is None:
-        tells = isinstance(player, PlayerWithLosses)
-        losses = player.losses(layouts, seeds) if tells else np.zeros((len(layouts), 1))
+        losses = np.zeros((len(layouts), 1))
     mean: Scores = play.outcome.mean(-1)
     return (-mean if player.task.higher_is_better else mean), losses.mean(-1, dtype=np.float64)
