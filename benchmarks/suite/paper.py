@@ -53,7 +53,7 @@ RECALL = dataclasses.replace(
 RECALL_SWEEP = EvaluationSize(layouts=2000, num_fresh_seeds=500, votes=(5, 30), search_rounds=0)
 SWEEP_UPDATES = 1500
 
-UNIFORM_COLORING = Recipe(
+COLORING = Recipe(
     task={"num_vertices": 10},
     policy={},
     trainer=QNormConfig(m=10, batch_size=256, learning_rate=3e-3, final_learning_rate=1e-4),
@@ -64,15 +64,6 @@ UNIFORM_COLORING = Recipe(
     trial=4000,
     # All 181,440 cycles are played, whatever the number of layouts.
     evaluation=EvaluationSize(votes=(5, 30)),
-)
-"""What the sweep over q is of: all layouts are uniform, and q stays what it is."""
-
-COLORING = dataclasses.replace(
-    UNIFORM_COLORING,
-    # A small q finds a solution that all cycles have a part in, a large one mends what is left.
-    adversarial=ObjectiveConfig(q=100.0, q_start=10.0, q_rise=1.0),
-    # Found cycles from the beginning keep it from finding one.
-    found=FoundConfig(share=0.25, size=256, learn_every=100, learn_from=3000),
 )
 
 GRID = Recipe(
@@ -235,10 +226,10 @@ def _recall_recipe() -> tuple[Point, ...]:
 
 
 def _coloring_q(q: float) -> Point:
-    """q = 1 is training on the mean, whatever the recipe's q."""
     if q == 1:
-        return Point("coloring10-q1", UNIFORM_COLORING, ERM, x=1)
-    return Point(f"coloring10-q{q:g}", _changed(UNIFORM_COLORING, q=q), ADV, x=q)
+        return Point("coloring10", COLORING, ERM, x=1)
+    label = "coloring10" if q == COLORING.adversarial.q else f"coloring10-q{q:g}"
+    return Point(label, _changed(COLORING, q=q), ADV, x=q)
 
 
 def _grid_size(size: int) -> Point:
