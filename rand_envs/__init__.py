@@ -5,7 +5,8 @@ own known.
 """
 
 from rand_envs import games
-from rand_envs.adversaries.sources import Adversary, Hedge, MutatingSearch, WorstFor
+from rand_envs.adversaries.found import Found
+from rand_envs.adversaries.sources import Adversary, Hedge, WorstFor
 from rand_envs.core.check_task import check_task
 from rand_envs.core.env import TaskEnv, TaskVectorEnv
 from rand_envs.core.layouts.fields import FieldLayout, Layouts
@@ -23,6 +24,7 @@ __all__ = [
     "Adversary",
     "FieldLayout",
     "Fixed",
+    "Found",
     "GameValue",
     "Hedge",
     "Layout",
@@ -30,7 +32,6 @@ __all__ = [
     "LayoutSpace",
     "LayoutWrapper",
     "Layouts",
-    "MutatingSearch",
     "Play",
     "Player",
     "RandomSeedObservation",

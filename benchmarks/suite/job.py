@@ -10,6 +10,7 @@ from rand_agents import PEPG, ObjectiveConfig, PEPGConfig, QNorm, QNormConfig, R
 from rand_agents.games.registry import game_for, task_of
 from rand_agents.policies.seeds import Draw
 from rand_agents.training.agent import Agent
+from rand_envs.adversaries import ROUNDS, STARTS, FoundConfig
 
 MODELS = ("erm-fixed", "adv-fixed", "erm-seeded", "adv-seeded")
 """Trained on the mean (erm) or the q-norm (adv), with one fixed seed or with random ones."""
@@ -34,7 +35,8 @@ class EvaluationSize:
     num_seeds: int = 100
     num_fresh_seeds: int = 2000
     votes: tuple[int, ...] = (31,)
-    search_rounds: int = 10
+    search_rounds: int = ROUNDS
+    search_starts: int = STARTS
 
     def evaluate(self, agent: Agent[Any], rng_seed: int) -> Report:
         """Play the agent this much."""
@@ -54,6 +56,8 @@ class Recipe:
         seed_dim: Length of the seed vector; None for the game's default.
         seed_draw: How the seeds of an update are drawn, but for the fixed models; "distinct"
             makes them bits, whatever the game's default.
+        found: Of the adv models: how much of each batch are layouts that were found to hurt, and
+            how they are found; None for none.
         starts: Initial weights that are tried; the run goes on from the best of them.
         trial: Updates after which the starts are compared, by the objective at its end.
         evaluation: How much is played to score a run.
@@ -66,6 +70,7 @@ class Recipe:
     updates: int
     seed_dim: int | None = None
     seed_draw: Draw = "independent"
+    found: FoundConfig | None = None
     starts: int = 1
     trial: int = 0
     evaluation: EvaluationSize = EvaluationSize()
@@ -176,7 +181,10 @@ class Job:
         config: Any = dataclasses.replace(recipe.trainer, objective=objective)
         kind: Any = QNorm if isinstance(config, QNormConfig) else PEPG
         policy = dataclasses.replace(game.default_policy(), seed_dim=seeds.dim, **recipe.policy)
-        return kind(policy, game.task, config, seeds=seeds, rng_seed=rng_seed)
+        source = None
+        if adversarial and recipe.found is not None:
+            source = recipe.found.source(game.task.layout_space, rng_seed)
+        return kind(policy, game.task, config, seeds=seeds, layouts=source, rng_seed=rng_seed)
 
 
 def _digest(facts: Any) -> str:

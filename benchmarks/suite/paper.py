@@ -10,6 +10,7 @@ from typing import Any
 from rand_agents import ObjectiveConfig, PEPGConfig, QNormConfig
 from rand_agents.policies.seeds import Draw
 from rand_agents.training.evolution import SearchConfig
+from rand_envs.adversaries import FoundConfig
 
 from .job import EvaluationSize, Experiment, Point, Recipe
 
@@ -17,7 +18,7 @@ ERM = ("erm-fixed", "erm-seeded")
 ADV = ("adv-fixed", "adv-seeded")
 ADV_SEEDED = ("adv-seeded",)
 
-RECALL = Recipe(
+UNIFORM_RECALL = Recipe(
     task={"num_pairs": 20, "value_bits": 5},
     # A gate lets the seed choose which keys are stored, and seeds that matter from the first
     # step keep the policy from settling on one choice.
@@ -35,7 +36,19 @@ RECALL = Recipe(
     # All 32 vectors of five bits in every update: the mean over seeds is exact.
     seed_dim=5,
     seed_draw="distinct",
-    evaluation=EvaluationSize(layouts=4000, num_seeds=320, votes=(5, 30), search_rounds=10),
+    evaluation=EvaluationSize(layouts=4000, num_seeds=320, votes=(5, 30)),
+)
+"""What the sweeps change one thing of, a fifth as long: all layouts are uniform."""
+
+RECALL = dataclasses.replace(
+    UNIFORM_RECALL,
+    # 67 found layouts beside 64 sequences with all their questions.
+    trainer=dataclasses.replace(UNIFORM_RECALL.trainer, batch_size=1344),
+    # An adversary needs one wrong bit of five, under as many seeds as can be. The cross-entropy
+    # spends the mean over seeds on those that know nothing; saturated like this it is the
+    # probability that the value is wrong, and a seed that just fails weighs most.
+    adversarial=dataclasses.replace(UNIFORM_RECALL.adversarial, saturation=5.0),
+    found=FoundConfig(share=0.05, size=128, learn_every=50),
 )
 RECALL_SWEEP = EvaluationSize(layouts=2000, num_fresh_seeds=500, votes=(5, 30), search_rounds=0)
 SWEEP_UPDATES = 1500
@@ -106,7 +119,7 @@ def _changed(base: Recipe, q: float | None = None, **changes: Any) -> Recipe:
 def _recall_sweep(num_pairs: int, **changes: Any) -> Recipe:
     """A fifth of the updates, and less to score it by."""
     size = {"task": {"num_pairs": num_pairs}, "evaluation": RECALL_SWEEP}
-    return _changed(RECALL, updates=SWEEP_UPDATES, **size, **changes)
+    return _changed(UNIFORM_RECALL, updates=SWEEP_UPDATES, **size, **changes)
 
 
 def _recall_size(num_pairs: int) -> Point:

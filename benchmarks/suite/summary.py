@@ -134,6 +134,7 @@ def summarise_model(results: list[Json], truth: Json) -> Json:
         "average": over_runs([report["average"] for report in reports]),
         "p95": over_runs([report["p95"] for report in reports]),
         "worst": worst | {"kind": hardest["kind"], "layout": hardest["layout"]},
+        "search": reports[0]["search"],
         "gap": gap,
         "regret": _regret(reports),
         "certificates": [report["certificate"] for report in reports],

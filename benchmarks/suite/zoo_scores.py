@@ -15,10 +15,10 @@ from .summary import ground_truth, is_better_higher, summarise_model
 
 Json = dict[str, Any]
 
-# Small, but for the search, which is as long as that of `python -m rand_agents evaluate`: a
-# number that our own command refutes must not stand in our own report.
+# Small, but for the search, which is that of `python -m rand_agents evaluate`: a number that our
+# own command refutes must not stand in our own report.
 SIZES = {
-    "recall": EvaluationSize(1000, 50, 500, (30,), search_rounds=20),
+    "recall": EvaluationSize(1000, 50, 500, (30,)),
     "coloring": EvaluationSize(num_seeds=20, num_fresh_seeds=50, votes=(30,)),
     "grid": EvaluationSize(num_seeds=100, num_fresh_seeds=500),
 }

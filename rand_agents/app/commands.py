@@ -69,7 +69,8 @@ class Evaluate:
         num_seeds: Seeds every layout is played under; by default 100, or 8.
         num_fresh_seeds: Seeds that score the worst layout; by default 1,000, or 100.
         search_rounds: Rounds of the search for a worse layout, where they are too many to try; by
-            default 20, or 2.
+            default 30, or 2.
+        search_starts: How many of the layouts played the search ascends from.
         rng_seed: Determines every draw.
         json: Write the report to this file as well.
     """
@@ -83,6 +84,7 @@ class Evaluate:
     num_seeds: int | None = None
     num_fresh_seeds: int | None = None
     search_rounds: int | None = None
+    search_starts: int = 4
     rng_seed: int = 0
     json: Path | None = None
 

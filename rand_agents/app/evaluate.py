@@ -34,6 +34,7 @@ def evaluate_and_print(
             num_seeds=options.num_seeds,
             num_fresh_seeds=options.num_fresh_seeds,
             search_rounds=options.search_rounds,
+            search_starts=options.search_starts,
             game_value=known,
             rng_seed=options.rng_seed,
         )

@@ -17,6 +17,7 @@ from rand_agents.policies.seeds import SeedSpec
 from rand_agents.policies.transformer import TransformerConfig
 from rand_agents.training.agent import Agent
 from rand_agents.training.loading import ALGORITHMS
+from rand_envs.adversaries import FoundConfig
 from rand_envs.core.task import Setting, Task
 
 TRAINERS = {name.lower(): kind for name, kind in ALGORITHMS.items()}
@@ -169,6 +170,8 @@ class Training:
             ("seeds", SeedSpec, field(default_factory=self.game.default_seeds)),
             (self.trainer, kind.config_type, field(default_factory=self._config)),
         ]
+        if self.game.has_adversary:
+            fields.append(("found", FoundConfig, FoundConfig(share=0.0)))
         wider = make_dataclass("Of", fields, bases=(commands.Train,), frozen=True, kw_only=True)
         wider.__doc__ = commands.Train.__doc__
         return wider
@@ -180,11 +183,15 @@ class Training:
 
     def agent(self, options: Any) -> Agent[Any]:
         """An untrained agent; ValueError says which option is illegal."""
+        found, layouts = getattr(options, "found", None), None
+        if found is not None:
+            layouts = found.source(self.game.task.layout_space, options.rng_seed)
         return TRAINERS[self.trainer](
             options.policy.config(self.game, options.seeds.dim),
             self.game.task,
             getattr(options, self.trainer),
             seeds=options.seeds,
+            layouts=layouts,
             rng_seed=options.rng_seed,
             device=usable_device(options.device),
         )

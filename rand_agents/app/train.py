@@ -25,6 +25,7 @@ from rand_agents.app.commands import INTERRUPTED, PROG, Train
 from rand_agents.app.paths import checked_output
 from rand_agents.training.agent import Agent
 from rand_agents.training.loading import load_agent
+from rand_envs.adversaries import Found
 from rand_envs.core.arrays import Json
 
 
@@ -114,7 +115,7 @@ def _prepare(
 
 def _facts(agent: Agent[Any], updates: int) -> Json:
     """All that determines a run, named like its options."""
-    trainer = type(agent).__name__.lower()
+    trainer, found = type(agent).__name__.lower(), agent.layouts
     return {
         "env": agent.task.env_id,
         "game": agent.task.config,
@@ -123,6 +124,7 @@ def _facts(agent: Agent[Any], updates: int) -> Json:
         "rng_seed": agent.rng_seed,
         "seeds": dataclasses.asdict(agent.seeds),
         "policy": dataclasses.asdict(agent.model.config),
+        "found": dataclasses.asdict(found.config) if isinstance(found, Found) else {},
         trainer: dataclasses.asdict(agent.config),
     }
 

@@ -21,16 +21,19 @@ from rand_agents.evaluation.intervals import (
 )
 from rand_agents.evaluation.players import as_player
 from rand_agents.evaluation.regret import regret_of
-from rand_agents.evaluation.report import Report, Vote, Worst
+from rand_agents.evaluation.report import Report, Search, Vote, Worst
 from rand_agents.evaluation.votes import majority_success, play_layouts, plays_all, votes_of
 from rand_agents.games.registry import Environment
 from rand_envs import minimax
 from rand_envs.adversaries.search import (
     MAX_EXHAUSTIVE,
+    ROUNDS,
+    STARTS,
     PlayerWithLosses,
     Suspects,
     badness,
     is_enumerable,
+    search_seeds,
     search_worst,
     worst_of,
 )
@@ -43,7 +46,7 @@ __all__ = ["Figure", "Report", "Vote", "Worst", "evaluate", "majority_success", 
 NUM_SUSPECTS = 64
 BINS = 20
 SEARCH_SEEDS = 64
-"""The search for a worse layout uses at most so many seeds; fresh ones score what it finds."""
+"""The search for a worse layout uses at most so many seeds; others score what it finds."""
 TALLIED_AT_ONCE = 50
 CERTIFIED_PLAYS = 200_000
 """Certificates use as many seeds as the worst layout's score does while plays are this few."""
@@ -59,7 +62,7 @@ class _Effort:
     search_rounds: int
 
 
-BATCHES = _Effort(2000, 100, 1000, 20)
+BATCHES = _Effort(2000, 100, 1000, ROUNDS)
 ONE_BY_ONE = _Effort(40, 8, 100, 2)
 
 
@@ -100,6 +103,7 @@ def evaluate(
     num_fresh_seeds: int | None = None,
     votes: tuple[int, ...] = (5, 31),
     search_rounds: int | None = None,
+    search_starts: int = STARTS,
     game_value: GameValue | None = None,
     rng_seed: int = 0,
 ) -> Report:
@@ -122,7 +126,9 @@ def evaluate(
             default 1,000, or 100.
         votes: Sizes of the majority votes.
         search_rounds: Rounds of the search for a worse layout, where there are too many to try;
-            by default 20, or 2.
+            by default 30, or 2.
+        search_starts: How many of the layouts played it ascends from, see
+            `rand_envs.adversaries.search_worst`.
         game_value: Best worst case that any randomised strategy can reach, for the gap; None for
             what `rand_envs.minimax.game_value(task)` finds.
         rng_seed: Determines every draw.
@@ -151,7 +157,9 @@ def evaluate(
     play = play_layouts(player, played, exhaustive, seeds)
     means = play.outcome.mean(1)
     counts, edges = np.histogram(means, bins=BINS, range=_histogram_range(task, means))
-    suspects = _suspects(player, played, means, exhaustive, seeds, search_rounds, streams.search)
+    suspects, search = _suspects(
+        player, played, means, exhaustive, (search_rounds, search_starts), streams.search
+    )
     num_fresh = 2 if is_fixed else num_fresh_seeds
     hardest, worst = _score_worst(player, suspects, num_fresh, streams.fresh)
     votes = () if is_fixed else votes
@@ -165,6 +173,7 @@ def evaluate(
         average=average_figure(play.outcome, exhaustive, task.unit),
         p95=p95_figure(play.outcome, exhaustive, higher, streams.bootstrap),
         worst=worst,
+        search=search,
         histogram=counts.tolist(),
         bin_edges=edges.tolist(),
         majority=votes_of(
@@ -267,14 +276,17 @@ def _suspects(
     layouts: Array,
     means: FloatArray,
     exhaustive: bool,
-    seeds: Array,
-    rounds: int,
+    effort: tuple[int, int],
     rng: np.random.Generator,
-) -> Suspects:
+) -> tuple[Suspects, Search | None]:
+    """The layouts that look worst, and how they were searched for with (rounds, starts)."""
     scores = -means if player.task.higher_is_better else means
     if exhaustive:
-        return Suspects(layouts[worst_of(scores, NUM_SUSPECTS)], "exact")
-    return search_worst(player, layouts, scores, rng, seeds=seeds[:SEARCH_SEEDS], rounds=rounds)
+        return Suspects(layouts[worst_of(scores, NUM_SUSPECTS)], "exact"), None
+    seeds = search_seeds(player, rng, SEARCH_SEEDS)
+    rounds, starts = effort
+    found = search_worst(player, layouts, scores, rng, seeds=seeds, rounds=rounds, starts=starts)
+    return found, Search(rounds, starts, len(seeds))
 
 
 def _score_worst(

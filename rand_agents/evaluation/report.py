@@ -26,6 +26,21 @@ class Worst(Figure):
 
 
 @dataclass(frozen=True)
+class Search:
+    """How hard the worst layout was searched for, from the worst of the layouts played.
+
+    Attributes:
+        rounds: Rounds of mutation; 0 if there was no search at all.
+        starts: How many layouts it ascended from, where the space has coordinates.
+        seeds: How many seeds scored it.
+    """
+
+    rounds: int
+    starts: int
+    seeds: int
+
+
+@dataclass(frozen=True)
 class Vote:
     """Success of the majority over several seeds' answers; ties count as wrong.
 
@@ -76,6 +91,7 @@ class Report:
         average: Mean over layouts of the mean over seeds.
         p95: The value that 95 % of the layouts are at least as good as.
         worst: The worst layout.
+        search: How hard it was searched for; None where all layouts were tried.
         histogram: Counts of layouts by mean outcome, in equal bins.
         bin_edges: Ends of these bins, one more than there are bins.
         majority: Votes over seeds, None where the game has no vote.
@@ -108,6 +124,7 @@ class Report:
     average: Figure
     p95: Figure
     worst: Worst
+    search: Search | None
     histogram: list[int]
     bin_edges: list[float]
     majority: list[Vote] | None

@@ -48,10 +48,19 @@ def print_report(report: Report, console: Console, remark: str | None = None) ->
         "bound": "The worst layout that a search found; there may be worse ones:",
     }
     console.print(tried[report.worst.kind])
+    if report.search is not None:
+        console.print(f"  {searched(report.search.rounds, report.search.starts)}", markup=False)
     _print_layout(report.worst.layout, console)
     if report.regret is not None and report.regret.worst.layout != report.worst.layout:
         console.print("Layout of the largest regret:")
         _print_layout(report.regret.worst.layout, console)
+
+
+def searched(rounds: int, starts: int) -> str:
+    """How hard a search was."""
+    if rounds == 0:
+        return "no search: the worst of the layouts played"
+    return f"{rounds} rounds of mutation, after an ascent from each of the {starts} worst played"
 
 
 def _print_layout(layout: Json, console: Console) -> None:

@@ -41,8 +41,53 @@ def covers(config: TransformerConfig, weights: dict[str, Tensor]) -> bool:
     )
 
 
+class Shown:
+    """Tokens of a table, embedded and mapped under every seed: those of the last call are kept.
+
+    They are most of the work where few sequences are played, and a search for the worst layout
+    plays few at a time, over and over by the same weights under the same seeds. Where gradients
+    are asked for nothing is kept.
+    """
+
+    def __init__(self) -> None:
+        """Nothing is kept yet."""
+        self._of: list[Tensor] = []
+        self._kept = (torch.empty(0), torch.empty(0))
+
+    def rows(
+        self, config: TransformerConfig, w: dict[str, Tensor], table: Tensor, seeds: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Embedded tokens, (width, R, M), and what the blocks see of them, in lanes."""
+        if torch.is_grad_enabled():
+            return _shown(config, w, table, seeds)
+        # By value: optimisers that are fused change weights without a trace in their versions.
+        now = [*w.values(), table, seeds]
+        if len(now) != len(self._of) or not all(map(_same, now, self._of)):
+            self._of = [tensor.clone() for tensor in now]
+            self._kept = _shown(config, w, table, seeds)
+        return self._kept
+
+
+def _same(one: Tensor, other: Tensor) -> bool:
+    return one.dtype == other.dtype and torch.equal(one, other)
+
+
+def _shown(
+    config: TransformerConfig, w: dict[str, Tensor], table: Tensor, seeds: Tensor
+) -> tuple[Tensor, Tensor]:
+    hidden = _hidden(config, w, table, seeds)
+    names = ("key_0", "value_0", "query_0", "key_1", "value_1")
+    rows = _mapped(config, w, hidden, torch.cat([w[name] for name in names], -1))
+    return hidden, _in_lanes(rows)
+
+
 def answer_questions(
-    config: TransformerConfig, w: dict[str, Tensor], table: Tensor, index: Tensor, seeds: Tensor
+    config: TransformerConfig,
+    w: dict[str, Tensor],
+    table: Tensor,
+    index: Tensor,
+    seeds: Tensor,
+    shown: Shown | None = None,
 ) -> Tensor:
     """Outputs at the last token of sequences of tokens from a table, under every seed.
 
@@ -52,6 +97,7 @@ def answer_questions(
         table: Distinct tokens, shape (R, token_dim).
         index: Rows of the table, n sequences of T tokens, integers of shape (n, T).
         seeds: Shape (m, seed_dim).
+        shown: Keeps what depends on neither sequences nor gradients from call to call.
 
     Returns:
         Shape (n, m, output_dim).
@@ -59,9 +105,7 @@ def answer_questions(
     m = len(seeds)
     padded = torch.cat([seeds, seeds[-1:].expand(-m % LANES, -1)])
     last_rows, asked_row = torch.unique(index[:, -1], return_inverse=True)
-    hidden = _hidden(config, w, table, padded)
-    shown = ("key_0", "value_0", "query_0", "key_1", "value_1")
-    rows = _mapped(config, w, hidden, torch.cat([w[name] for name in shown], -1))
+    hidden, rows = (shown or Shown()).rows(config, w, table, padded)
     asked = _mapped(config, w, hidden[:, last_rows], torch.cat([w["query_1"], w["read_out"]], -1))
     first = w["project_0"] @ torch.cat([w["key_1"], w["value_1"], w["query_1"], w["read_out"]], -1)
     sizes = Sizes.of(config.key_size, config.value_size, config.output_dim)
@@ -69,7 +113,7 @@ def answer_questions(
     folds = torch.cat([p.reshape(-1) for p in (*parts, w["project_1"] @ w["read_out"])])
     questions = _group(index.numpy(), asked_row.numpy())
     out: Tensor = _TwoMemories.apply(  # type: ignore[no-untyped-call]
-        _in_lanes(rows), _in_lanes(asked), folds, questions, sizes
+        rows, _in_lanes(asked), folds, questions, sizes
     )
     answers = out.permute(1, 0, 3, 2).reshape(len(index), len(padded), -1)[:, :m]
     return answers + w["read_out_bias"]

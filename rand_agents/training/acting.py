@@ -205,8 +205,10 @@ class SeededPolicy:
                 for some in self._chunks(layouts, len(seeds))
             ]
         answers = [part.answer for part in parts if part.answer is not None]
+        losses = [part.loss for part in parts if part.loss is not None]
         return Play(
             np.concatenate([part.outcome for part in parts]),
             np.concatenate(answers) if answers else None,
             np.concatenate([part.output for part in parts]),
+            np.concatenate(losses) if losses else None,
         )

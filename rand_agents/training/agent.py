@@ -78,7 +78,7 @@ class Agent(SeededPolicy, ABC, Generic[C]):
             env: A registered id, an environment as `gym.make` gives it, or a task.
             config: The trainer's options; None for its defaults.
             seeds: Distribution of the seed vector; None for the game's default.
-            layouts: Who picks the layouts that are trained on, such as a `MutatingSearch` that
+            layouts: Who picks the layouts that are trained on, such as a `Found` pool that
                 keeps up those that hurt; None draws them uniformly. An `Adversary` is saved with
                 the agent.
             rng_seed: Determines the initial weights and every later draw.
@@ -292,7 +292,8 @@ class Agent(SeededPolicy, ABC, Generic[C]):
         """The source of layouts, if it is an adversary; others must be given again."""
         if not isinstance(self.layouts, Adversary):
             return None
-        return self.layouts.to_json() | {"learn_every": self.layouts.learn_every}
+        when = {name: getattr(self.layouts, name) for name in ("learn_every", "learn_from")}
+        return self.layouts.to_json() | when
 
     @classmethod
     def load(

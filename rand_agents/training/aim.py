@@ -59,8 +59,7 @@ class Aim:
         if self.every is not None:
             return self.every
         if self.source is not None:
-            n = self.batch_size
-            return self.source.draw([rng] * n, np.arange(n))
+            return self.source.batch(rng, self.batch_size, self.stratified)
         sample = self.space.sample_stratified if self.stratified else self.space.sample
         return sample(rng, self.batch_size)
 
@@ -70,7 +69,9 @@ class Aim:
 
     def observe(self, player: Player, update: int) -> None:
         """Let a source that fights back learn from the player, as often as it wants to."""
-        if self.source is not None and update % self.source.learn_every == 0:
+        if self.source is None or update < self.source.learn_from:
+            return
+        if (update - self.source.learn_from) % self.source.learn_every == 0:
             self.source.learn(player)
 
     def of(self, costs: Tensor, layouts: Array) -> Tensor:

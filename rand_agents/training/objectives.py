@@ -15,6 +15,9 @@ from torch import Tensor
 LOG_FLOOR = 1e-12
 """Added to losses before the logarithm, so that a loss of 0 stays finite."""
 
+SATURATED = 0.5
+"""Fraction of the run after which losses saturate as much as they will."""
+
 
 class Objective(Protocol):
     """A risk measure over layouts of the mean loss over seeds."""
@@ -92,6 +95,25 @@ class CVaRObjective:
 
 
 @dataclass(frozen=True)
+class Saturating:
+    """Another objective of losses that saturate: (1 - exp(-s * loss)) / s for s = `saturation`.
+
+    A small loss is what it was, and none counts more than 1 / s. Where a loss is minus the
+    logarithm of the probability of success, divided by s, this is the probability of failure,
+    divided by s (generalised cross-entropy, Zhang and Sabuncu 2018). The logarithm alone spends
+    the mean over seeds on those that fail for good; saturated, it is as much about those that
+    only just fail.
+    """
+
+    objective: Objective
+    saturation: float
+
+    def __call__(self, losses: Tensor) -> Tensor:
+        """Map losses, shape (*lead, n, m), to shape (*lead,)."""
+        return self.objective(-torch.expm1(-self.saturation * losses) / self.saturation)
+
+
+@dataclass(frozen=True)
 class ObjectiveConfig:
     """Which objective a trainer uses, and how q rises during the run.
 
@@ -103,6 +125,8 @@ class ObjectiveConfig:
         alpha: Fraction of the layouts for "cvar".
         of: "cost", or "regret": cost minus the best that one who knew the layout could have had,
             where the game tells it.
+        saturation: If above 0, losses saturate, see `Saturating`, with a factor that rises from 0
+            to this over the first half of the run.
     """
 
     kind: Literal["q-norm", "cvar"] = "q-norm"
@@ -111,6 +135,7 @@ class ObjectiveConfig:
     q_rise: float = 0.5
     alpha: float = 0.05
     of: Literal["cost", "regret"] = "cost"
+    saturation: float = 0.0
 
     def __post_init__(self) -> None:
         if self.of not in ("cost", "regret"):
@@ -124,6 +149,10 @@ class ObjectiveConfig:
                 raise ValueError("a q that rises needs a finite start and end")
         if not 0.0 < self.q_rise <= 1.0:
             raise ValueError(f"q_rise must be above 0 and at most 1, got {self.q_rise}")
+        if not 0.0 <= self.saturation < math.inf:
+            raise ValueError(
+                f"saturation must be a finite number of at least 0, got {self.saturation}"
+            )
         CVaRObjective(self.alpha)
 
     @property
@@ -133,6 +162,11 @@ class ObjectiveConfig:
 
     def at(self, progress: float) -> Objective:
         """The objective at `progress` in [0, 1] of the run."""
+        saturation = self.saturation * min(progress / SATURATED, 1.0)
+        objective = self._of_losses(progress)
+        return Saturating(objective, saturation) if saturation > 0.0 else objective
+
+    def _of_losses(self, progress: float) -> Objective:
         if self.kind == "cvar":
             return CVaRObjective(self.alpha)
         if self.q_start is None:

@@ -4,6 +4,7 @@ Which layouts look bad depends on the seeds that score them: score what is found
 fresh seeds.
 """
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, runtime_checkable
 
@@ -11,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rand_envs.core.arrays import Array
-from rand_envs.core.player import Player
+from rand_envs.core.player import Player, Voter
 
 Kind = Literal["exact", "bound"]
 
@@ -20,8 +21,11 @@ Scores = NDArray[np.float64]
 MAX_EXHAUSTIVE = 4096
 """Layout spaces up to this size are gone through; larger ones are sampled and searched."""
 
-STARTS = 2
-"""How many layouts the search ascends from, each in all its variants."""
+ROUNDS = 30
+"""Rounds of mutation of a search, where it is not said otherwise."""
+
+STARTS = 4
+"""How many layouts a search ascends from, each in all its variants, where it is not said."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,17 @@ def worst_of(scores: Scores, count: int) -> NDArray[np.int64]:
     return np.argsort(-scores, kind="stable")[:count]
 
 
+def search_seeds(player: Player, rng: np.random.Generator, count: int) -> Array:
+    """Seeds that score a search, (m, ...): at most `count`, drawn as for a vote.
+
+    Where every vector comes up as often as every other, once is enough: the mean is the same.
+    """
+    draw = player.draw_votes if isinstance(player, Voter) else player.draw_seeds
+    seeds = draw(rng, count)
+    distinct, times = np.unique(seeds, axis=0, return_counts=True)
+    return distinct if (times == times[0]).all() else seeds
+
+
 def is_enumerable(player: Player) -> bool:
     """Whether the player's layouts are few enough to be gone through."""
     size = player.task.layout_space.size
@@ -69,7 +84,8 @@ def find_worst(
     *,
     seeds: Array,
     start: int = 256,
-    rounds: int = 20,
+    rounds: int = ROUNDS,
+    starts: int = STARTS,
     beam: int = 32,
     children: int = 8,
 ) -> Suspects:
@@ -81,6 +97,7 @@ def find_worst(
         seeds: Seeds that score the layouts.
         start: How many random layouts the search starts from.
         rounds: See `search_worst`.
+        starts: See `search_worst`.
         beam: How many layouts are returned at most.
         children: See `search_worst`.
     """
@@ -92,7 +109,15 @@ def find_worst(
     layouts = space.sample(rng, start)
     scores = badness(player, layouts, seeds)
     return search_worst(
-        player, layouts, scores, rng, seeds=seeds, rounds=rounds, beam=beam, children=children
+        player,
+        layouts,
+        scores,
+        rng,
+        seeds=seeds,
+        rounds=rounds,
+        starts=starts,
+        beam=beam,
+        children=children,
     )
 
 
@@ -103,16 +128,18 @@ def search_worst(
     rng: np.random.Generator,
     *,
     seeds: Array,
-    rounds: int = 20,
+    rounds: int = ROUNDS,
+    starts: int = STARTS,
     beam: int = 32,
     children: int = 8,
 ) -> Suspects:
     """`climb` from the worst of the given layouts, and from where `ascend` leads from them.
 
-    The arguments and the result are those of `climb`.
+    It ascends from the `starts` worst, unless there is no round at all. The other arguments and
+    the result are those of `climb`.
     """
     if rounds:
-        risen, risen_scores = ascend(player, layouts[worst_of(scores, STARTS)], rng, seeds)
+        risen, risen_scores = ascend(player, layouts[worst_of(scores, starts)], rng, seeds)
         layouts, scores = np.concatenate([layouts, risen]), np.concatenate([scores, risen_scores])
     return climb(
         player, layouts, scores, rng, seeds=seeds, rounds=rounds, beam=beam, children=children
@@ -126,7 +153,7 @@ def climb(
     rng: np.random.Generator,
     *,
     seeds: Array,
-    rounds: int = 20,
+    rounds: int = ROUNDS,
     beam: int = 32,
     children: int = 8,
 ) -> Suspects:
@@ -169,9 +196,7 @@ def ascend(
 ) -> tuple[Array, Scores]:
     """Coordinate ascent: from each variant of each start, one change of a sweep after the other.
 
-    A change is kept where more seeds fail, or as many with a larger mean loss, if the player
-    tells its losses: failures come in steps, between which losses show the way. A space says
-    what variants and sweeps it has, see `LayoutSpace`; without them nothing is found.
+    A space says what variants and sweeps it has, see `LayoutSpace`; without them nothing is found.
 
     Args:
         player: Whom to hurt.
@@ -185,31 +210,53 @@ def ascend(
         without sweeps.
     """
     space = player.task.layout_space
-    layouts = space.variants(starts).copy()
+    layouts = space.variants(starts)
     if next(space.sweep(rng), None) is None:
         return layouts[:0], np.zeros(0)
-    scores, losses = badness(player, layouts, seeds), _mean_loss(player, layouts, seeds)
+    scores = badness(player, layouts, seeds)
     for _ in range(max_sweeps):
-        changed = False
-        for change in space.sweep(rng):
-            other = change(layouts)
-            tried = badness(player, other, seeds)
-            at = np.flatnonzero(tried >= scores)
-            if len(at) == 0:
-                continue
-            tried_losses = _mean_loss(player, other[at], seeds)
-            better = (tried[at] > scores[at]) | (tried_losses > losses[at])
-            at, tried_losses = at[better], tried_losses[better]
-            layouts[at], scores[at], losses[at] = other[at], tried[at], tried_losses
-            changed = changed or len(at) > 0
-        if not changed:
+        before = layouts
+        layouts, scores = worsen(player, layouts, space.sweep(rng), seeds)
+        if np.array_equal(layouts, before):
             break
     return layouts, scores
 
 
-def _mean_loss(player: Player, layouts: Array, seeds: Array) -> Scores:
-    """Mean over seeds of the loss of each layout, (n,); zeros if the player does not tell it."""
-    if not isinstance(player, PlayerWithLosses):
-        return np.zeros(len(layouts))
-    mean: Scores = player.losses(layouts, seeds).mean(-1)
-    return mean
+def worsen(
+    player: Player, layouts: Array, changes: Iterable[Callable[[Array], Array]], seeds: Array
+) -> tuple[Array, Scores]:
+    """Try changes on each of the layouts, one after the other, and keep those that hurt.
+
+    A change is kept where more seeds fail, or as many with a larger mean loss, if the player
+    tells its losses: failures come in steps, between which losses show the way.
+
+    Args:
+        player: Whom to hurt.
+        layouts: Shape (n,).
+        changes: Each takes a batch of layouts and gives one of the same shape.
+        seeds: Seeds that score.
+
+    Returns:
+        The changed layouts and their badness, both of shape (n,).
+    """
+    layouts = layouts.copy()
+    scores, losses = _judged(player, layouts, seeds)
+    for change in changes:
+        other = change(layouts)
+        tried, tried_losses = _judged(player, other, seeds)
+        worse = (tried > scores) | ((tried == scores) & (tried_losses > losses))
+        for kept, new in ((layouts, other), (scores, tried), (losses, tried_losses)):
+            kept[worse] = new[worse]
+    return layouts, scores
+
+
+def _judged(player: Player, layouts: Array, seeds: Array) -> tuple[Scores, Scores]:
+    """Badness and mean loss over seeds of each layout, (n,); no loss where it is not told."""
+    play = player.play(layouts, seeds)
+    losses = play.loss
+    if losses is None and isinstance(player, PlayerWithLosses):
+        losses = player.losses(layouts, seeds)
+    if losses is None:
+        losses = np.zeros((len(layouts), 1))
+    mean: Scores = play.outcome.mean(-1)
+    return (-mean if player.task.higher_is_better else mean), losses.mean(-1, dtype=np.float64)

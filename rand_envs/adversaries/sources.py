@@ -7,21 +7,18 @@ Drawing a layout plays nothing and learns nothing.
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from rand_envs.adversaries.search import Kind, badness, find_worst, search_worst
+from rand_envs.adversaries.search import Kind, badness, find_worst, search_seeds
 from rand_envs.core.arrays import Array, Json, finite_number, random_words, whole_number
 from rand_envs.core.layouts.space import L, LayoutSpace
 from rand_envs.core.player import Player
 from rand_envs.core.sources import LayoutSource
 
 Floats = NDArray[np.float64]
-
-LEARNING_ROUNDS = 5
-"""Rounds of mutation each time that a trainer lets a `MutatingSearch` learn."""
 
 
 class Adversary(LayoutSource[L]):
@@ -46,6 +43,12 @@ class Adversary(LayoutSource[L]):
             ValueError: a layout is not legal in `space`, or the data are of another source.
         """
 
+    @classmethod
+    def check_name(cls, data: Json) -> None:
+        """Raise ValueError unless the data are of this kind of source."""
+        if data.get("source") != cls.__name__:
+            raise ValueError(f"the data are of {data.get('source')!r}, not of {cls.__name__!r}")
+
 
 class WorstFor(Adversary[L]):
     """Always gives the layout that looked worst for one player.
@@ -66,7 +69,7 @@ class WorstFor(Adversary[L]):
     def __init__(self, player: Player, num_seeds: int = 256, rng_seed: int = 0) -> None:
         super().__init__(player.task.layout_space)
         rng = np.random.default_rng(rng_seed)
-        seeds = player.draw_seeds(rng, whole_number("num_seeds", num_seeds, 1))
+        seeds = search_seeds(player, rng, whole_number("num_seeds", num_seeds, 1))
         found = find_worst(player, rng, seeds=seeds)
         self.kind = found.kind
         self._layout: Array = found.layouts[:1]
@@ -87,7 +90,7 @@ class WorstFor(Adversary[L]):
     @classmethod
     def from_json(cls, space: LayoutSpace[L], data: Json) -> Self:
         """The source that `to_json` described."""
-        _check_name(cls, data)
+        cls.check_name(data)
         source = cls.__new__(cls)
         LayoutSource.__init__(source, space)
         source.kind = data["kind"]
@@ -201,7 +204,7 @@ class Hedge(Adversary[L]):
     @classmethod
     def from_json(cls, space: LayoutSpace[L], data: Json) -> Self:
         """The source that `to_json` described."""
-        _check_name(cls, data)
+        cls.check_name(data)
         # Files from before it learned by itself lack both.
         source = cls(
             space, data["learning_rate"], data.get("num_seeds", 64), data.get("rng_seed", 0)
@@ -214,122 +217,3 @@ class Hedge(Adversary[L]):
         source._losses = np.array(data["losses"], np.float64)
         source._summed = np.array(data["summed"], np.float64)
         return source
-
-
-class MutatingSearch(Adversary[L]):
-    """Keeps the layouts that hurt most so far, and mutates them when told to.
-
-    For large spaces, such as all places of walls and treasure.  Sub-environments draw from the
-    kept layouts, uniformly; before the first `improve` these are random ones.  With a `share`
-    below 1 the others of what is drawn are as from `Uniform`.
-
-    Args:
-        space: the space to search.
-        beam: how many layouts are kept.
-        rng_seed: determines the first layouts, all mutations, and the seeds that score them.
-        share: the share of draws from the kept layouts.
-
-    Raises:
-        ValueError: `beam` is not an integer of at least 1.
-    """
-
-    kind = "bound"
-
-    def __init__(
-        self, space: LayoutSpace[L], beam: int = 32, rng_seed: int = 0, share: float = 1.0
-    ) -> None:
-        super().__init__(space)
-        self.share = finite_number("the share", share)
-        if not 0.0 < self.share <= 1.0:
-            raise ValueError(f"the share must be above 0 and at most 1, got {share}")
-        self._rng = np.random.default_rng(rng_seed)
-        self._kept = space.sample(self._rng, whole_number("beam", beam, 1))
-
-    @property
-    def layouts(self) -> list[L]:
-        """The kept layouts, the worst first."""
-        return self.space.unpack(self._kept)
-
-    def improve(
-        self, player: Player, rounds: int = 10, num_seeds: int = 64, children: int = 8
-    ) -> float:
-        """Search on against a player, which may have learned since, on fresh seeds.
-
-        Args:
-            player: whom to hurt.
-            rounds: how often to mutate.
-            num_seeds: seeds that score, drawn anew at each call.
-            children: mutations of each kept layout a round.
-
-        Returns:
-            The mean outcome of the worst layout on these seeds, in the task's unit: biased
-            towards bad, as these seeds chose it.
-        """
-        seeds = player.draw_seeds(self._rng, whole_number("num_seeds", num_seeds, 1))
-        beam = len(self._kept)
-        # Newcomers, so that the search leaves a corner that the player has learned to defend.
-        pool = np.concatenate([self._kept, self.space.sample(self._rng, beam)])
-        scores = badness(player, pool, seeds)
-        found = search_worst(
-            player,
-            pool,
-            scores,
-            self._rng,
-            seeds=seeds,
-            rounds=rounds,
-            beam=beam,
-            children=children,
-        )
-        self._kept = np.resize(found.layouts, beam)
-        worst = float(badness(player, self._kept[:1], seeds)[0])
-        return -worst if player.task.higher_is_better else worst
-
-    def draw(self, rngs: Sequence[np.random.Generator], env_ids: ArrayLike) -> Array:
-        """One of the kept layouts by each generator, shape (len(rngs),)."""
-        words = random_words(rngs, 1)[:, 0]
-        drawn: Array = self._kept[(words % np.uint64(len(self._kept))).astype(np.int64)]
-        if self.share < 1.0:
-            others = random_words(rngs, 1)[:, 0] / 2.0**64 >= self.share
-            drawn[others] = self.space.sample_each(rngs)[others]
-        return drawn
-
-    def learn(self, player: Player) -> None:
-        """`improve` by a few rounds."""
-        self.improve(player, rounds=LEARNING_ROUNDS)
-
-    def to_json(self) -> Json:
-        """The kept layouts and the generator."""
-        return {
-            "source": "MutatingSearch",
-            "share": self.share,
-            "layouts": [layout.to_json() for layout in self.layouts],
-            "rng": self._rng.bit_generator.state,
-        }
-
-    @classmethod
-    def from_json(cls, space: LayoutSpace[L], data: Json) -> Self:
-        """The source that `to_json` described."""
-        _check_name(cls, data)
-        source = cls(space, len(data["layouts"]), share=data.get("share", 1.0))
-        source._kept = space.pack(data["layouts"])
-        source._rng.bit_generator.state = data["rng"]
-        return source
-
-
-def _check_name(source: type[Adversary[Any]], data: Json) -> None:
-    if data.get("source") != source.__name__:
-        raise ValueError(f"the data are of {data.get('source')!r}, not of {source.__name__!r}")
-
-
-def restored(space: LayoutSpace[L], data: Json) -> Adversary[L]:
-    """The adversary that its `to_json` described; ValueError if the data are of none."""
-    kinds: dict[str, type[Adversary[Any]]] = {
-        kind.__name__: kind for kind in (WorstFor, Hedge, MutatingSearch)
-    }
-    name = data.get("source")
-    if name not in kinds:
-        raise ValueError(f"a stored adversary must be one of {', '.join(kinds)}, got {name!r}")
-    source = kinds[name].from_json(space, data)
-    # Only a trainer's file says how often it learned.
-    source.learn_every = data.get("learn_every", source.learn_every)
-    return source

@@ -19,11 +19,14 @@ class Play:
         answer: What a vote is taken on, integers of shape (n, m); None where there is no vote.
         output: Numbers that tell what the player did, shape (n, m, k): predicted probabilities,
             or the outcome where there are none. Their variance over seeds shows randomisation.
+        loss: What the player was trained to make small, shape (n, m), where playing tells it
+            anyway; None elsewhere.
     """
 
     outcome: NDArray[np.float64]
     answer: NDArray[np.integer[Any]] | None
     output: NDArray[np.float32]
+    loss: NDArray[Any] | None = None
 
 
 class Player(Protocol):

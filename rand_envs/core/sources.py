@@ -25,6 +25,8 @@ class LayoutSource(ABC, Generic[L]):
 
     learn_every: int = 50
     """How many updates a trainer does before it lets the source learn again."""
+    learn_from: int = 0
+    """How many updates it does before it lets the source learn for the first time."""
 
     def __init__(self, space: LayoutSpace[L]) -> None:
         self.space = space
@@ -32,8 +34,8 @@ class LayoutSource(ABC, Generic[L]):
     def learn(self, player: Player) -> None:
         """Adapt to a player, by playing it on seeds of the source's own; most sources do not.
 
-        A trainer that draws its layouts from the source calls this before it begins, and every
-        `learn_every` updates.
+        A trainer that draws its layouts from the source calls this after `learn_from` updates, so
+        at once if that is 0, and every `learn_every` updates from then on.
         """
 
     @abstractmethod
@@ -47,6 +49,16 @@ class LayoutSource(ABC, Generic[L]):
         Returns:
             n layouts, a structured array of shape (n,).
         """
+
+    def batch(self, rng: np.random.Generator, n: int, stratified: bool = False) -> Array:
+        """Pick the layouts of a trainer's update, shape (n,).
+
+        Args:
+            rng: the trainer's generator.
+            n: how many.
+            stratified: whether random ones are drawn evenly, see `LayoutSpace.sample_stratified`.
+        """
+        return self.draw([rng] * n, np.arange(n))
 
 
 class Uniform(LayoutSource[L]):

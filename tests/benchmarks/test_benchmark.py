@@ -1,5 +1,6 @@
 """The main job: its results, its figures, its report, and that it goes on after a stop."""
 
+import dataclasses
 import io
 import json
 import os
@@ -23,6 +24,8 @@ from benchmarks.suite.summary import ground_truth, over_runs
 from benchmarks.suite.worker import read_result, result_path, train
 from rand_agents.evaluation.evaluate import gap_to
 from rand_agents.evaluation.intervals import Figure
+from rand_envs import Found
+from rand_envs.adversaries import FoundConfig
 
 ROOT = Path(__file__).parents[2]
 
@@ -57,6 +60,7 @@ def test_results_follow_the_schema(smoke: tuple[Path, str]) -> None:
             assert 0.0 <= low <= model[name]["estimate"] <= high <= 1.0
         assert model["worst"]["kind"] == "bound"
         assert model["training_runs"] == 1
+        assert model["search"] == {"rounds": 2, "starts": 4, "seeds": model["search"]["seeds"]}
     assert task["models"]["erm-fixed"]["seed_variance"] == 0.0
     assert task["models"]["erm-fixed"]["majority"] is None
     assert task["models"]["adv-seeded"]["majority"]["votes"] == 5
@@ -66,6 +70,7 @@ def test_results_follow_the_schema(smoke: tuple[Path, str]) -> None:
 def test_report_and_figures_are_there(smoke: tuple[Path, str]) -> None:
     out, _ = smoke
     page = (out / "report.html").read_text()
+    assert "search: 2 rounds of mutation, after an ascent from each of the 4 worst" in page
     assert page.count("data:image/png;base64,") == len(list((out / "figures").glob("*.png"))) == 3
     assert 'src="http' not in page
     for model in MODELS:
@@ -94,6 +99,28 @@ def test_result_of_another_recipe_is_not_reused(smoke: tuple[Path, str], tmp_pat
     result_path(tmp_path, job).parent.mkdir(parents=True)
     result_path(tmp_path, job).write_text("{half")
     assert read_result(tmp_path, job) is None
+
+
+def test_found_layouts_are_for_the_adv_models_and_determine_their_weights(tmp_path: Path) -> None:
+    found = FoundConfig(share=0.5, size=4, learn_every=20)
+    plain = {job.model: job for job in jobs(select("smoke", ("recall",)), 0)}
+    changed = {
+        name: dataclasses.replace(job, recipe=dataclasses.replace(job.recipe, found=found))
+        for name, job in plain.items()
+    }
+    sources = {name: job.agent().layouts for name, job in changed.items()}
+    assert sources["erm-fixed"] is sources["erm-seeded"] is None
+    for name in ("adv-fixed", "adv-seeded"):
+        source = sources[name]
+        assert isinstance(source, Found)
+        assert source.config == found
+        assert plain[name].agent().layouts is None
+        assert changed[name].training_fingerprint != plain[name].training_fingerprint
+    agent, _ = train(changed["adv-seeded"], tmp_path, lambda _: None)
+    assert isinstance(agent.layouts, Found)
+    before = sources["adv-seeded"]
+    assert isinstance(before, Found)
+    assert agent.layouts.layouts != before.layouts, "it learned"
 
 
 def test_interrupted_training_goes_on_to_the_same_weights(

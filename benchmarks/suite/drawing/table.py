@@ -5,6 +5,8 @@ from typing import Any, Literal
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from rand_agents.evaluation.tables import searched
+
 Json = dict[str, Any]
 
 COLUMNS = (
@@ -106,8 +108,12 @@ ZOO_TITLE = "Trained before, at full size, and evaluated now"
 def remarks(task: Json) -> list[str]:
     """What stands below the table of a game."""
     lines = []
-    if any(model["worst"]["kind"] == "bound" for model in task["models"].values()):
+    models = task["models"].values()
+    if any(model["worst"]["kind"] == "bound" for model in models):
         lines.append("* the worst layout that was found: there may be worse ones")
+        # A search that was not recorded is from before it was, and was less thorough.
+        efforts = [model["search"] for model in models if model.get("search")]
+        lines += sorted({f"search: {searched(e['rounds'], e['starts'])}" for e in efforts})
     regrets = {name: m["regret"] for name, m in task["models"].items() if m.get("regret")}
     if regrets:
         said = [

@@ -129,10 +129,12 @@ class ColoringGame(Game[SeedTransformer]):
         logits = self._logits(model, layouts, seeds, None)
         colors = draw_category(logits.permute(3, 2, 0, 1), sample_rng)
         proper = (colors != colors.roll(1, -1)).all(-1)
+        probabilities = logits.softmax(1)
         return Play(
             proper.double().cpu().numpy(),
             proper.long().cpu().numpy(),
-            logits.softmax(1).permute(3, 2, 0, 1).flatten(-2).float().cpu().numpy(),
+            probabilities.permute(3, 2, 0, 1).flatten(-2).float().cpu().numpy(),
+            conflict_bound(probabilities).T.cpu().numpy(),
         )
 
     def can_play_all(self, model: SeedTransformer) -> bool:

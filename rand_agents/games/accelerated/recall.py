@@ -12,7 +12,7 @@ from rand_agents.games.generic import TaskGame
 from rand_agents.games.path.episodes import Codes
 from rand_agents.games.path.spaces import ActionCode, draw_bits
 from rand_agents.games.registry import accelerates
-from rand_agents.kernels.memory import answer_questions, covers
+from rand_agents.kernels.memory import Shown, answer_questions, covers
 from rand_agents.policies.seeds import SeedSpec
 from rand_agents.policies.transformer import SeedTransformer, TransformerConfig, Weights
 from rand_envs.core.arrays import Array
@@ -72,6 +72,7 @@ class RecallGame(TaskGame[SeedTransformer]):
                 f"{MAX_DISTINCT_TOKENS}, got {task.num_pairs} * 2**{task.value_bits}"
             )
         self.table = self._table()
+        self._shown = Shown()
 
     def _codes_of(self, task: Setting[Any]) -> Codes:
         """Tokens as they stand in the table."""
@@ -112,7 +113,8 @@ class RecallGame(TaskGame[SeedTransformer]):
         if model.is_foldable:
             w = model.named_weights() if weights is None else dict(weights)
             if covers(model.config, w):
-                return answer_questions(model.config, w, table, index, seeds), bits.to(seeds)
+                logits = answer_questions(model.config, w, table, index, seeds, self._shown)
+                return logits, bits.to(seeds)
             return model.answer_from_table(table, index, seeds, weights), bits.to(seeds)
         return model.answer(table[index].unsqueeze(1), seeds, weights), bits.to(seeds)
 
@@ -139,4 +141,5 @@ class RecallGame(TaskGame[SeedTransformer]):
             outcome.double().cpu().numpy(),
             (recalled * places).sum(-1).cpu().numpy(),
             logits.sigmoid().float().cpu().numpy(),
+            bit_cross_entropy(logits, bits.unsqueeze(1)).cpu().numpy(),
         )

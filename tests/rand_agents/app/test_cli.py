@@ -30,6 +30,8 @@ COMMANDS = {
     "patrol": "train patrol --game.horizon 3 --qnorm.m 2 --qnorm.score.paths 2",
     "grid-mlp": "train RandGrid-v0 --policy mlp --game.size 2 --game.horizon 4 --qnorm.m 2 "
     "--policy.hidden 4 4",
+    "recall-found": "train recall --game.num-pairs 2 --game.value-bits 2 --qnorm.m 2 "
+    "--qnorm.batch-size 4 --found.share 0.5 --found.size 4 --found.learn-every 2",
     "recall-pepg": "train recall --trainer pepg --game.num-pairs 2 --game.value-bits 2 "
     "--pepg.m 2 --pepg.batch-size 4 --pepg.search.population 4",
 }
@@ -231,6 +233,7 @@ def test_an_existing_agent_is_not_overwritten_by_accident(
         assert "--updates 6, not 7" in failing([*argv, "--resume", "--updates", "7"])
         assert "--game.num-pairs 2, not 3" in failing([*argv, "--resume", "--game.num-pairs", "3"])
         assert "--env RandRecall-v0" in failing([*TINY["grid"], "--resume", "--out", str(out)])
+        assert "--found.share None, not 0.5" in failing([*argv, "--resume", "--found.share", "0.5"])
         assert "choose one" in failing([*argv, "--resume", "--overwrite"])
     assert same_state(out, agents["recall"])
     assert main([*argv, "--overwrite", "--rng-seed", "1"]) == 0

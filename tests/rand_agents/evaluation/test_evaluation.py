@@ -17,6 +17,7 @@ from rand_agents.evaluation.evaluate import (
     majority_success,
 )
 from rand_agents.evaluation.intervals import average_figure, mean_interval, percentile95
+from rand_agents.evaluation.report import Search
 from rand_envs import ColoringTask, GridTask, RecallTask
 from rand_envs.core.arrays import Array
 from rand_envs.core.player import Play
@@ -177,6 +178,17 @@ def test_a_small_space_is_played_whole() -> None:
     assert not report.exhaustive
     assert report.num_layouts == 50
     assert report.worst.kind == "bound"
+
+
+def test_a_report_says_how_hard_it_searched() -> None:
+    assert evaluate(Player()).search is None, "all layouts were tried"
+    report = evaluate(Player(LARGE), layouts=5, search_rounds=3, search_starts=2)
+    assert report.to_json()["search"] == {"rounds": 3, "starts": 2, "seeds": 64}
+    assert "3 rounds of mutation, after an ascent from each of the 2 worst played" in str(report)
+    # The standard, where nothing else is asked for; one seed is enough where there is one.
+    report = evaluate(Deterministic(LARGE), layouts=5)
+    assert report.search == Search(rounds=30, starts=4, seeds=1)
+    assert "no search" in str(evaluate(Player(LARGE), layouts=5, search_rounds=0))
 
 
 def test_figures_of_a_known_player() -> None:

@@ -10,6 +10,7 @@ import torch
 from rand_agents import QNorm, QNormConfig
 from rand_agents.games.accelerated.recall import bit_cross_entropy
 from rand_agents.games.registry import game_for
+from rand_agents.kernels import memory
 from rand_agents.kernels.memory import GRADIENT_TOLERANCE, covers
 from rand_agents.policies.transformer import SeedTransformer, TransformerConfig
 from rand_agents.training.objectives import ObjectiveConfig, q_norm
@@ -155,3 +156,46 @@ def test_parts_hold_the_gradient_of_the_whole_in_double_precision():
     step.update((x * weight).square(), 0.5)
     torch.testing.assert_close(by_parts, weight.grad, rtol=1e-12, atol=1e-12)
     assert not torch.allclose(whole, by_parts)
+
+
+def test_plays_by_the_same_weights_and_seeds_embed_their_tokens_once(monkeypatch):
+    game, model = recall(4, 2, 3, 3, "geglu", torch.float32)
+    layouts = game.task.layout_space.sample(np.random.default_rng(0), 9)
+    seeds = torch.from_numpy(np.random.default_rng(1).random((5, 4), np.float32))
+    embedded, shown = [], memory._shown
+
+    def counted(*arguments):
+        embedded.append(1)
+        return shown(*arguments)
+
+    def check(model, seeds, times):
+        embedded.clear()
+        with torch.no_grad():
+            outputs = [game.play(model, layouts, seeds.clone()).output for _ in range(2)]
+            assert len(embedded) == times
+            fresh = game_for(game.task).play(model, layouts, seeds).output
+        for output in outputs:
+            np.testing.assert_array_equal(output, fresh)
+
+    monkeypatch.setattr(memory, "_shown", counted)
+    check(model, seeds, 1)
+    check(model, seeds, 0)
+    check(model, seeds[:3], 1)
+    optimizer = torch.optim.AdamW(model.parameters(), fused=True)
+    game.costs(model, layouts, seeds).sum().backward()
+    optimizer.step()
+    check(model, seeds[:3], 1)
+    check(SeedTransformer(model.config, rng_seed=4), seeds[:3], 1)
+    embedded.clear()
+    for _ in range(2):
+        game.costs(model, layouts, seeds).sum().backward()
+    assert len(embedded) == 2, "gradients go through what is embedded"
+
+
+def test_a_play_tells_the_losses_of_training():
+    game, model = recall(4, 2, 3, 3, "gelu", torch.float32)
+    layouts = game.task.layout_space.sample(np.random.default_rng(0), 9)
+    seeds = torch.from_numpy(np.random.default_rng(1).random((5, 4), np.float32))
+    with torch.no_grad():
+        expected = game.costs(model, layouts, seeds).numpy()
+        np.testing.assert_array_equal(game.play(model, layouts, seeds).loss, expected)

@@ -174,3 +174,30 @@ def test_illegal_options_are_errors() -> None:
         ObjectiveConfig(q_start=0.5)
     with pytest.raises(ValueError, match="q_rise must be above 0"):
         ObjectiveConfig(q_rise=0.0)
+    with pytest.raises(ValueError, match="saturation must be a finite number of at least 0"):
+        ObjectiveConfig(saturation=-1.0)
+
+
+def test_saturated_log_losses_are_probabilities_of_failure() -> None:
+    right = torch.tensor([[0.9, 0.5], [1e-9, 0.4]], dtype=torch.float64)
+    losses = -right.log() / 5
+    config = ObjectiveConfig(q=1.0, saturation=5.0)
+    assert float(config.at(1.0)(losses)) == pytest.approx(float((1 - right).mean()) / 5)
+    assert float(config.at(0.5)(losses)) == float(config.at(1.0)(losses)), "after half of the run"
+    assert float(config.at(0.0)(losses)) == float(losses.mean()), "none to begin with"
+    assert float(config.at(1e-6)(losses)) == pytest.approx(float(losses.mean()), rel=1e-3)
+    # By hand: a factor of 1 after a tenth of the run.
+    expected = float((1 - (-losses).exp()).mean())
+    assert float(config.at(0.1)(losses)) == pytest.approx(expected)
+    worst = ObjectiveConfig(q=math.inf, saturation=5.0).at(1.0)
+    assert float(worst(losses)) == pytest.approx(float((1 - right).mean(-1).max()) / 5)
+
+
+def test_a_seed_that_only_just_fails_weighs_more_than_one_that_fails_for_good() -> None:
+    losses = torch.tensor([[0.15, 3.0]], dtype=torch.float64, requires_grad=True)
+    plain, saturated = (
+        torch.autograd.grad(ObjectiveConfig(q=1.0, saturation=s).at(1.0)(losses), losses)[0][0]
+        for s in (0.0, 5.0)
+    )
+    assert plain.tolist() == [0.5, 0.5]
+    assert saturated.tolist() == pytest.approx([0.5 * math.exp(-0.75), 0.5 * math.exp(-15)])

@@ -21,7 +21,7 @@ from rand_agents import (
     load_agent,
 )
 from rand_agents.policies.architecture import TransformerConfig
-from rand_envs import MutatingSearch, RecallTask
+from rand_envs import Found, Player, RecallTask, Uniform
 from rand_envs.core.arrays import Array
 from rand_envs.games.paging import PagingTask
 from rand_envs.games.patrol import PatrolTask
@@ -230,8 +230,8 @@ def test_a_run_whose_layouts_fight_back_is_resumed_to_the_bit(tmp_path: Path) ->
     """The adversary's state and how often it learns are in the file."""
 
     def started() -> QNorm:
-        source = MutatingSearch(PATROL.layout_space, beam=8, share=0.5)
-        source.learn_every = 3
+        source = Found(PATROL.layout_space, size=8, share=0.5)
+        source.learn_every, source.learn_from = 3, 2
         config = dataclasses.replace(QNorm.default_config(PATROL), m=4, batch_size=8)
         return QNorm("MlpPolicy", PATROL, config, layouts=source, rng_seed=0)
 
@@ -240,7 +240,21 @@ def test_a_run_whose_layouts_fight_back_is_resumed_to_the_bit(tmp_path: Path) ->
     assert cut.num_timesteps == 4
     resumed = QNorm.load(cut.save(tmp_path / "cut"), env=PATROL).resume()
     assert resumed.layouts is not None
-    assert resumed.layouts.learn_every == 3
+    assert (resumed.layouts.learn_every, resumed.layouts.learn_from) == (3, 2)
     assert resumed.layouts.to_json() == whole.layouts.to_json()
     for name, weight in whole.model.named_weights().items():
         assert weight.equal(resumed.model.named_weights()[name])
+
+
+def test_a_source_learns_when_it_wants_to() -> None:
+    class Counting(Uniform[Any]):
+        learn_every, learn_from = 3, 4
+
+        def learn(self, player: Player) -> None:
+            learned.append(player.num_timesteps)  # type: ignore[attr-defined]
+
+    learned: list[int] = []
+    config = dataclasses.replace(QNorm.default_config(PATROL), m=4, batch_size=8)
+    source = Counting(PATROL.layout_space)
+    QNorm("MlpPolicy", PATROL, config, layouts=source).learn(12)
+    assert learned == [4, 7, 10]

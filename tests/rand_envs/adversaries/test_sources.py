@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from rand_agents import ObjectiveConfig, QNorm, QNormConfig, TransformerConfig
-from rand_envs import ColoringTask, Fixed, GridTask, RecallTask, Sweep, Uniform
+from rand_envs import Fixed, GridTask, RecallTask, Sweep, Uniform
+from rand_envs.adversaries.found import Found
 from rand_envs.adversaries.search import (
     PlayerWithLosses,
     ascend,
@@ -19,7 +20,7 @@ from rand_envs.adversaries.search import (
     find_worst,
     search_worst,
 )
-from rand_envs.adversaries.sources import Adversary, Hedge, MutatingSearch, WorstFor
+from rand_envs.adversaries.sources import Adversary, Hedge, WorstFor
 from rand_envs.core.player import Play
 from rand_envs.games.grid.classics import GridSweep, OptimalMix, RandomGridSweep
 from rand_envs.games.recall.classics import SlotMemory
@@ -59,47 +60,6 @@ def test_the_worst_layout_is_a_bound_where_it_was_searched_for() -> None:
     assert source.kind == "bound"
     packed = source.space.pack([source.layout])
     assert player.play(packed, np.zeros((1, 6))).outcome == 0
-
-
-def test_walls_that_hurt_a_sweep() -> None:
-    player = GridSweep(WALLED)
-    everything = player.play(WALLED.layout_space.enumerate(), np.zeros((1, 1))).outcome.max()
-    without = GridTask(4, horizon=40)
-    bare = GridSweep(without).play(without.layout_space.enumerate(), np.zeros((1, 1))).outcome.max()
-    source = MutatingSearch(WALLED.layout_space, beam=16)
-    first = source.improve(player, rounds=0, num_seeds=1)
-    found = source.improve(player, rounds=15, num_seeds=1)
-    assert bare < found
-    assert first < found <= everything
-    assert found >= everything - 2
-    assert source.kind == "bound"
-    kept = WALLED.layout_space.pack(source.layouts)
-    assert player.play(kept[:1], np.zeros((1, 1))).outcome.max() == found
-
-
-def test_the_search_follows_a_player_that_changes() -> None:
-    source = MutatingSearch(RecallTask(8, 2).layout_space, beam=16)
-    for first_bits in (0, 1):
-        player = _Guesser(first_bits)
-        source.improve(player, rounds=5, num_seeds=1)
-        values = [layout.values[layout.query] for layout in source.layouts]
-        assert all(value[0] != first_bits for value in values)
-
-
-class _Guesser:
-    """Right where the first bit of the value asked for is its own."""
-
-    def __init__(self, bit: int) -> None:
-        self.task = RecallTask(8, 2)
-        self.bit = bit
-
-    def draw_seeds(self, rng: np.random.Generator, m: int) -> Any:
-        return np.zeros((m, 1))
-
-    def play(self, layouts: Any, seeds: Any) -> Play:
-        first = layouts["values"][np.arange(len(layouts)), layouts["query"], 0]
-        right = np.repeat((first == self.bit)[:, None], len(seeds), 1)
-        return Play(right.astype(float), right.astype(int), right[..., None].astype(np.float32))
 
 
 # Recall
@@ -142,7 +102,12 @@ def test_the_search_in_recall_finds_the_worst_layout_of_all(forgetful: QNorm) ->
 
 def test_losses_show_the_way_where_failures_do_not() -> None:
     # Fails just where all values are ones, which single flips never lead to without losses.
-    class Picky(_Guesser):
+    class Picky:
+        task = RecallTask(8, 2)
+
+        def draw_seeds(self, rng: np.random.Generator, m: int) -> Any:
+            return np.zeros((m, 1))
+
         def play(self, layouts: Any, seeds: Any) -> Play:
             ones = layouts["values"].all(axis=(1, 2))
             right = np.repeat(~ones[:, None], len(seeds), 1)
@@ -154,8 +119,8 @@ def test_losses_show_the_way_where_failures_do_not() -> None:
 
     starts = RecallTask(8, 2).layout_space.sample(rng(), 2)
     seeds = np.zeros((1, 1))
-    assert ascend(Picky(0), starts, rng(), seeds)[1].max() == -1
-    assert ascend(Telling(0), starts, rng(), seeds)[1].min() == 0
+    assert ascend(Picky(), starts, rng(), seeds)[1].max() == -1
+    assert ascend(Telling(), starts, rng(), seeds)[1].min() == 0
     assert (
         len(ascend(GridSweep(GridTask(3)), GridTask(3).layout_space.enumerate(), rng(), seeds)[0])
         == 0
@@ -227,16 +192,16 @@ def hedge() -> Hedge[Any]:
     return source
 
 
-def search() -> MutatingSearch[Any]:
-    source = MutatingSearch(WALLED.layout_space, beam=8)
-    source.improve(RandomGridSweep(WALLED), rounds=2, num_seeds=4)
+def found() -> Found[Any]:
+    source = Found(WALLED.layout_space, size=8, num_seeds=4)
+    source.learn(RandomGridSweep(WALLED))
     return source
 
 
 SOURCES: dict[str, tuple[Callable[[], Adversary[Any]], dict[str, Any]]] = {
     "worst": (lambda: WorstFor(RandomGridSweep(GridTask(3))), {"size": 3}),
     "hedge": (hedge, {"size": 3}),
-    "search": (search, {"size": 4, "walls": 2, "horizon": 40}),
+    "found": (found, {"size": 4, "walls": 2, "horizon": 40}),
 }
 
 
@@ -258,15 +223,6 @@ def test_sources_survive_json_and_pickle(named: Any) -> None:
         assert json.dumps(twin.to_json()) == text
     with pytest.raises(ValueError, match="not of"):
         type(source).from_json(source.space, {"source": "Uniform"})
-
-
-def test_a_stored_search_goes_on_where_it_was() -> None:
-    source = search()
-    twin = MutatingSearch.from_json(source.space, json.loads(json.dumps(source.to_json())))
-    player = RandomGridSweep(WALLED)
-    found = [s.improve(player, rounds=3, num_seeds=4) for s in (source, twin)]
-    assert found[0] == found[1]
-    assert twin.layouts == source.layouts
 
 
 def test_stored_sources_are_for_their_own_space() -> None:
@@ -345,5 +301,3 @@ def test_the_optimal_mix_is_hurt_no_more_than_its_value() -> None:
 def test_sources_take_legal_sizes_only() -> None:
     with pytest.raises(ValueError, match="num_seeds must be an integer of at least 1, got 0"):
         WorstFor(GridSweep(GridTask(3)), num_seeds=0)
-    with pytest.raises(ValueError, match="beam must be an integer of at least 1, got 0"):
-        MutatingSearch(ColoringTask().layout_space, beam=0)
