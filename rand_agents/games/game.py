@@ -108,10 +108,12 @@ class Game(ABC, Generic[M]):
         *,
         paths: int = 1,
         temperature: float = 1.0,
+        branches: int | None = None,
     ) -> Episodes:
         """Play n layouts under each of m seeds `paths` times, drawing actions from the output.
 
         Outputs are divided by the temperature before.
+        The gradient follows `branches` histories of each path beside its longest, see `Episodes`.
         """
         self.check_sampled()
         raise NotImplementedError

@@ -124,6 +124,7 @@ class EpisodeGame(Game[M]):
         *,
         paths: int = 1,
         temperature: float = 1.0,
+        branches: int | None = None,
     ) -> Episodes:
         """Play n layouts under each seed `paths` times, with actions drawn from the output."""
         self.check_sampled()
@@ -141,6 +142,8 @@ class EpisodeGame(Game[M]):
             self.policy_seeds(repeated),
             paths,
             temperature,
+            branches,
+            rng,
         )
 
     def observed(self, observation: Array) -> Tensor:

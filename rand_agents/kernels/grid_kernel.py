@@ -3,6 +3,7 @@
 A job is one candidate with a few searches, each a walls pattern and a seed. Its roll-outs wait in
 one list, from which LANES at a time take a step: the searches, and the branches that chase a
 treasure which their search has found. A branch starts with a copy of its search's context.
+Where actions are drawn, branches share the draws of the search they come from until they begin.
 """
 
 import functools
@@ -14,7 +15,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from rand_agents.kernels import lane_functions, lane_transformer, lanes
+from rand_agents.kernels import counter_random, lane_functions, lane_transformer, lanes
+from rand_agents.kernels.counter_random import gumbel, mixed
 from rand_agents.kernels.lane_transformer import Memory, Shape, copy_context, memory, step
 from rand_agents.kernels.lanes import LANES, compiled, sources_of
 
@@ -58,6 +60,23 @@ class Steps(NamedTuple):
     after: Any
 
 
+class Draws(NamedTuple):
+    """How actions are drawn, and what was done: one entry a token after the seed's.
+
+    Attributes:
+        temperature: What outputs are divided by; 0 takes the likeliest action, and records nothing.
+        key: Determines all draws.
+        observed: 2 * cell + found flag, (P, G, cells + 1, m, max_steps), or of no candidates; at
+            the index of a treasure that of the branch which chases it, at the last the search's.
+        actions: Of the same shape. P is left out of both in a job.
+    """
+
+    temperature: float
+    key: Any
+    observed: Any
+    actions: Any
+
+
 class _Rows(NamedTuple):
     """Roll-outs of a job, one entry each; unfound is (searches, cells), free lists free rows."""
 
@@ -74,13 +93,32 @@ class _Rows(NamedTuple):
     free: Any
 
 
-def play(shape: Shape, rules: Rules, policies: Policies) -> tuple[Steps, NDArray[np.int64]]:
+def draws_of(
+    rules: Rules, policies: Policies, rng: np.random.Generator, temperature: float = 1.0
+) -> Draws:
+    """Draws by a generator, with room for what they lead to."""
+    candidates, m = policies.seeds.shape[:2]
+    groups, cells = rules.wanted.shape
+    room = (candidates, groups, cells + 1, m, rules.horizon * rules.episodes)
+    key = rng.integers(0, 1 << 64, dtype=np.uint64)
+    return Draws(temperature, key, np.zeros(room, np.int16), np.zeros(room, np.int16))
+
+
+def _no_draws(candidates: int) -> Draws:
+    room = (candidates, 0, 0, 0, 0)
+    return Draws(0.0, np.uint64(0), np.zeros(room, np.int16), np.zeros(room, np.int16))
+
+
+def play(
+    shape: Shape, rules: Rules, policies: Policies, draws: Draws | None = None
+) -> tuple[Steps, NDArray[np.int64]]:
     """Steps, see `GridRollout.steps`, and tokens evaluated, (P,).
 
     They are right where a treasure is wanted; one never found is found with the last step.
     Runs on as many threads as torch does; the result does not depend on how many.
     """
     candidates, m = len(policies.weights), policies.seeds.shape[1]
+    draws = draws or _no_draws(candidates)
     groups, cells = rules.wanted.shape
     searches = groups * m
     found = np.full((candidates, groups, cells, m), rules.episodes * rules.horizon, np.int32)
@@ -92,7 +130,7 @@ def play(shape: Shape, rules: Rules, policies: Policies) -> tuple[Steps, NDArray
     tokens = np.zeros(len(jobs), np.int64)
     threads = min(torch.get_num_threads(), len(jobs))
     count = 1 if threads == 1 else threads * PARTS
-    run = functools.partial(_run, shape, rules, policies, steps)
+    run = functools.partial(_run, shape, rules, policies, draws, steps)
     with ThreadPoolExecutor(threads) as pool:
         # The list passes on what a thread may raise.
         list(pool.map(run, np.array_split(jobs, count), np.array_split(tokens, count)))
@@ -100,7 +138,13 @@ def play(shape: Shape, rules: Rules, policies: Policies) -> tuple[Steps, NDArray
 
 
 def _run(
-    shape: Shape, rules: Rules, policies: Policies, steps: Steps, jobs: Any, tokens: Any
+    shape: Shape,
+    rules: Rules,
+    policies: Policies,
+    draws: Draws,
+    steps: Steps,
+    jobs: Any,
+    tokens: Any,
 ) -> None:
     """Play some jobs with memory of their own."""
     size = min(SEARCHES, len(rules.wanted) * policies.seeds.shape[1])
@@ -108,13 +152,13 @@ def _run(
     numbers = {name: np.zeros(room, np.int64) for name in _Rows._fields if name != "unfound"}
     rows = _Rows(**numbers, unfound=np.zeros((size, rules.wanted.shape[1]), np.bool_))
     own = memory(shape, room, policies.weights.dtype)
-    _play_jobs(shape, rules, policies, steps, own, rows, jobs, tokens)
+    _play_jobs(shape, rules, policies, draws, steps, own, rows, jobs, tokens)
 
 
 @compiled
 def _play_job(
-    shape: Shape, rules: Rules, policies: Policies, steps: Steps, memory: Memory, rows: _Rows,
-    candidate: int, begin: int, end: int,
+    shape: Shape, rules: Rules, policies: Policies, draws: Draws, steps: Steps, memory: Memory,
+    rows: _Rows, candidate: int, begin: int, end: int,
 ) -> int:  # fmt: skip
     """Play the searches begin <= number < end and their branches; returns the tokens evaluated."""
     m, tokens = policies.seeds.shape[1], 0
@@ -136,7 +180,7 @@ def _play_job(
             _embed(shape, memory, policies, rows, candidate, some)
             step(shape, memory, policies.weights[candidate], some, rows.seen)
             for lane in range(len(some)):
-                rows.action[some[lane]] = _argmax(memory.output, lane, shape.output_dim)
+                _act(shape, draws, rows, memory.output, lane, some[lane])
         kept = 0
         for i in range(count):
             row = alive[i]
@@ -173,12 +217,28 @@ def _embed(
 
 
 @compiled
-def _argmax(output: Any, lane: int, count: int) -> int:
-    best = 0
-    for i in range(1, count):
-        if output[i * LANES + lane] > output[best * LANES + lane]:
-            best = i
-    return best
+def _act(shape: Shape, draws: Draws, rows: _Rows, output: Any, lane: int, row: int) -> None:
+    """Choose the action of a row, and record it where actions are drawn."""
+    rows.action[row] = 0
+    if draws.temperature == 0.0:
+        for i in range(1, shape.output_dim):
+            if output[i * LANES + lane] > output[rows.action[row] * LANES + lane]:
+                rows.action[row] = i
+        return
+    time = rows.seen[row] - 1
+    if time < 0:
+        return  # that token was the seed
+    group, seed, who = rows.group[row], rows.seed[row], rows.treasure[row]
+    _, tracks, m, steps = draws.actions.shape
+    counter = (((group * tracks + who + 1) * m + seed) * steps + time) * shape.output_dim
+    best = -np.inf
+    for i in range(shape.output_dim):
+        chance = output[i * LANES + lane] / draws.temperature
+        chance += gumbel(mixed(draws.key, counter + i))
+        if chance > best:
+            best, rows.action[row] = chance, i
+    draws.observed[group, who, seed, time] = 2 * rows.position[row] + rows.found[row]
+    draws.actions[group, who, seed, time] = rows.action[row]
 
 
 @compiled
@@ -230,20 +290,32 @@ def _compiled_jobs(sources: int) -> Any:
     # `sources` is held for numba's cache, see `lanes.sources_of`.
     @numba.njit(cache=True, nogil=True, error_model="numpy")
     def play_jobs(
-        shape: Shape, rules: Rules, policies: Policies, steps: Steps, memory: Memory, rows: _Rows,
-        jobs: Any, tokens: Any,
+        shape: Shape, rules: Rules, policies: Policies, draws: Draws, steps: Steps,
+        memory: Memory, rows: _Rows, jobs: Any, tokens: Any,
     ) -> None:  # fmt: skip
         _ = sources
         for job in range(len(jobs)):
             candidate, begin, end = jobs[job]
             own = Steps(steps.found[candidate], steps.after[candidate])
+            drawn = Draws(
+                draws.temperature,
+                mixed(draws.key, candidate),
+                draws.observed[candidate],
+                draws.actions[candidate],
+            )
             tokens[job] = _play_job(
-                shape, rules, policies, own, memory, rows, candidate, begin, end
+                shape, rules, policies, drawn, own, memory, rows, candidate, begin, end
             )
 
     return play_jobs
 
 
 _play_jobs = _compiled_jobs(
-    sources_of(lanes.__file__, lane_functions.__file__, lane_transformer.__file__, __file__)
+    sources_of(
+        counter_random.__file__,
+        lanes.__file__,
+        lane_functions.__file__,
+        lane_transformer.__file__,
+        __file__,
+    )
 )

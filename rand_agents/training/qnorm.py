@@ -14,47 +14,9 @@ from rand_agents.games.path.score import Episodes
 from rand_agents.games.registry import Environment, as_game
 from rand_agents.training.agent import Agent, cosine
 from rand_agents.training.aim import Aim
+from rand_agents.training.entropy import ScoreConfig, Thermostat
 from rand_agents.training.objectives import ObjectiveConfig
 from rand_envs.core.arrays import Array
-
-
-@dataclass(frozen=True)
-class ScoreConfig:
-    """How `QNorm` estimates a gradient from sampled play, see `rand_agents.games.path.score`.
-
-    Attributes:
-        paths: How often each seed is played in a step, drawing actions from the output.
-        entropy: What a nat of the actions' entropy is worth when training begins, as a share of
-            the standard deviation of costs over the plays of a layout, where it counts; it falls
-            to 0 while it cools.
-        temperature: What outputs are divided by, when actions are drawn, when it has cooled; 1
-            when training begins. Play is by argmax, and near 0 a draw is nearly that: then
-            randomness that helps has to come from the seed.
-        cooling: Fraction of the run over which the temperature falls, by equal factors.
-    """
-
-    paths: int = 4
-    entropy: float = 0.05
-    temperature: float = 0.02
-    cooling: float = 0.9
-
-    def __post_init__(self) -> None:
-        if self.paths < 1:
-            raise ValueError(f"paths must be at least 1, got {self.paths}")
-        if not 0.0 <= self.entropy < math.inf:
-            raise ValueError(f"entropy must be a finite number of at least 0, got {self.entropy}")
-        for name in ("temperature", "cooling"):
-            if not 0.0 < getattr(self, name) <= 1.0:
-                raise ValueError(f"{name} must be above 0 and at most 1, got {getattr(self, name)}")
-
-    def entropy_at(self, progress: float) -> float:
-        """What a nat of entropy is worth at `progress` in [0, 1] of the run."""
-        return cosine(self.entropy, 0.0, min(progress / self.cooling, 1.0))
-
-    def temperature_at(self, progress: float) -> float:
-        """What outputs are divided by at `progress` in [0, 1] of the run."""
-        cooled: float = self.temperature ** min(progress / self.cooling, 1.0)
-        return cooled
 
 
 @dataclass(frozen=True)
@@ -134,6 +96,7 @@ class QNormStep:
         """Make Adam's state for `parameters`."""
         self.config = config
         self.parameters = parameters
+        self.thermostat = Thermostat(config.score)
         self.optimizer = torch.optim.AdamW(
             parameters,
             lr=config.learning_rate,
@@ -184,8 +147,9 @@ class QNormStep:
         value = self._finite(self.config.objective.at(progress)(whole))
         (slopes,) = torch.autograd.grad(value, whole)
         self.optimizer.zero_grad(set_to_none=True)
-        worth = self.config.score.entropy_at(progress) * _spread(costs, slopes)
+        worth = self.thermostat.worth * costs.std(correction=0).item()
         entropy = episodes.backward(model, slopes, worth)
+        self.thermostat.read(entropy / episodes.actions.most_entropy, progress)
         # The colder, the more an action's probability changes with a weight.
         slower = math.sqrt(episodes.temperature)
         return self._descend(whole, value, progress, slower) | {"train/entropy": entropy}
@@ -218,20 +182,14 @@ class QNormStep:
         }
 
 
-def _spread(costs: Tensor, slopes: Tensor) -> float:
-    """Standard deviation of costs, (n, k), over a layout's plays, where the slopes are large."""
-    weights = slopes.sum(1)
-    return float(((weights * costs.var(1, correction=0)).sum() / weights.sum()).sqrt())
-
-
 class QNorm(Agent[QNormConfig]):
     """Gradient training on the q-norm over inputs of the mean over seeds (arXiv 2408.10818).
 
     q = 1 is ordinary training on the mean (ERM); q towards infinity trains for the worst
     layout. The gradient is exact in games whose costs have one, recall and colouring. In every
     other game it is estimated by the score function, see `rand_agents.games.path.score`: actions
-    are drawn from the output while it trains, at a temperature that falls until that is nearly
-    play by argmax.
+    are drawn from the output while it trains, with an entropy that falls until that is nearly play
+    by argmax.
     """
 
     config_type = QNormConfig
@@ -254,7 +212,12 @@ class QNorm(Agent[QNormConfig]):
         if game.is_stepped:
             m, batch_size = (4, 8) if game.has_adversary else (8, 4)
         return QNormConfig(
-            objective, m=m, batch_size=batch_size, learning_rate=1e-2, final_learning_rate=1e-3
+            objective,
+            m=m,
+            batch_size=batch_size,
+            learning_rate=1e-2,
+            final_learning_rate=1e-3,
+            score=ScoreConfig(entropy=0.6),
         )
 
     def _setup(self) -> None:
@@ -301,6 +264,7 @@ class QNorm(Agent[QNormConfig]):
             self._rngs["noise"],
             paths=self.config.score.paths * self.config.m // self._m,
             temperature=self.config.score.temperature_at(progress),
+            branches=self.config.score.branches,
         )
         self.env_steps += episodes.costs.numel() * self.task.max_steps
         costs = self._aim.of(episodes.costs, layouts)
@@ -309,16 +273,18 @@ class QNorm(Agent[QNormConfig]):
     def _trainer_tensors(self) -> dict[str, Tensor]:
         state: dict[int, dict[str, Tensor]] = self._step.optimizer.state_dict()["state"]
         named = {f"{i}.{name}": t for i, slots in state.items() for name, t in slots.items()}
+        if not self.game.differentiable:
+            named["thermostat"] = torch.tensor(self._step.thermostat.state, dtype=torch.float64)
         if self._drawn is None or self.config.seeds_kept == 1:
             return named
         return named | {"seeds": self._drawn}
 
     def _load_trainer_tensors(self, tensors: dict[str, Tensor]) -> None:
         slots: dict[int, dict[str, Tensor]] = {}
-        self._drawn = tensors.get("seeds")
+        self._drawn = tensors.pop("seeds", None)
+        if "thermostat" in tensors:
+            self._step.thermostat.state = tensors.pop("thermostat").tolist()
         for key, tensor in tensors.items():
-            if key == "seeds":
-                continue
             index, name = key.split(".", 1)
             slots.setdefault(int(index), {})[name] = tensor
         whole: dict[str, Any] = self._step.optimizer.state_dict()

@@ -9,9 +9,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rand_agents.games.accelerated.grid_rollout import GridRollout
+from rand_agents.games.accelerated.grid_samples import sampled
 from rand_agents.games.accelerated.grid_tables import cell_tokens, path_lengths
 from rand_agents.games.generic import TaskGame
 from rand_agents.games.path.episodes import Codes
+from rand_agents.games.path.score import Episodes
 from rand_agents.games.path.spaces import ActionCode
 from rand_agents.games.registry import accelerates
 from rand_agents.policies.seeds import SeedSpec
@@ -46,19 +48,23 @@ class GridGame(TaskGame[SeedTransformer]):
     takes_mlp: ClassVar[bool] = False
     quick: ClassVar[Mapping[str, Json]] = {
         "policy": {
-            "num_heads": 2, "key_size": 6, "value_size": 6, "model_size": 24, "mlp_factor": 2
+            "num_heads": 2, "key_size": 8, "value_size": 8, "model_size": 24, "mlp_factor": 2,
+            "seed_gain": 6.0,
+        },
+        "qnorm": {
+            "objective": {"q": 40.0, "q_start": 10.0, "q_rise": 0.5, "mean_share": 0.1},
+            "m": 16,
+            "learning_rate": 4e-3,
+            "final_learning_rate": 5e-4,
+            "score": {"paths": 8, "branches": 1, "entropy": 0.25, "temperature": 1.0},
         },
         "pepg": {"m": 8, "search": {"population": 60, "learning_rate": 0.02, "std": 0.1}},
     }  # fmt: skip
 
     def _codes_of(self, task: Setting[Any]) -> Codes:
         """Tokens of cells."""
+        self._tokens = cell_tokens(self.task)
         return Codes(CellCode(self.task), ActionCode(task.action_space, task.env_id))
-
-    @property
-    def suits_evolution(self) -> bool:
-        """Costs of whole populations are what is accelerated."""
-        return True
 
     def default_policy(self) -> TransformerConfig:
         """The paper's: two softmax blocks, four heads of key size 10, width 80, MLP 4x."""
@@ -111,6 +117,30 @@ class GridGame(TaskGame[SeedTransformer]):
         if weights is None:
             weights = {name: own.unsqueeze(0) for name, own in model.named_weights().items()}
         return GridRollout(self.task, model, weights, layouts, seeds, **options)
+
+    def sample(
+        self,
+        model: SeedTransformer,
+        layouts: Array,
+        seeds: Tensor,
+        rng: np.random.Generator,
+        *,
+        paths: int = 1,
+        temperature: float = 1.0,
+        branches: int | None = None,
+    ) -> Episodes:
+        """Play n layouts under each seed `paths` times, with actions drawn from the output."""
+        repeated = seeds.repeat_interleave(paths, 0)
+        with torch.no_grad():
+            options: dict[str, Any] = {"sample_rng": rng, "temperature": temperature}
+            rollout = self._searches(model, layouts, repeated, **options)
+            if not rollout.is_compiled:
+                options = {"paths": paths, "temperature": temperature, "branches": branches}
+                return super().sample(model, layouts, seeds, rng, **options)
+            costs, moments = sampled(rollout, self._tokens.to(seeds))
+        return Episodes(
+            self._codes.actions, moments, costs, 1.0, repeated, paths, temperature, branches, rng
+        )
 
     def first_visits(
         self, model: SeedTransformer, layouts: Array, seeds: Tensor

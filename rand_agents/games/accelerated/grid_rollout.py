@@ -17,7 +17,7 @@ from torch import Tensor
 
 from rand_agents.games.accelerated.grid_tables import cell_tokens, transition_table
 from rand_agents.games.path.spaces import draw_category
-from rand_agents.kernels.grid_kernel import Policies, Rules, play
+from rand_agents.kernels.grid_kernel import Draws, Policies, Rules, draws_of, play
 from rand_agents.kernels.lane_transformer import pack, shape_of
 from rand_agents.policies.transformer import Cache, SeedTransformer, Weights
 from rand_envs.core.arrays import Array
@@ -81,8 +81,10 @@ class GridRollout:
         layouts: Array,
         seeds: Tensor,
         sample_rng: np.random.Generator | None = None,
+        temperature: float = 1.0,
     ) -> None:
         """Prepare n layouts, m seeds and weights with one leading axis of P candidates."""
+        self.temperature = temperature
         self.task, self.model, self.weights = task, model, weights
         self.seeds, self.sample_rng = seeds, sample_rng
         self.candidates = weights["read_out"].shape[0]
@@ -103,9 +105,9 @@ class GridRollout:
 
     @property
     def is_compiled(self) -> bool:
-        """Whether `steps` runs as compiled code: on the CPU, unless actions are sampled."""
+        """Whether `steps` runs as compiled code: on the CPU."""
         plain = self.embedded.dtype in (torch.float32, torch.float64)
-        return plain and self.embedded.is_cpu and self.sample_rng is None
+        return plain and self.embedded.is_cpu
 
     def steps(self) -> tuple[Tensor, Tensor]:
         """Steps until the treasure is found, and steps after that: each (P, n, m).
@@ -115,7 +117,11 @@ class GridRollout:
         return self.compiled_steps() if self.is_compiled else self.torch_steps()
 
     def compiled_steps(self) -> tuple[Tensor, Tensor]:
-        """`steps` by compiled code on the CPU, by argmax."""
+        """`steps` by compiled code on the CPU."""
+        return self.played()[:2]
+
+    def played(self) -> tuple[Tensor, Tensor, Draws | None]:
+        """`steps` by compiled code, and what was drawn, see `grid_kernel.Draws`."""
         config, moves = self.model.config, self.moves.numpy()
         wanted = np.zeros(moves.shape[:2], np.bool_)
         wanted[self.group.numpy(), self.treasure.numpy()] = True
@@ -128,12 +134,15 @@ class GridRollout:
             positions = self.weights["positions"]
         tensors = (pack(config, self.weights), self.embedded, seeds, positions)
         policies = Policies(*(tensor.detach().contiguous().numpy() for tensor in tensors))
-        steps, tokens = play(shape_of(config, self.capacity), rules, policies)
+        draws = None
+        if self.sample_rng is not None:
+            draws = draws_of(rules, policies, self.sample_rng, self.temperature)
+        steps, tokens = play(shape_of(config, self.capacity), rules, policies, draws)
         self.token_evaluations += int(tokens.sum())
         found, after = (
             torch.from_numpy(part)[:, self.group, self.treasure].float() for part in steps
         )
-        return found, after
+        return found, after, draws
 
     def torch_steps(self) -> tuple[Tensor, Tensor]:
         """`steps` on any device, all candidates and layouts side by side."""
@@ -196,7 +205,9 @@ class GridRollout:
 
     def _move(self, group: Tensor, position: Tensor, logits: Tensor) -> Tensor:
         """Act, and return the next cells."""
-        return self.moves[group, position, draw_category(logits, self.sample_rng)]
+        return self.moves[
+            group, position, draw_category(logits / self.temperature, self.sample_rng)
+        ]
 
     def _search(self, search: _Search) -> Tensor:
         """Search for one episode; first-visit times, (P, R, cells). Changes the cache."""

@@ -7,8 +7,7 @@ a_t either. The baseline is the mean of G_t over other paths of the same layout 
 of the same seed, or, where there is none, of the other seeds (leave one out; Kool et al. 2019).
 """
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -16,13 +15,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rand_agents.games.path.contexts import Model
-from rand_agents.games.path.episodes import Ints, Moment
+from rand_agents.games.path.episodes import Moment
+from rand_agents.games.path.histories import Floats, leaves_of
 from rand_agents.games.path.spaces import ActionCode
-
-Floats = NDArray[Any]
-
-TOKENS_AT_ONCE = 1 << 17
-"""How many tokens are answered in one batch of the gradient, to bound its memory."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +32,9 @@ class Episodes:
         seeds: Of each path, shape (m * paths, seed_dim).
         paths: How often each seed was played.
         temperature: What outputs were divided by.
+        branches: How many histories of each path the gradient follows beside the longest, drawn
+            by `rng` without bias; None for all.
+        rng: Draws them.
     """
 
     actions: ActionCode
@@ -46,6 +44,8 @@ class Episodes:
     seeds: Tensor
     paths: int
     temperature: float = 1.0
+    branches: int | None = None
+    rng: np.random.Generator = field(default_factory=np.random.default_rng)
 
     def backward(self, model: Model, slopes: Tensor, entropy: float) -> float:
         """Add the gradient of the objective to the model's parameters.
@@ -60,18 +60,18 @@ class Episodes:
             The mean entropy in nats.
         """
         weights = self._weights(slopes.detach().double().cpu().numpy())
-        ones = np.ones(self.costs.numel())
-        counts = [np.bincount(m.minds, ones[: len(m.minds)]) for m in self.moments]
+        counts = [np.bincount(moment.minds).astype(np.float64) for moment in self.moments]
         total = sum(float(count.sum()) for count in counts)
         mean_entropy = 0.0
-        for leaves in self._leaves(weights, counts):
-            outputs = model(leaves.tokens, leaves.seeds)[:, -leaves.tokens.shape[1] :]
+        for leaves in leaves_of(self.moments, weights, counts, self.branches, self.rng):
+            seeds = self.seeds[torch.from_numpy(leaves.root).to(self.seeds.device)]
+            outputs = model(leaves.tokens, seeds)[:, -leaves.tokens.shape[1] :]
             outputs = outputs / self.temperature
             logs = self.actions.log_probability(outputs, leaves.codes)
-            spread = (leaves.counts * self.actions.entropy(outputs)).sum() / total
-            loss = (leaves.weights * logs).sum() - entropy * spread
+            surprise = (leaves.counts * self.actions.entropy(outputs)).sum() / total
+            loss = (leaves.weights * logs).sum() - entropy * surprise
             loss.backward()  # type: ignore[no-untyped-call]
-            mean_entropy += spread.item()
+            mean_entropy += surprise.item()
         return mean_entropy
 
     def _weights(self, slopes: Floats) -> list[Floats]:
@@ -92,73 +92,6 @@ class Episodes:
             np.bincount(moment.minds, weights=advantage[t, moment.rows])
             for t, moment in enumerate(self.moments)
         ]
-
-    def _leaves(self, weights: list[Floats], counts: list[Floats]) -> "list[_Leaves]":
-        """The histories that nothing continues; every mind's weight stands in one of them."""
-        owner, minds = self._histories()
-        steps = len(self.moments)
-        shape = minds.shape
-        first = self.moments[0]
-        tokens = first.tokens.new_zeros(*shape, first.tokens.shape[-1])
-        codes = first.codes.new_zeros(*shape, first.codes.shape[-1])
-        weighed, counted = np.zeros(shape), np.zeros(shape)
-        for t, moment in enumerate(self.moments):
-            alive = np.flatnonzero(minds[:, t] >= 0)
-            mind = minds[alive, t]
-            at = torch.from_numpy(mind).to(tokens.device)
-            tokens[torch.from_numpy(alive).to(at), t] = moment.tokens[at]
-            codes[torch.from_numpy(alive).to(at), t] = moment.codes[at]
-            owned = owner[t][mind] == alive
-            weighed[alive, t] = np.where(owned, weights[t][mind], 0.0)
-            counted[alive, t] = np.where(owned, counts[t][mind], 0.0)
-        root = torch.from_numpy(first.parents[minds[:, 0]]).to(tokens.device)
-        count = max(1, TOKENS_AT_ONCE // steps)
-        return [
-            _Leaves(
-                tokens[some],
-                codes[some],
-                torch.from_numpy(weighed[some]).to(tokens),
-                torch.from_numpy(counted[some]).to(tokens),
-                self.seeds[root[some]],
-            )
-            for begin in range(0, shape[0], count)
-            for some in [slice(begin, begin + count)]
-        ]
-
-    def _histories(self) -> tuple[list[Ints], Ints]:
-        """The leaf that owns each mind, and each leaf's mind at every moment, (leaves, T) or -1."""
-        owners: list[Ints] = []
-        tracks: list[Ints] = []
-        leaves = 0
-        for t in reversed(range(len(self.moments))):
-            owner = np.full(len(self.moments[t].tokens), -1)
-            track = np.full(leaves, -1)
-            if owners:
-                parents, later = self.moments[t + 1].parents, tracks[-1]
-                # Assigned backwards, so that the first child's leaf owns its parent.
-                owner[parents[::-1]] = owners[-1][::-1]
-                track[: len(later)] = np.where(later >= 0, parents[later], -1)
-            ends = np.flatnonzero(owner < 0)
-            owner[ends] = leaves + np.arange(len(ends))
-            track = np.concatenate([track, ends])
-            leaves = len(track)
-            owners.append(owner)
-            tracks.append(track)
-        table = np.full((leaves, len(tracks)), -1)
-        for t, track in enumerate(reversed(tracks)):
-            table[: len(track), t] = track
-        return owners[::-1], table
-
-
-@dataclass(frozen=True)
-class _Leaves:
-    """Histories as sequences of T steps, padded at their ends."""
-
-    tokens: Tensor
-    codes: Tensor
-    weights: Tensor
-    counts: Tensor
-    seeds: Tensor
 
 
 def _baseline(to_go: Floats, plays: NDArray[np.bool_]) -> Floats:

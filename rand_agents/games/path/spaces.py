@@ -136,6 +136,11 @@ class ActionCode:
         logs = [part.log_softmax(-1) for part in self._split(outputs)]
         return -torch.stack([(log.exp() * log).sum(-1) for log in logs]).sum(0)
 
+    @property
+    def most_entropy(self) -> float:
+        """That of codes that are all equally likely, in nats."""
+        return float(np.log(2 * self._sizes if self._is_bits else self._sizes).sum())
+
     def _split(self, outputs: Tensor) -> tuple[Tensor, ...]:
         return torch.split(outputs, self._sizes.tolist(), -1)
 

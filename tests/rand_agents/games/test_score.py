@@ -22,7 +22,7 @@ from rand_agents import (
     q_norm,
 )
 from rand_agents.games.generic import TaskGame
-from rand_agents.games.path import score
+from rand_agents.games.path import histories, score
 from rand_agents.games.path.episodes import Moment
 from rand_agents.games.path.score import Episodes
 from rand_agents.games.registry import model_of
@@ -169,6 +169,45 @@ def test_at_another_temperature_it_is_the_gradient_of_that_policy() -> None:
     assert_unbiased(found, exact)
 
 
+@pytest.mark.parametrize("branches", [1, 2])
+@pytest.mark.parametrize("name", ["ends early", "layouts share nothing"])
+def test_a_few_branches_of_each_path_stand_for_all(name: str, branches: int) -> None:
+    game = game_of(Automaton(**GAMES[name]))
+    model, layouts = attentive(game), game.task.layout_space.enumerate()
+    slopes = torch.tensor([[1.0, 2.0], [0.5, 0.0], [1.0, 3.0], [2.0, 0.2]]).double()
+    (slopes * exact_means(game, model, layouts)).sum().backward()
+    exact = flat_gradient(model)
+    found = estimates(game, model, layouts, slopes, 3, draws=400, branches=branches)
+    assert_unbiased(found, exact)
+
+
+def test_as_many_branches_as_there_are_change_nothing_but_rounding() -> None:
+    game = game_of(Automaton(**GAMES["layouts share nothing"]))
+    model, layouts = attentive(game), game.task.layout_space.enumerate()
+    slopes = torch.full((4, 2), 1 / 8).double()
+    whole, drawn = (
+        estimates(game, model, layouts, slopes, 2, draws=5, branches=branches)
+        for branches in (None, 3)
+    )
+    # The generator that draws branches draws the next update's actions, too.
+    np.testing.assert_allclose(drawn[0], whole[0], atol=1e-12)
+
+
+def test_probabilities_of_minds_by_hand() -> None:
+    """Minds 0 and 1 have a seed each; 0 goes on in 0, 1 and 2, of which 0 lasts longest."""
+    table = np.array([[0, 0, 0], [0, 1, -1], [0, 2, -1], [1, 3, -1]])
+    root = np.array([0, 0, 0, 1])
+    times = np.zeros(4)
+    for draw in range(400):
+        chosen, shares = histories.drawn(table, root, 1, np.random.default_rng(draw))
+        assert len(chosen) == 3
+        times[chosen] += 1 / 400
+    assert shares[0].tolist() == [1.0, 1.0]
+    assert shares[1].tolist() == [1.0, 0.5, 0.5, 1.0]
+    assert shares[2].tolist() == [1.0]
+    np.testing.assert_allclose(times, [1.0, 0.5, 0.5, 1.0], atol=0.1)
+
+
 def test_all_histories_are_shared_or_none_but_the_first_token() -> None:
     for name, shared in (("layouts share all histories", True), ("layouts share nothing", False)):
         game = game_of(Automaton(**GAMES[name]))
@@ -273,7 +312,7 @@ def test_parts_of_a_gradient_are_the_whole(monkeypatch: pytest.MonkeyPatch) -> N
     episodes = game.sample(model, layouts, SEEDS, np.random.default_rng(0), paths=3)
     slopes = torch.rand(4, 6, generator=torch.Generator().manual_seed(0)).double()
     whole = (episodes.backward(model, slopes, 0.1), flat_gradient(model))
-    monkeypatch.setattr(score, "TOKENS_AT_ONCE", 7)
+    monkeypatch.setattr(histories, "TOKENS_AT_ONCE", 7)
     parts = (episodes.backward(model, slopes, 0.1), flat_gradient(model))
     assert parts[0] == pytest.approx(whole[0])
     np.testing.assert_allclose(parts[1], whole[1], atol=1e-12)
@@ -331,33 +370,22 @@ def made(*parents: list[int]) -> Episodes:
 
 
 @pytest.mark.parametrize(
-    ("parents", "owners", "leaves"),
+    ("parents", "leaves"),
     [
         # One moment: every mind is a leaf.
-        ([[0, 1]], [[0, 1]], [[0], [1]]),
+        ([[0, 1]], [[0], [1]]),
         # A chain.
-        ([[0], [0], [0]], [[0], [0], [0]], [[0, 0, 0]]),
-        # The root of two branches is owned by the first of them.
-        ([[0], [0, 0]], [[0], [0, 1]], [[0, 0], [0, 1]]),
+        ([[0], [0], [0]], [[0, 0, 0]]),
+        # A fork.
+        ([[0], [0, 0]], [[0, 0], [0, 1]]),
         # The second of three minds goes on, and forks; the others end.
-        ([[0, 1, 2], [1, 1]], [[2, 0, 3], [0, 1]], [[1, 0], [1, 1], [0, -1], [2, -1]]),
+        ([[0, 1, 2], [1, 1]], [[1, 0], [1, 1], [0, -1], [2, -1]]),
         # A fork, one branch of which ends before the other forks again.
-        (
-            [[0], [0, 0], [1, 1]],
-            [[2], [2, 0], [0, 1]],
-            [[0, 1, 0], [0, 1, 1], [0, 0, -1]],
-        ),
+        ([[0], [0, 0], [1, 1]], [[0, 1, 0], [0, 1, 1], [0, 0, -1]]),
     ],
 )
-def test_leaves_of_small_trees(
-    parents: list[list[int]], owners: list[list[int]], leaves: list[list[int]]
-) -> None:
-    owner, minds = made(*parents)._histories()
-    assert minds.tolist() == leaves
-    for t, (own, expected) in enumerate(zip(owner, owners, strict=True)):
-        if t < len(parents) - 1 or len(parents) == 1:
-            assert all(minds[leaf, t] == mind for mind, leaf in enumerate(own.tolist()))
-        assert own.tolist() == expected
+def test_leaves_of_small_trees(parents: list[list[int]], leaves: list[list[int]]) -> None:
+    assert histories.histories(made(*parents).moments).tolist() == leaves
 
 
 # What cannot be learned so.

@@ -21,6 +21,7 @@ from rand_agents import (
     load_agent,
 )
 from rand_agents.policies.architecture import TransformerConfig
+from rand_agents.training.entropy import Thermostat
 from rand_envs import Found, Player, RecallTask, Uniform
 from rand_envs.core.arrays import Array
 from rand_envs.games.paging import PagingTask
@@ -142,19 +143,63 @@ def test_a_logged_update_says_the_entropy() -> None:
     assert logs["train/loss"] == pytest.approx(2 / 3, abs=1e-6)
 
 
-def test_play_cools_and_entropy_loses_its_worth() -> None:
-    config = ScoreConfig(entropy=0.2, temperature=0.01, cooling=0.5)
+def test_the_entropy_that_is_wanted_falls_to_nothing() -> None:
+    config = ScoreConfig(entropy=0.2, cooling=0.5)
+    wanted = [config.entropy_at(progress) for progress in (0.0, 0.375, 0.5, 1.0)]
+    assert wanted == pytest.approx([0.2, 0.025, 0.0, 0.0])
+
+
+def test_a_thermostat_pays_for_what_lacks_and_charges_for_what_is_too_much() -> None:
+    lacking, exceeding = (Thermostat(ScoreConfig(entropy=0.5)) for _ in range(2))
+    before = lacking.worth
+    for update in range(100):
+        lacking.read(0.1, update / 1000)
+        exceeding.read(0.9, update / 1000)
+    # After a hundred updates that lacked 0.4, or a little less as the schedule falls.
+    assert before + 2.0 < lacking.worth < before + 0.4 * (3.0 + 100 * 0.06)
+    assert exceeding.worth < -(before + 2.0)
+
+
+def test_without_a_schedule_entropy_is_left_alone() -> None:
+    thermostat = Thermostat(ScoreConfig(entropy=None))
+    for update in range(100):
+        assert thermostat.worth == 0.0
+        thermostat.read(0.3, update / 100)
+    with pytest.raises(ValueError, match="without a schedule"):
+        ScoreConfig(entropy=None).entropy_at(0.5)
+
+
+def test_the_temperature_falls_by_equal_factors() -> None:
+    config = ScoreConfig(temperature=0.01, cooling=0.5)
     at = (0.0, 0.25, 0.5, 1.0)
-    assert [config.entropy_at(p) for p in at] == pytest.approx([0.2, 0.1, 0.0, 0.0])
     assert [config.temperature_at(p) for p in at] == pytest.approx([1.0, 0.1, 0.01, 0.01])
+
+
+def test_play_is_as_random_as_is_wanted() -> None:
+    score = ScoreConfig(paths=16, entropy=0.6, temperature=1.0)
+    config = dataclasses.replace(SMALL, score=score)
+    agent = QNorm("SeedTransformer", Automaton(max_steps=3, rng_seed=2), config)
+    lacks: list[float] = []
+    read = agent._step.thermostat.read
+
+    def watched(share: float, progress: float) -> None:
+        lacks.append(config.score.entropy_at(progress) - share)
+        read(share, progress)
+
+    agent._step.thermostat.read = watched  # type: ignore[method-assign]
+    agent.learn(600)
+    print("lacking:", np.round(lacks[::30], 3))
+    assert np.abs(lacks[200:400]).mean() < 0.1
+    assert np.abs(lacks[-20:]).mean() < 0.05
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({"paths": 0}, "paths must be at least 1, got 0"),
-        ({"entropy": -0.1}, "entropy must be a finite number of at least 0, got -0.1"),
-        ({"entropy": math.nan}, "entropy must be a finite number of at least 0, got nan"),
+        ({"branches": 0}, "branches must be None or at least 1, got 0"),
+        ({"entropy": -0.1}, "entropy must be None, or from 0 to 1, got -0.1"),
+        ({"entropy": math.nan}, "entropy must be None, or from 0 to 1, got nan"),
         ({"temperature": 0.0}, "temperature must be above 0 and at most 1, got 0.0"),
         ({"cooling": 1.5}, "cooling must be above 0 and at most 1, got 1.5"),
     ],
