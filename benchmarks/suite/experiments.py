@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Literal
 
-from rand_agents import ObjectiveConfig, PEPGConfig, QNormConfig
+from rand_agents import ObjectiveConfig, PEPGConfig, QNormConfig, ScoreConfig
 from rand_agents.training.evolution import SearchConfig
 
 from .job import EvaluationSize, Experiment, Point, Recipe
@@ -62,7 +62,9 @@ QUICK = {
     "patrol": Recipe(
         task={},
         policy={},
-        trainer=QNormConfig(m=64, batch_size=None, learning_rate=1e-2),
+        trainer=QNormConfig(
+            m=64, batch_size=None, learning_rate=1e-2, score=ScoreConfig(entropy=0.6)
+        ),
         adversarial=ObjectiveConfig(q=20.0, q_start=4.0, q_rise=0.8),
         updates=1500,
     ),
@@ -70,13 +72,15 @@ QUICK = {
     "paging": Recipe(
         task={"num_requests": 4},
         policy={},
-        trainer=QNormConfig(m=16, batch_size=None, learning_rate=1e-2),
+        trainer=QNormConfig(
+            m=16, batch_size=None, learning_rate=1e-2, score=ScoreConfig(entropy=0.6)
+        ),
         adversarial=ObjectiveConfig(q=20.0, q_start=4.0, q_rise=0.8),
         updates=500,
     ),
 }
 
-FIRST = {"patrol": 20, "paging": 20}
+FIRST = {"patrol": 30, "paging": 30}
 """Number of the first training run; those before were seen while the recipe was chosen."""
 
 
