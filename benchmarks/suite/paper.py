@@ -82,7 +82,7 @@ GRID = Recipe(
         batch_size=None,
         learning_rate=4e-3,
         final_learning_rate=5e-4,
-        # Nothing is gained from draws that the seeds cannot replace, so nothing has to cool.
+        # The schedule of entropy alone makes play sure: nothing cools.
         score=ScoreConfig(paths=8, branches=1, entropy=0.25, temperature=1.0),
     ),
     # With 40 from the start every seed ends in the same corner. What is near the start costs
@@ -92,7 +92,7 @@ GRID = Recipe(
     # All sixteen vectors of four bits in every update: the mean over seeds is exact.
     seed_dim=4,
     seed_draw="distinct",
-    # From every other initial weights all seeds end on one path, which shows soon.
+    # From some initial weights all seeds end on one path, which shows soon.
     starts=6,
     trial=250,
     evaluation=EvaluationSize(num_seeds=200, num_fresh_seeds=1000),

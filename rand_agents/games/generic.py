@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from rand_agents.games.game import Game, M
-from rand_agents.games.path.episodes import Codes, Rollout
+from rand_agents.games.path.episodes import Codes, Moment, Rollout
 from rand_agents.games.path.score import Episodes
 from rand_agents.games.path.spaces import ActionCode, ObservationCode
 from rand_agents.games.path.worlds import TaskWorld, World
@@ -130,14 +130,11 @@ class EpisodeGame(Game[M]):
         self.check_sampled()
         repeated = seeds.repeat_interleave(paths, 0)
         with torch.no_grad():
-            rollout = self._rollout(model, layouts, repeated, None, rng)
-            rollout.temperature = temperature
-            moments = rollout.play(record=True)
-        outcomes = torch.from_numpy(rollout.world.outcomes).reshape(len(layouts), -1)
+            costs, moments = self._recorded(model, layouts, repeated, rng, temperature)
         return Episodes(
             self._codes.actions,
             moments,
-            self.cost_of(outcomes),
+            costs,
             -1.0 if self.task.higher_is_better else 1.0,
             self.policy_seeds(repeated),
             paths,
@@ -145,6 +142,21 @@ class EpisodeGame(Game[M]):
             branches,
             rng,
         )
+
+    def _recorded(
+        self,
+        model: M,
+        layouts: Array,
+        seeds: Tensor,
+        rng: np.random.Generator,
+        temperature: float,
+    ) -> tuple[Tensor, list[Moment]]:
+        """Costs, (n, m), and all that was seen and done, with actions drawn from the output."""
+        rollout = self._rollout(model, layouts, seeds, None, rng)
+        rollout.temperature = temperature
+        moments = rollout.play(record=True)
+        outcomes = torch.from_numpy(rollout.world.outcomes).reshape(len(layouts), -1)
+        return self.cost_of(outcomes), moments
 
     def observed(self, observation: Array) -> Tensor:
         """One vector for each observation, (n, 1, token_dim)."""

@@ -12,8 +12,7 @@ from rand_agents.games.accelerated.grid_rollout import GridRollout
 from rand_agents.games.accelerated.grid_samples import sampled
 from rand_agents.games.accelerated.grid_tables import cell_tokens, path_lengths
 from rand_agents.games.generic import TaskGame
-from rand_agents.games.path.episodes import Codes
-from rand_agents.games.path.score import Episodes
+from rand_agents.games.path.episodes import Codes, Moment
 from rand_agents.games.path.spaces import ActionCode
 from rand_agents.games.registry import accelerates
 from rand_agents.policies.seeds import SeedSpec
@@ -63,7 +62,6 @@ class GridGame(TaskGame[SeedTransformer]):
 
     def _codes_of(self, task: Setting[Any]) -> Codes:
         """Tokens of cells."""
-        self._tokens = cell_tokens(self.task)
         return Codes(CellCode(self.task), ActionCode(task.action_space, task.env_id))
 
     def default_policy(self) -> TransformerConfig:
@@ -118,29 +116,19 @@ class GridGame(TaskGame[SeedTransformer]):
             weights = {name: own.unsqueeze(0) for name, own in model.named_weights().items()}
         return GridRollout(self.task, model, weights, layouts, seeds, **options)
 
-    def sample(
+    def _recorded(
         self,
         model: SeedTransformer,
         layouts: Array,
         seeds: Tensor,
         rng: np.random.Generator,
-        *,
-        paths: int = 1,
-        temperature: float = 1.0,
-        branches: int | None = None,
-    ) -> Episodes:
-        """Play n layouts under each seed `paths` times, with actions drawn from the output."""
-        repeated = seeds.repeat_interleave(paths, 0)
-        with torch.no_grad():
-            options: dict[str, Any] = {"sample_rng": rng, "temperature": temperature}
-            rollout = self._searches(model, layouts, repeated, **options)
-            if not rollout.is_compiled:
-                options = {"paths": paths, "temperature": temperature, "branches": branches}
-                return super().sample(model, layouts, seeds, rng, **options)
-            costs, moments = sampled(rollout, self._tokens.to(seeds))
-        return Episodes(
-            self._codes.actions, moments, costs, 1.0, repeated, paths, temperature, branches, rng
-        )
+        temperature: float,
+    ) -> tuple[Tensor, list[Moment]]:
+        """By compiled code, where that runs."""
+        rollout = self._searches(model, layouts, seeds, sample_rng=rng, temperature=temperature)
+        if not rollout.is_compiled:
+            return super()._recorded(model, layouts, seeds, rng, temperature)
+        return sampled(rollout)
 
     def first_visits(
         self, model: SeedTransformer, layouts: Array, seeds: Tensor

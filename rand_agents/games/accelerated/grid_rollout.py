@@ -97,8 +97,8 @@ class GridRollout:
         self.treasure = torch.from_numpy(treasure).to(device)
         self.start = task.start[0] * task.columns + task.start[1]
         self.capacity = 1 + task.max_steps
-        tokens = cell_tokens(task).to(seeds)
-        shared = tokens.expand(self.candidates, *tokens.shape)
+        self.tokens = cell_tokens(task).to(seeds)
+        shared = self.tokens.expand(self.candidates, *self.tokens.shape)
         self.embedded = model.embed_step(weights, shared)
         self.candidate = torch.arange(self.candidates, device=device).unsqueeze(-1)
         self.token_evaluations = 0

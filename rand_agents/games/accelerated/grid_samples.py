@@ -11,12 +11,11 @@ from rand_agents.games.path.episodes import Moment
 Ints = NDArray[np.int64]
 
 
-def sampled(rollout: GridRollout, table: Tensor) -> tuple[Tensor, list[Moment]]:
+def sampled(rollout: GridRollout) -> tuple[Tensor, list[Moment]]:
     """Costs, (n, m), and all that was seen and done.
 
     Args:
         rollout: Of one candidate, with a generator that draws its actions.
-        table: Token of each observation, see `cell_tokens`.
     """
     found, after, draws = rollout.played()
     assert draws is not None
@@ -40,7 +39,7 @@ def sampled(rollout: GridRollout, table: Tensor) -> tuple[Tensor, list[Moment]]:
         _, first, minds = np.unique(key, return_index=True, return_inverse=True)
         who = np.where(on_own[first], treasure[rows[first]], searching)
         at = (group[rows[first]], who, seed[rows[first]], time)
-        tokens = table[torch.from_numpy(observed[at].astype(np.int64))]
+        tokens = rollout.tokens[torch.from_numpy(observed[at].astype(np.int64))]
         codes = torch.from_numpy(actions[at].astype(np.int64)).unsqueeze(-1)
         before = np.full(len(rows), float(time))
         moments.append(Moment(tokens, codes, mind[rows[first]], rows, minds, before))
