@@ -11,16 +11,19 @@ from rand_agents.training.evolution import SearchConfig
 from rand_agents.training.loading import load_agent
 from rand_agents.training.objectives import CVaRObjective, ObjectiveConfig, QNormObjective, q_norm
 from rand_agents.training.pepg import PEPG, PEPGConfig
+from rand_agents.training.psro import PSRO, PSROConfig
 from rand_agents.training.qnorm import QNorm, QNormConfig
 from rand_agents.zoo import load_zoo, zoo_names
 
 __all__ = [
     "PEPG",
+    "PSRO",
     "Agent",
     "CVaRObjective",
     "MLPConfig",
     "ObjectiveConfig",
     "PEPGConfig",
+    "PSROConfig",
     "QNorm",
     "QNormConfig",
     "QNormObjective",

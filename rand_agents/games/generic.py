@@ -35,8 +35,8 @@ class EpisodeGame(Game[M]):
     def __init__(self, task: Setting[Any]) -> None:
         """Play `task`; ValueError for spaces that have no code."""
         self.task = task
-        self._codes = self._codes_of(task)
-        self.token_dim, self.output_dim = self._codes.observations.dim, self._codes.actions.dim
+        self.codes = self._codes_of(task)
+        self.token_dim, self.output_dim = self.codes.observations.dim, self.codes.actions.dim
         self.context = task.max_steps
 
     def _codes_of(self, task: Setting[Any]) -> Codes:
@@ -49,7 +49,7 @@ class EpisodeGame(Game[M]):
     @property
     def suits_evolution(self) -> bool:
         """Where actions have no probabilities, whose gradient could be followed."""
-        return not self._codes.actions.has_probabilities
+        return not self.codes.actions.has_probabilities
 
     @abstractmethod
     def world(self, layouts: Array, seeds: Array, population: int) -> World:
@@ -109,7 +109,7 @@ class EpisodeGame(Game[M]):
 
     def check_sampled(self) -> None:
         """Actions must have probabilities."""
-        if not self._codes.actions.has_probabilities:
+        if not self.codes.actions.has_probabilities:
             raise ValueError(
                 f"actions of {self.task.env_id} must be Discrete, MultiDiscrete or MultiBinary to "
                 f"be learned from their probabilities, got {self.task.action_space}: use PEPG"
@@ -132,7 +132,7 @@ class EpisodeGame(Game[M]):
         with torch.no_grad():
             costs, moments = self._recorded(model, layouts, repeated, rng, temperature)
         return Episodes(
-            self._codes.actions,
+            self.codes.actions,
             moments,
             costs,
             -1.0 if self.task.higher_is_better else 1.0,
@@ -160,13 +160,13 @@ class EpisodeGame(Game[M]):
 
     def observed(self, observation: Array) -> Tensor:
         """One vector for each observation, (n, 1, token_dim)."""
-        return torch.from_numpy(self._codes.observations.encode(observation)).unsqueeze(1)
+        return torch.from_numpy(self.codes.observations.encode(observation)).unsqueeze(1)
 
     def choose(
         self, outputs: Tensor, tokens: Tensor, sample_rng: np.random.Generator | None
     ) -> Array:
         """Actions, (n, *shape)."""
-        return self._codes.actions.decode(outputs[:, -1], sample_rng)
+        return self.codes.actions.decode(outputs[:, -1], sample_rng)
 
     def _outcomes(
         self,
@@ -194,7 +194,7 @@ class EpisodeGame(Game[M]):
             weights = {name: own.unsqueeze(0) for name, own in model.named_weights().items()}
         world = self.world(layouts, seeds.cpu().numpy(), weights["read_out"].shape[0])
         own = self.policy_seeds(seeds)
-        return Rollout(world, self._codes, model, weights, own, sample_rng)
+        return Rollout(world, self.codes, model, weights, own, sample_rng)
 
 
 class TaskGame(EpisodeGame[M]):

@@ -1,5 +1,6 @@
-"""How random sampled play is while `QNorm` trains: much at first, hardly at all at the end."""
+"""How random sampled play is while a policy learns from it: much at first, less at the end."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 START = 0.15
@@ -10,15 +11,15 @@ AT_ONCE, EACH_UPDATE = 3.0, 0.06
 
 @dataclass(frozen=True)
 class ScoreConfig:
-    """How `QNorm` estimates a gradient from sampled play, see `rand_agents.games.path.score`.
+    """How a gradient is estimated from sampled play, see `rand_agents.games.path.score`.
 
     Attributes:
         paths: How often each seed is played in a step, drawing actions from the output.
         branches: How many histories of each path the gradient follows beside the longest; None for
             all. Where layouts part late or often, a few cost much less and say nearly as much.
         entropy: Mean entropy of the actions when training begins, as a share of the largest there
-            can be; it is held to a schedule that falls to 0, see `Thermostat`. None leaves it
-            alone.
+            can be; it is held up to a schedule, see `Thermostat`. None leaves it alone.
+        final_entropy: The same when it has cooled.
         temperature: What outputs are divided by, when actions are drawn, when it has cooled; 1
             when training begins. Play is by argmax, and near 0 a draw is nearly that: then
             randomness that helps has to come from the seed.
@@ -29,6 +30,7 @@ class ScoreConfig:
     paths: int = 4
     branches: int | None = None
     entropy: float | None = None
+    final_entropy: float = 0.0
     temperature: float = 0.02
     cooling: float = 0.9
 
@@ -39,6 +41,10 @@ class ScoreConfig:
             raise ValueError(f"branches must be None or at least 1, got {self.branches}")
         if self.entropy is not None and not 0.0 <= self.entropy <= 1.0:
             raise ValueError(f"entropy must be None, or from 0 to 1, got {self.entropy}")
+        if not 0.0 <= self.final_entropy <= (1.0 if self.entropy is None else self.entropy):
+            raise ValueError(
+                f"final_entropy must be from 0 to entropy, {self.entropy}, got {self.final_entropy}"
+            )
         for name in ("temperature", "cooling"):
             if not 0.0 < getattr(self, name) <= 1.0:
                 raise ValueError(f"{name} must be above 0 and at most 1, got {getattr(self, name)}")
@@ -46,9 +52,9 @@ class ScoreConfig:
     def entropy_at(self, progress: float) -> float:
         """The share of the largest entropy that is wanted at `progress` in [0, 1] of the run."""
         if self.entropy is None:
-            raise ValueError("without a schedule no entropy is wanted more than another")
+            return 0.0
         left: float = (1.0 - min(progress / self.cooling, 1.0)) ** 1.5
-        return self.entropy * left
+        return self.final_entropy + (self.entropy - self.final_entropy) * left
 
     def temperature_at(self, progress: float) -> float:
         """What outputs are divided by at `progress` in [0, 1] of the run."""
@@ -57,29 +63,32 @@ class ScoreConfig:
 
 
 class Thermostat:
-    """Holds the entropy of sampled play to its schedule.
+    """Holds the entropy of sampled play up to its schedule.
 
     A fixed worth of entropy either drowns the objective or is drowned by it, at one time or the
     other of a run. So, as in soft actor-critic with a target entropy (Haarnoja et al. 2018), the
-    worth follows what is lacking, now and so far. Where there is too much, entropy is charged for:
-    at first this makes each seed keep to a way of its own, before any way is good.
+    worth follows what is lacking, now and so far; where there is enough it is nothing.
 
     Attributes:
         worth: What a nat of mean entropy is worth, in standard deviations of costs.
     """
 
-    def __init__(self, config: ScoreConfig) -> None:
-        """Begin with a small worth, or with none where there is no schedule."""
-        self.config = config
-        self.worth = self._summed = START if config.entropy else 0.0
+    def __init__(self, wanted: Callable[[float], float] | None) -> None:
+        """Begin with a small worth, or with none where there is no schedule.
+
+        Args:
+            wanted: The share of the largest entropy at a progress in [0, 1]; None for none.
+        """
+        self._wanted = wanted
+        self.worth = self._summed = START if wanted else 0.0
 
     def read(self, share: float, progress: float) -> None:
         """Learn the share of the largest entropy that an update had."""
-        if self.config.entropy is None:
+        if self._wanted is None:
             return
-        lack = self.config.entropy_at(progress) - share
-        self._summed += EACH_UPDATE * lack
-        self.worth = self._summed + AT_ONCE * lack
+        lack = self._wanted(progress) - share
+        self._summed = max(self._summed + EACH_UPDATE * lack, 0.0)
+        self.worth = max(self._summed + AT_ONCE * lack, 0.0)
 
     @property
     def state(self) -> list[float]:

@@ -9,9 +9,10 @@ from rand_agents.games.registry import Environment
 from rand_agents.training.agent import Agent
 from rand_agents.training.files import read_agent
 from rand_agents.training.pepg import PEPG
+from rand_agents.training.psro import PSRO
 from rand_agents.training.qnorm import QNorm
 
-ALGORITHMS: dict[str, type[Agent[Any]]] = {kind.__name__: kind for kind in (QNorm, PEPG)}
+ALGORITHMS: dict[str, type[Agent[Any]]] = {kind.__name__: kind for kind in (QNorm, PSRO, PEPG)}
 
 
 def load_agent(

@@ -114,6 +114,17 @@ class Saturating:
 
 
 @dataclass(frozen=True)
+class Weighted:
+    """The mean over seeds, then over layouts that weigh as told, shape (n,)."""
+
+    weights: Tensor
+
+    def __call__(self, losses: Tensor) -> Tensor:
+        """Map losses, shape (*lead, n, m), to shape (*lead,)."""
+        return (losses.mean(-1) * self.weights.to(losses)).sum(-1)
+
+
+@dataclass(frozen=True)
 class WithMean:
     """Another objective, but for a share of the mean over layouts and seeds.
 

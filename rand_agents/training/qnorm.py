@@ -15,7 +15,7 @@ from rand_agents.games.registry import Environment, as_game
 from rand_agents.training.agent import Agent, cosine
 from rand_agents.training.aim import Aim
 from rand_agents.training.entropy import ScoreConfig, Thermostat
-from rand_agents.training.objectives import ObjectiveConfig
+from rand_agents.training.objectives import Objective, ObjectiveConfig
 from rand_envs.core.arrays import Array
 
 
@@ -96,7 +96,8 @@ class QNormStep:
         """Make Adam's state for `parameters`."""
         self.config = config
         self.parameters = parameters
-        self.thermostat = Thermostat(config.score)
+        score = config.score
+        self.thermostat = Thermostat(None if score.entropy is None else score.entropy_at)
         self.optimizer = torch.optim.AdamW(
             parameters,
             lr=config.learning_rate,
@@ -111,7 +112,7 @@ class QNormStep:
         value = self._finite(self.config.objective.at(progress)(losses))
         self.optimizer.zero_grad(set_to_none=True)
         value.backward()  # type: ignore[no-untyped-call]
-        return self._descend(losses, value, progress)
+        return self._facts(losses, value) | self.descend(progress)
 
     def update_in_parts(
         self, parts: Sequence[Callable[[], Tensor]], progress: float
@@ -130,10 +131,10 @@ class QNormStep:
         sizes = [part.shape[-1] for part in losses]
         for part, slope in zip(parts, torch.split(slopes, sizes, -1), strict=True):
             part().backward(slope)  # type: ignore[no-untyped-call]
-        return self._descend(whole, value, progress)
+        return self._facts(whole, value) | self.descend(progress)
 
     def update_by_score(
-        self, model: Any, episodes: Episodes, costs: Tensor, progress: float
+        self, model: Any, episodes: Episodes, costs: Tensor, objective: Objective, progress: float
     ) -> dict[str, float]:
         """Step down an estimate of the objective's gradient, from sampled play.
 
@@ -141,10 +142,11 @@ class QNormStep:
             model: The policy whose parameters they are.
             episodes: What it played.
             costs: What the objective is of, for each of them, shape (n, m * paths).
+            objective: What is minimised.
             progress: In [0, 1] of the run.
         """
         whole = costs.detach().requires_grad_()
-        value = self._finite(self.config.objective.at(progress)(whole))
+        value = self._finite(objective(whole))
         (slopes,) = torch.autograd.grad(value, whole)
         self.optimizer.zero_grad(set_to_none=True)
         worth = self.thermostat.worth * costs.std(correction=0).item()
@@ -152,7 +154,8 @@ class QNormStep:
         self.thermostat.read(entropy / episodes.actions.most_entropy, progress)
         # The colder, the more an action's probability changes with a weight.
         slower = math.sqrt(episodes.temperature)
-        return self._descend(whole, value, progress, slower) | {"train/entropy": entropy}
+        facts = self._facts(whole, value) | {"train/entropy": entropy}
+        return facts | self.descend(progress, slower)
 
     def _finite(self, value: Tensor) -> Tensor:
         if not math.isfinite(value.item()):
@@ -161,9 +164,26 @@ class QNormStep:
             )
         return value
 
-    def _descend(
-        self, losses: Tensor, value: Tensor, progress: float, slower: float = 1.0
-    ) -> dict[str, float]:
+    def tensors(self) -> dict[str, Tensor]:
+        """The optimiser's state and the thermostat's, to be saved."""
+        state: dict[int, dict[str, Tensor]] = self.optimizer.state_dict()["state"]
+        named = {f"{i}.{name}": t for i, slots in state.items() for name, t in slots.items()}
+        return named | {"thermostat": torch.tensor(self.thermostat.state, dtype=torch.float64)}
+
+    def load(self, tensors: dict[str, Tensor]) -> None:
+        """Go on from what `tensors` gave."""
+        slots: dict[int, dict[str, Tensor]] = {}
+        # Files of trainers whose gradient is exact may have none.
+        if "thermostat" in tensors:
+            self.thermostat.state = tensors.pop("thermostat").tolist()
+        for key, tensor in tensors.items():
+            index, name = key.split(".", 1)
+            slots.setdefault(int(index), {})[name] = tensor
+        whole: dict[str, Any] = self.optimizer.state_dict()
+        self.optimizer.load_state_dict(whole | {"state": slots})
+
+    def descend(self, progress: float, slower: float = 1.0) -> dict[str, float]:
+        """Step down the gradient that the parameters have, clipped, at a slower or full rate."""
         norm = torch.nn.utils.clip_grad_norm_(self.parameters, self.config.max_grad_norm)
         if not math.isfinite(norm.item()):
             # Sampled costs stay finite, whatever the weights are.
@@ -173,12 +193,14 @@ class QNormStep:
         rate = slower * self.config.learning_rate_at(progress)
         self.optimizer.param_groups[0]["lr"] = rate
         self.optimizer.step()
+        return {"train/gradient_norm": norm.item(), "train/learning_rate": rate}
+
+    @staticmethod
+    def _facts(losses: Tensor, value: Tensor) -> dict[str, float]:
         return {
             "train/objective": value.item(),
             "train/loss": losses.mean().item(),
             "train/worst_loss": losses.mean(-1).max().item(),
-            "train/gradient_norm": norm.item(),
-            "train/learning_rate": rate,
         }
 
 
@@ -268,24 +290,15 @@ class QNorm(Agent[QNormConfig]):
         )
         self.env_steps += episodes.costs.numel() * self.task.max_steps
         costs = self._aim.of(episodes.costs, layouts)
-        return self._step.update_by_score(self.model, episodes, costs, progress)
+        objective = self.config.objective.at(progress)
+        return self._step.update_by_score(self.model, episodes, costs, objective, progress)
 
     def _trainer_tensors(self) -> dict[str, Tensor]:
-        state: dict[int, dict[str, Tensor]] = self._step.optimizer.state_dict()["state"]
-        named = {f"{i}.{name}": t for i, slots in state.items() for name, t in slots.items()}
-        if not self.game.differentiable:
-            named["thermostat"] = torch.tensor(self._step.thermostat.state, dtype=torch.float64)
+        named = self._step.tensors()
         if self._drawn is None or self.config.seeds_kept == 1:
             return named
         return named | {"seeds": self._drawn}
 
     def _load_trainer_tensors(self, tensors: dict[str, Tensor]) -> None:
-        slots: dict[int, dict[str, Tensor]] = {}
         self._drawn = tensors.pop("seeds", None)
-        if "thermostat" in tensors:
-            self._step.thermostat.state = tensors.pop("thermostat").tolist()
-        for key, tensor in tensors.items():
-            index, name = key.split(".", 1)
-            slots.setdefault(int(index), {})[name] = tensor
-        whole: dict[str, Any] = self._step.optimizer.state_dict()
-        self._step.optimizer.load_state_dict(whole | {"state": slots})
+        self._step.load(tensors)

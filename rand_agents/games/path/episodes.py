@@ -43,22 +43,31 @@ class Codes:
 
 
 @dataclass(frozen=True)
-class Moment:
-    """One step of all minds, recorded to learn from.
+class Minds:
+    """One step of G minds.
 
     Attributes:
-        tokens: What each of the G minds saw, shape (G, token_dim).
+        tokens: What each saw, shape (G, token_dim).
         codes: What it did, integers of shape (G, parts).
-        parents: The mind of the moment before that each continues, shape (G,); at the first
-            moment its seed.
-        rows: The rows that play, shape (r,).
-        minds: The mind of each of them, shape (r,).
-        outcomes: What each of them had reached before, shape (r,).
+        parents: The mind of the step before that each continues, shape (G,); at the first step
+            its seed.
     """
 
     tokens: Tensor
     codes: Tensor
     parents: Ints
+
+
+@dataclass(frozen=True)
+class Moment(Minds):
+    """One step of all minds, and who they are, recorded to learn from.
+
+    Attributes:
+        rows: The rows that play, shape (r,).
+        minds: The mind of each of them, shape (r,).
+        outcomes: What each of them had reached before, shape (r,).
+    """
+
     rows: Ints
     minds: Ints
     outcomes: NDArray[np.float64]

@@ -4,6 +4,7 @@ A leaf is a mind that nothing continues; its history is a mind at each moment so
 """
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +13,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from rand_agents.games.path.episodes import Ints, Moment
+from rand_agents.games.path.contexts import Model
+from rand_agents.games.path.episodes import Ints, Minds
 
 Floats = NDArray[Any]
 
@@ -41,8 +43,14 @@ class Leaves:
     counts: Tensor
     root: Ints
 
+    def answers(self, model: Model, seeds: Tensor) -> Tensor:
+        """Outputs at each step, (leaves, T, dim), where roots have these seeds, (roots, dim)."""
+        own = seeds[torch.from_numpy(self.root).to(seeds.device)]
+        outputs: Tensor = model(self.tokens, own)[:, -self.tokens.shape[1] :]
+        return outputs
 
-def histories(moments: list[Moment]) -> Ints:
+
+def histories(moments: Sequence[Minds]) -> Ints:
     """Of each leaf the mind at every moment, (leaves, T), or -1."""
     tracks: list[Ints] = []
     leaves = 0
@@ -64,7 +72,7 @@ def histories(moments: list[Moment]) -> Ints:
 
 
 def leaves_of(
-    moments: list[Moment],
+    moments: Sequence[Minds],
     weights: list[Floats],
     counts: list[Floats],
     branches: int | None,

@@ -10,7 +10,6 @@ of the same seed, or, where there is none, of the other seeds (leave one out; Ko
 from dataclasses import dataclass, field
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -64,9 +63,7 @@ class Episodes:
         total = sum(float(count.sum()) for count in counts)
         mean_entropy = 0.0
         for leaves in leaves_of(self.moments, weights, counts, self.branches, self.rng):
-            seeds = self.seeds[torch.from_numpy(leaves.root).to(self.seeds.device)]
-            outputs = model(leaves.tokens, seeds)[:, -leaves.tokens.shape[1] :]
-            outputs = outputs / self.temperature
+            outputs = leaves.answers(model, self.seeds) / self.temperature
             logs = self.actions.log_probability(outputs, leaves.codes)
             surprise = (leaves.counts * self.actions.entropy(outputs)).sum() / total
             loss = (leaves.weights * logs).sum() - entropy * surprise

@@ -87,7 +87,7 @@ def test_minds_are_histories_and_outcomes_those_of_rows_alone(name: str, policy:
     weights, layouts = population(model, p), game.task.layout_space.enumerate()
     seeds = torch.from_numpy(np.random.default_rng(0).normal(size=(m, 2)))
     world = game.world(layouts, seeds.numpy(), p)
-    rollout = Rollout(world, game._codes, model, weights, seeds, None)
+    rollout = Rollout(world, game.codes, model, weights, seeds, None)
     moments = rollout.play(record=True)
     rows = [
         ((i, j), *alone(game, model, {k: w[i] for k, w in weights.items()}, layout, seeds[j]))
@@ -121,7 +121,7 @@ def test_candidates_with_fewer_minds_are_answered_as_alone() -> None:
     weights, layouts = population(model, 6), game.task.layout_space.enumerate()
     seeds = torch.from_numpy(np.random.default_rng(0).normal(size=(5, 2)))
     world = game.world(layouts, seeds.numpy(), 6)
-    rollout = Rollout(world, game._codes, model, weights, seeds, None)
+    rollout = Rollout(world, game.codes, model, weights, seeds, None)
     moments = rollout.play(record=True)
     candidate = np.arange(len(world.outcomes)) // (len(layouts) * 5)
     counts = [
@@ -141,7 +141,7 @@ def test_layouts_that_look_alike_cost_one_evaluation(monkeypatch: pytest.MonkeyP
     layouts = game.task.layout_space.enumerate()[np.zeros(500, int)]
     seeds = torch.from_numpy(np.random.default_rng(0).normal(size=(3, 2)))
     world = game.world(layouts, seeds.numpy(), 2)
-    rollout = Rollout(world, game._codes, model, population(model, 2), seeds, None)
+    rollout = Rollout(world, game.codes, model, population(model, 2), seeds, None)
     answer = rollout.contexts.answer
 
     def watched(parents: Tensor, *rest: Tensor) -> Tensor:

@@ -69,7 +69,7 @@ def exact_paths(
     After its end a sequence goes on with actions as likely as each other, so that those which
     differ there only share its probability.
     """
-    task, actions = game.task, game._codes.actions
+    task, actions = game.task, game.codes.actions
     codes = every_code(actions._sizes.tolist() if not actions._is_bits else [2] * 2, task.max_steps)
     state = task.initial(np.repeat(layout[None], len(codes)))
     alive = np.ones(len(codes), bool)
@@ -297,7 +297,7 @@ def test_entropy_is_the_mean_over_what_rows_did(name: str, policy: str) -> None:
     for row in range(4 * 6):
         tokens = [m.tokens[m.minds[m.rows == row][0]] for m in episodes.moments if row in m.rows]
         outputs = model(torch.stack(tokens)[None], SEEDS[[row % 6 // 3]])[0, -len(tokens) :]
-        terms.append(game._codes.actions.entropy(outputs))
+        terms.append(game.codes.actions.entropy(outputs))
     value = torch.cat(terms).mean()
     value.backward()
     exact = flat_gradient(model)

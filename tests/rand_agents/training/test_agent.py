@@ -17,8 +17,10 @@ from stable_baselines3.common.logger import configure
 
 from rand_agents import (
     PEPG,
+    PSRO,
     ObjectiveConfig,
     PEPGConfig,
+    PSROConfig,
     QNorm,
     QNormConfig,
     SearchConfig,
@@ -32,6 +34,7 @@ from rand_envs.core.arrays import Array
 
 QNORM = QNormConfig(ObjectiveConfig(q=8.0, q_start=2.0), m=3, batch_size=8, learning_rate=1e-2)
 SEARCH = SearchConfig(population=8, std=0.4, final_learning_rate=1e-3)
+SHORT_PSRO = PSROConfig(rounds=2, paths=4, distillation=0.45)
 GRID = GridTask((2, 2), horizon=4)
 
 
@@ -57,6 +60,10 @@ AGENTS: dict[str, Callable[..., Agent[Any]]] = {
     "QNorm recall": lambda **k: QNorm("SeedTransformer", RecallTask(2, 2), QNORM, **k),
     "QNorm colouring": lambda **k: QNorm("SeedTransformer", ColoringTask(5), QNORM, **k),
     "PEPG grid": lambda **k: PEPG(grid_policy(GRID), GRID, PEPGConfig(search=SEARCH, m=2), **k),
+    "PSRO grid, in a round": lambda **k: PSRO(grid_policy(GRID), GRID, SHORT_PSRO, **k),
+    "PSRO grid, distilling": lambda **k: PSRO(
+        grid_policy(GRID), GRID, dataclasses.replace(SHORT_PSRO, distillation=0.7), **k
+    ),
     "PEPG clipup": lambda **k: PEPG(
         "SeedTransformer",
         RecallTask(2, 1),
@@ -93,14 +100,14 @@ def some_observations(agent: Agent[Any], n: int = 6) -> Array:
 def test_run(make: Callable[..., Agent[Any]]) -> None:
     agent = make(rng_seed=1)
     before = weights_of(agent)
-    assert agent.learn(3) is agent
-    assert agent.num_timesteps == agent.total_timesteps == 3
+    assert agent.learn(4) is agent
+    assert agent.num_timesteps == agent.total_timesteps == 4
     assert agent.env_steps > 0
     after = weights_of(agent)
     assert all(torch.isfinite(w).all() for w in after.values())
     assert any(not torch.equal(after[name], before[name]) for name in after)
     agent.learn(2, reset_num_timesteps=False)
-    assert agent.num_timesteps == agent.total_timesteps == 5
+    assert agent.num_timesteps == agent.total_timesteps == 6
     agent.learn(2)
     assert agent.num_timesteps == agent.total_timesteps == 2
 

@@ -1,0 +1,166 @@
+"""The tree of sampled play: every history that was met, what was tried there, and what it cost.
+
+Drawn paths that share a history may be recombined after it: what the one did before, and the
+other after it. The best of all strategies that the tree holds, against any weights of the
+layouts, is found by dynamic programming from the last step to the first (Kuhn 1953: of a player
+who remembers everything). It needs instances without chance of their own, all layouts played by
+each path.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from rand_agents.games.path.episodes import Ints, Minds, Moment
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Strategy:
+    """One pure strategy: what to do after each history that it can meet.
+
+    Attributes:
+        costs: Of each layout, shape (n,).
+        steps: At each step the histories, what is seen last and what is done.
+    """
+
+    costs: Floats
+    steps: list[Minds]
+
+
+@dataclass(frozen=True)
+class _Level:
+    """Histories of one length, N, and what was done after them, E choices.
+
+    Attributes:
+        minds: Tokens of the N histories, codes of the E choices, and the choice of the level
+            before that each history follows.
+        node: After which history each choice was made, (E,).
+        often: How often, (E,).
+        ending: Choices after which some layout ends, (L,).
+        layout: Which.
+        cost: What it cost in all.
+    """
+
+    minds: Minds
+    node: Ints
+    often: Ints
+    ending: Ints
+    layout: Ints
+    cost: Floats
+
+
+class Tree:
+    """What a policy met and tried, under one seed.
+
+    Args:
+        moments: Play of n layouts by each of K paths.
+        costs: Shape (n, K).
+    """
+
+    def __init__(self, moments: list[Moment], costs: Floats) -> None:
+        self.num_layouts, paths = costs.shape
+        total = costs.reshape(-1)
+        choice = np.zeros(total.size, np.int64)
+        self._levels: list[_Level] = []
+        for time, moment in enumerate(moments):
+            _, first = np.unique(moment.minds, return_index=True)
+            before = choice[moment.rows[first]]
+            seen = _numbered(moment.tokens.cpu().numpy())
+            _, shown, node = _pairs(before, seen)
+            done = _numbered(moment.codes.cpu().numpy())
+            _, tried, edge = _pairs(node, done)
+            choice[moment.rows] = edge[moment.minds]
+            later = moments[time + 1].rows if time + 1 < len(moments) else np.zeros(0, np.int64)
+            over = np.setdiff1d(moment.rows, later, assume_unique=True)
+            key = choice[over] * self.num_layouts + over // paths
+            _, once = np.unique(key, return_index=True)
+            over = over[once]
+            minds = Minds(
+                moment.tokens[torch.from_numpy(shown)],
+                moment.codes[torch.from_numpy(tried)],
+                before[shown],
+            )
+            ends = choice[over], over // paths, total[over]
+            often = np.bincount(edge)
+            self._levels.append(_Level(minds, node[tried], often, *ends))
+
+    def best(self, weights: Floats) -> Strategy:
+        """The strategy that costs least where layouts weigh this much, (n,).
+
+        Of choices that cost the same it takes the one that was made most often.
+        """
+        least = np.zeros(0)
+        chosen: list[Ints] = []
+        for time in reversed(range(len(self._levels))):
+            level = self._levels[time]
+            count = len(level.node)
+            value = np.zeros(count)
+            np.add.at(value, level.ending, weights[level.layout] * level.cost)
+            if time + 1 < len(self._levels):
+                np.add.at(value, self._levels[time + 1].minds.parents, least)
+            order = np.lexsort((-level.often, value.round(9), level.node))
+            _, first = np.unique(level.node[order], return_index=True)
+            chosen.append(order[first])
+            least = value[order[first]]
+        return self._followed(chosen[::-1])
+
+    def _followed(self, chosen: list[Ints]) -> Strategy:
+        """The strategy that chooses after each history of each level as told."""
+        costs = np.full(self.num_layouts, np.nan)
+        steps: list[Minds] = []
+        place = np.zeros(1, np.int64)
+        for level, edges in zip(self._levels, chosen, strict=True):
+            parents = level.minds.parents
+            nodes = np.flatnonzero(place[parents] >= 0)
+            if not len(nodes):
+                break
+            taken = edges[nodes]
+            steps.append(
+                Minds(
+                    level.minds.tokens[torch.from_numpy(nodes)],
+                    level.minds.codes[torch.from_numpy(taken)],
+                    place[parents[nodes]],
+                )
+            )
+            place = np.full(len(level.node), -1)
+            place[taken] = np.arange(len(nodes))
+            over = place[level.ending] >= 0
+            costs[level.layout[over]] = level.cost[over]
+        return Strategy(costs, steps)
+
+
+def together(strategies: list[Strategy]) -> list[Minds]:
+    """The steps of several strategies side by side; each begins where its number says."""
+    place = list(range(len(strategies)))
+    joined = []
+    for time in range(max(len(strategy.steps) for strategy in strategies)):
+        parts, base = [], 0
+        for number, strategy in enumerate(strategies):
+            if time < len(strategy.steps):
+                step = strategy.steps[time]
+                parts.append((step.tokens, step.codes, step.parents + place[number]))
+                place[number] = base
+                base += len(step.tokens)
+        tokens, codes, parents = zip(*parts, strict=True)
+        joined.append(Minds(torch.cat(tokens), torch.cat(codes), np.concatenate(parents)))
+    return joined
+
+
+def _numbered(rows: NDArray[Any]) -> Ints:
+    """Equal rows of a matrix get equal numbers, (n,)."""
+    rows = np.ascontiguousarray(rows)
+    raw = rows.view(np.dtype((np.void, rows.dtype.itemsize * rows.shape[1]))).ravel()
+    numbers: Ints = np.unique(raw, return_inverse=True)[1]
+    return numbers
+
+
+def _pairs(left: Ints, right: Ints) -> tuple[Ints, Ints, Ints]:
+    """Different pairs, where each first occurs, and which each is."""
+    key = left * (int(right.max()) + 1) + right
+    unique, first, inverse = np.unique(key, return_index=True, return_inverse=True)
+    return unique, first, inverse

@@ -1,0 +1,165 @@
+"""Mixed strategies made of pure ones: what layouts weigh, what is added, what seeds are given."""
+
+import math
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from rand_agents.games.path.episodes import Minds
+from rand_agents.games.path.tree import Strategy, Tree
+from rand_envs.minimax import solve_matrix_game
+
+Floats = NDArray[np.float64]
+
+HEDGED = 0.5
+"""Share of Hedge in the weights of the layouts; the rest is what the equilibrium weighs."""
+COLUMNS = 20
+"""How many strategies a tree adds at most."""
+STARTS = 8
+"""How often the choice for the seeds is begun anew."""
+AVERAGE = 0.05
+"""What the mean over layouts counts beside the worst: a worst case alone does not care what is
+wasted in layouts that cost less."""
+
+
+class Mixture:
+    """Strategies found so far, and the matrix game that they and the layouts make.
+
+    Args:
+        num_layouts: n.
+        rounds: How many best responses there will be.
+        of_mean: Whether layouts weigh the same, whatever happens.
+    """
+
+    def __init__(self, num_layouts: int, rounds: int, of_mean: bool = False) -> None:
+        self._rounds, self._of_mean = rounds, of_mean
+        self._paid = np.zeros(num_layouts)
+        self._uniform = np.full(num_layouts, 1.0 / num_layouts)
+        self._strategies: list[Strategy] = []
+        self.equilibrium = self._uniform
+        self._aim = self.value = math.inf
+
+    @property
+    def costs(self) -> Floats:
+        """Of each strategy in each layout, (K, n)."""
+        return np.array([strategy.costs for strategy in self._strategies])
+
+    def __len__(self) -> int:
+        return len(self._strategies)
+
+    def weights(self) -> Floats:
+        """Of the layouts, (n,), for the next response to answer.
+
+        Half is Hedge (Freund and Schapire 1999) on what the responses have paid, at the rate that
+        is best for costs between the least and the most there were: with exact responses the
+        plain mean over them comes as near to the game value as one likes. Half is the layouts'
+        mix in the equilibrium, which is nearer to it but often puts all weight on few layouts,
+        that are easily answered at the expense of the others.
+        """
+        if self._of_mean or not self._strategies:
+            return self._uniform
+        costs = self.costs
+        spread = costs.max() - costs.min()
+        rate = math.sqrt(8.0 * math.log(costs.shape[1]) / self._rounds) / (spread or 1.0)
+        hedge = np.exp(rate * (self._paid - self._paid.max()))
+        mixed: Floats = HEDGED * hedge / hedge.sum() + (1.0 - HEDGED) * self.equilibrium
+        return mixed
+
+    def extend(self, tree: Tree, weights: Floats) -> None:
+        """Add a tree's best response to weights, and what else of it improves the equilibrium."""
+        response = tree.best(weights)
+        self._paid = self._paid + response.costs
+        self._add(response)
+        for _ in range(COLUMNS):
+            other = tree.best(self.equilibrium)
+            if other.costs @ self.equilibrium > self._aim - 1e-6 * max(1.0, abs(self._aim)):
+                break
+            self._add(other)
+
+    def _add(self, strategy: Strategy) -> None:
+        self._strategies.append(strategy)
+        self._solve()
+
+    def _solve(self) -> None:
+        if self._of_mean:
+            self._aim = self.value = float(self.costs.mean(1).min())
+            return
+        costs = self.costs
+        solved = solve_matrix_game(_with_mean(costs))
+        self.equilibrium = (1.0 - AVERAGE) * solved.column_strategy + AVERAGE * self._uniform
+        self._aim = solved.value
+        self.value = float((solved.row_strategy @ costs).max())
+
+    def chosen(self, count: int) -> list[Strategy]:
+        """As many strategies, with repetition, of which the worst mean over them is least.
+
+        Found by exchanging one for another as long as that helps, from several starts.
+        """
+        costs, rng = self.costs, np.random.default_rng(0)
+        if self._of_mean:
+            return [self._strategies[int(costs.mean(1).argmin())]] * count
+        best, least = np.zeros(count, np.int64), math.inf
+        for _ in range(STARTS):
+            picked = rng.integers(len(costs), size=count)
+            value = math.inf
+            while (now := _exchanged(costs, picked)) < value - 1e-9:
+                value = now
+            if value < least:
+                best, least = picked, value
+        return [self._strategies[k] for k in np.sort(best)]
+
+    def tensors(self) -> dict[str, Tensor]:
+        """All that was found, to be saved."""
+        if not self._strategies:
+            return {}
+        steps = [step for strategy in self._strategies for step in strategy.steps]
+        return {
+            "costs": torch.from_numpy(self.costs),
+            "paid": torch.from_numpy(self._paid),
+            "lengths": torch.tensor([len(strategy.steps) for strategy in self._strategies]),
+            "sizes": torch.tensor([len(step.tokens) for step in steps]),
+            "tokens": torch.cat([step.tokens for step in steps]),
+            "codes": torch.cat([step.codes for step in steps]),
+            "parents": torch.from_numpy(np.concatenate([step.parents for step in steps])),
+        }
+
+    def load(self, tensors: dict[str, Tensor]) -> None:
+        """Go on from what `tensors` gave."""
+        if not tensors:
+            return
+        sizes = tensors["sizes"].tolist()
+        parts = (torch.split(tensors[name], sizes) for name in ("tokens", "codes", "parents"))
+        steps = [
+            Minds(tokens, codes, parents.numpy())
+            for tokens, codes, parents in zip(*parts, strict=True)
+        ]
+        begin = 0
+        self._paid = tensors["paid"].numpy()
+        lengths = tensors["lengths"].tolist()
+        for costs, length in zip(tensors["costs"].numpy(), lengths, strict=True):
+            self._strategies.append(Strategy(costs, steps[begin : begin + length]))
+            begin += length
+        self._solve()
+
+
+def _with_mean(costs: Floats) -> Floats:
+    """Costs, (K, n), each with a share of the mean over layouts."""
+    mixed: Floats = (1.0 - AVERAGE) * costs + AVERAGE * costs.mean(1, keepdims=True)
+    return mixed
+
+
+def _exchanged(costs: Floats, picked: NDArray[np.int64]) -> float:
+    """Exchange each of those picked for the best there is, in place; how bad they are together."""
+    total = costs[picked].sum(0)
+    value = math.inf
+    for place, own in enumerate(picked.tolist()):
+        means = (total - costs[own] + costs) / len(picked)
+        values = _with_mean(means).max(1)
+        best = int(values.argmin())
+        if values[best] < values[own]:
+            total = total - costs[own] + costs[best]
+            picked[place] = best
+        value = float(values[picked[place]])
+    return value

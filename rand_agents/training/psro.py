@@ -1,0 +1,289 @@
+"""PSRO: a mixed strategy of best responses, learned one after the other, which seeds then hold.
+
+Policy-space response oracles (Lanctot et al. 2017), a double oracle (McMahan, Gordon and Blum
+2003) whose responses are learned. A game in which all layouts are played is a matrix game with
+a row for each strategy and a column for each layout. The trainer keeps some rows, weighs the
+layouts by what these rows leave, learns a policy that answers the weights well, adds rows from
+what that policy met and tried, and begins again. At last as many rows as there are seeds are
+chosen, so that the worst layout costs least in their mean, and the policy learns from examples to
+play one of them under each seed.
+"""
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from rand_agents.games.game import Game
+from rand_agents.games.generic import EpisodeGame
+from rand_agents.games.path.episodes import Minds
+from rand_agents.games.path.histories import leaves_of
+from rand_agents.games.path.score import Episodes
+from rand_agents.games.path.tree import Tree, together
+from rand_agents.games.registry import Environment, PolicyConfig, model_of
+from rand_agents.policies.seeds import SeedSpec
+from rand_agents.training.agent import Agent
+from rand_agents.training.aim import Aim
+from rand_agents.training.entropy import ScoreConfig
+from rand_agents.training.mixing import Mixture
+from rand_agents.training.objectives import ObjectiveConfig, Weighted
+from rand_agents.training.qnorm import QNormConfig, QNormStep
+
+ROWS_AT_ONCE = 1 << 16
+"""About how many instances are played to look for strategies."""
+
+
+@dataclass(frozen=True)
+class PSROConfig:
+    """Options of `PSRO`.
+
+    Attributes:
+        objective: q = inf is the worst layout, q = 1 the mean; others have no meaning here.
+        rounds: How many best responses are learned.
+        distillation: Fraction of the updates in which the seeds learn the strategies.
+        paths: How often the layouts are played in an update of a response, drawing actions.
+        branches: As in `ScoreConfig`, in both kinds of updates; None for all.
+        entropy: As in `ScoreConfig`, of every round.
+        final_entropy: The same at its end: strategies are looked for in what is still random.
+        temperature: What outputs are divided by when strategies are looked for.
+        learning_rate: Peak learning rate of a response, after the warm-up.
+        final_learning_rate: Where cosine annealing ends in each round.
+        distillation_learning_rate: Peak learning rate of the policy itself.
+        max_grad_norm: Global norm to which gradients are clipped.
+    """
+
+    objective: ObjectiveConfig = field(default_factory=lambda: ObjectiveConfig(q=math.inf))
+    rounds: int = 16
+    distillation: float = 0.3
+    paths: int = 64
+    branches: int | None = None
+    entropy: float = 0.25
+    final_entropy: float = 0.06
+    temperature: float = 2.0
+    learning_rate: float = 8e-3
+    final_learning_rate: float = 5e-4
+    distillation_learning_rate: float = 4e-3
+    max_grad_norm: float = 1.0
+
+    def __post_init__(self) -> None:
+        if isinstance(self.objective, dict):
+            object.__setattr__(self, "objective", ObjectiveConfig(**self.objective))
+        objective = self.objective
+        if objective.kind != "q-norm" or objective.q not in (1.0, math.inf) or objective.q_start:
+            raise ValueError(
+                "PSRO finds the best mean or the best worst case: q must be 1 or infinity (inf), "
+                f"and not rise, got {objective}"
+            )
+        if self.rounds < 1:
+            raise ValueError(f"rounds must be at least 1, got {self.rounds}")
+        if not 0.0 < self.distillation < 1.0:
+            raise ValueError(f"distillation must be above 0 and below 1, got {self.distillation}")
+        for name in (
+            "temperature",
+            "learning_rate",
+            "final_learning_rate",
+            "distillation_learning_rate",
+            "max_grad_norm",
+        ):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")
+        # Which checks the rest.
+        self.response()
+
+    def response(self) -> QNormConfig:
+        """How a best response is learned."""
+        return QNormConfig(
+            learning_rate=self.learning_rate,
+            final_learning_rate=self.final_learning_rate,
+            max_grad_norm=self.max_grad_norm,
+            score=ScoreConfig(
+                self.paths, self.branches, self.entropy, self.final_entropy, temperature=1.0
+            ),
+        )
+
+    def distilling(self) -> QNormConfig:
+        """How the policy learns from examples."""
+        return QNormConfig(
+            learning_rate=self.distillation_learning_rate,
+            final_learning_rate=self.distillation_learning_rate / 20,
+            max_grad_norm=self.max_grad_norm,
+        )
+
+
+class PSRO(Agent[PSROConfig]):
+    """Policy-space response oracles, distilled into one policy with seeds.
+
+    For games whose layouts can all be played, whose actions have probabilities and that leave
+    nothing to chance. Seeds are bits, and each vector of them holds one strategy. Play by argmax.
+    """
+
+    config_type = PSROConfig
+
+    @classmethod
+    def default_config(cls, game: Game[Any] | Environment) -> PSROConfig:
+        """The same for every game."""
+        return PSROConfig()
+
+    def _check_seeds(self, seeds: SeedSpec | None, policy: str | PolicyConfig) -> SeedSpec:
+        """Sixteen vectors of four bits, where nothing else is asked for."""
+        if seeds is None:
+            return SeedSpec(4 if isinstance(policy, str) else policy.seed_dim, "bits", "distinct")
+        return seeds
+
+    def _setup(self) -> None:
+        self._check()
+        self._aim = Aim(self.game, self.config.objective, None)
+        self._layouts = self.task.layout_space.enumerate()
+        seeds = self.seeds.every()
+        assert seeds is not None
+        self._every = torch.from_numpy(seeds).to(self.device)
+        self._mixture = Mixture(
+            len(self._layouts), self.config.rounds, self.config.objective.q == 1.0
+        )
+        # What learns now: a response in one of the rounds, or the policy itself.
+        self._responder: Any = None
+        self._step: QNormStep | None = None
+        self._examples: list[Minds] | None = None
+
+    def _check(self) -> None:
+        game, env_id = self.game, self.task.env_id
+        if game.differentiable:
+            raise ValueError(f"costs of {env_id} have a gradient, which QNorm follows: use QNorm")
+        game.check_sampled()
+        if game.is_stepped or game.has_chance:
+            raise ValueError(
+                f"PSRO needs rules on batches that leave nothing to chance, and {env_id} is "
+                "stepped: use QNorm"
+            )
+        if self.layouts is not None:
+            raise ValueError("PSRO plays every layout, so there is nothing to choose for a source")
+        if self.seeds.every() is None:
+            raise ValueError(
+                f'PSRO needs seeds that can be listed, such as SeedSpec(4, "bits", "distinct"), '
+                f"got {self.seeds}"
+            )
+
+    # Rounds.
+
+    def _rounds(self) -> tuple[int, int]:
+        """How many rounds there are, and how many updates they have together."""
+        total = self._total_timesteps
+        updates = max(total - round(self.config.distillation * total), 1)
+        return min(self.config.rounds, updates), updates
+
+    def _update(self, progress: float) -> dict[str, float]:
+        rounds, updates = self._rounds()
+        now = self.num_timesteps
+        if now >= updates:
+            return self._distil((now - updates) / (self._total_timesteps - updates))
+        number = ((now + 1) * rounds - 1) // updates
+        begin, end = number * updates // rounds, (number + 1) * updates // rounds
+        if self._responder is None:
+            self._begin_response(number)
+        logs = self._respond((now - begin) / (end - begin))
+        if now + 1 == end:
+            self._explore()
+        return logs | self._found()
+
+    def _begin_response(self, number: int) -> None:
+        """New weights, which its number determines."""
+        sequence = np.random.SeedSequence(self.rng_seed, spawn_key=(5, number))
+        rng_seed = int(sequence.generate_state(1)[0])
+        self._responder = model_of(self.model.config, rng_seed).to(self.device)
+        self._step = QNormStep(list(self._responder.parameters()), self.config.response())
+        self._examples = None
+
+    def _played(self, model: Any, paths: int, temperature: float) -> tuple[Episodes, Tensor]:
+        """Sampled play of every layout under a seed that says nothing, and what it cost."""
+        nothing = torch.zeros_like(self._every[:1])
+        episodes = self.game.sample(
+            model,
+            self._layouts,
+            nothing,
+            self._rngs["noise"],
+            paths=paths,
+            temperature=temperature,
+            branches=self.config.branches,
+        )
+        self.env_steps += episodes.costs.numel() * self.task.max_steps
+        return episodes, self._aim.of(episodes.costs, self._layouts)
+
+    def _respond(self, progress: float) -> dict[str, float]:
+        """An update of a best response."""
+        assert self._step is not None
+        episodes, costs = self._played(self._responder, self.config.paths, 1.0)
+        objective = Weighted(torch.from_numpy(self._mixture.weights()))
+        return self._step.update_by_score(self._responder, episodes, costs, objective, progress)
+
+    def _explore(self) -> None:
+        """Look for strategies in what a response meets and tries, and end it."""
+        paths = max(1, ROWS_AT_ONCE // len(self._layouts))
+        episodes, costs = self._played(self._responder, paths, self.config.temperature)
+        tree = Tree(episodes.moments, costs.double().cpu().numpy())
+        self._mixture.extend(tree, self._mixture.weights())
+        self._responder = self._step = None
+
+    def _found(self) -> dict[str, float]:
+        """The worst cost of the best mix so far, and of how many strategies it is."""
+        if not len(self._mixture):
+            return {}
+        return {"train/objective": self._mixture.value, "train/strategies": len(self._mixture)}
+
+    # Distillation.
+
+    def _distil(self, progress: float) -> dict[str, float]:
+        """An update of the policy: one strategy's actions under each seed."""
+        if self._examples is None:
+            self._begin_distillation()
+        assert isinstance(self.game, EpisodeGame)
+        assert self._step is not None
+        assert self._examples is not None
+        examples, actions = self._examples, self.game.codes.actions
+        even = [np.full(len(step.tokens), 1.0) for step in examples]
+        total = sum(map(len, even))
+        self._step.optimizer.zero_grad(set_to_none=True)
+        surprise = 0.0
+        for leaves in leaves_of(examples, even, even, self.config.branches, self._rngs["noise"]):
+            outputs = leaves.answers(self.model, self._every)
+            logs = actions.log_probability(outputs, leaves.codes)
+            loss = -(leaves.weights * logs).sum() / total
+            loss.backward()  # type: ignore[no-untyped-call]
+            surprise += loss.item()
+        return self._found() | self._step.descend(progress) | {"train/surprise": surprise}
+
+    def _begin_distillation(self) -> None:
+        self._examples = together(self._mixture.chosen(len(self._every)))
+        self._step = QNormStep(list(self.model.parameters()), self.config.distilling())
+
+    # Files.
+
+    def _trainer_tensors(self) -> dict[str, Tensor]:
+        named = {f"mixture.{name}": t for name, t in self._mixture.tensors().items()}
+        if self._responder is not None:
+            weights = self._responder.named_weights().items()
+            named |= {f"responder.{name}": w.detach() for name, w in weights}
+        if self._step is not None:
+            named |= {f"step.{name}": t for name, t in self._step.tensors().items()}
+        return named
+
+    def _load_trainer_tensors(self, tensors: dict[str, Tensor]) -> None:
+        parts: dict[str, dict[str, Tensor]] = {}
+        for key, tensor in tensors.items():
+            kind, _, name = key.partition(".")
+            parts.setdefault(kind, {})[name] = tensor
+        self._mixture.load(parts.pop("mixture", {}))
+        responder = parts.pop("responder", None)
+        if "step" not in parts:
+            return
+        if responder is None:
+            self._begin_distillation()
+        else:
+            self._begin_response(0)
+            with torch.no_grad():
+                for name, weight in self._responder.named_weights().items():
+                    weight.copy_(responder[name])
+        assert self._step is not None
+        self._step.load(parts["step"])
