@@ -1,10 +1,10 @@
 """The experiments as data: which games, which models, how long, how often."""
 
 import dataclasses
+import math
 from typing import Literal
 
-from rand_agents import ObjectiveConfig, PEPGConfig, QNormConfig, ScoreConfig
-from rand_agents.training.evolution import SearchConfig
+from rand_agents import ObjectiveConfig, PSROConfig, QNormConfig, ScoreConfig
 
 from .job import EvaluationSize, Experiment, Point, Recipe
 from .paper import PAPER
@@ -43,30 +43,21 @@ QUICK = {
             "max_length": 25,
             "seed_gain": 3.0,
         },
-        trainer=PEPGConfig(
-            search=SearchConfig(
-                population=100,
-                learning_rate=0.02,
-                final_learning_rate=0.01,
-                std=0.1,
-                std_learning_rate=0.1,
-            ),
-            m=10,
-        ),
-        # The maximum alone has no slope before anything is found: q starts low.
-        adversarial=ObjectiveConfig(q=30.0, q_start=6.0, q_rise=1.0),
+        trainer=PSROConfig(rounds=6, distillation=0.6, iterations=2, branches=1),
+        adversarial=ObjectiveConfig(q=math.inf),
+        updates=600,
         seed_dim=4,
-        updates=320,
+        seed_draw="distinct",
     ),
     # A cycle of five nodes, attacked for three of six steps: the value is 0.6.
     "patrol": Recipe(
         task={},
         policy={},
-        trainer=QNormConfig(
-            m=64, batch_size=None, learning_rate=1e-2, score=ScoreConfig(entropy=0.6)
-        ),
-        adversarial=ObjectiveConfig(q=20.0, q_start=4.0, q_rise=0.8),
-        updates=1500,
+        trainer=PSROConfig(rounds=8, distillation=0.6, iterations=2),
+        adversarial=ObjectiveConfig(q=math.inf),
+        updates=800,
+        seed_dim=5,
+        seed_draw="distinct",
     ),
     # All 81 sequences of four requests for three pages, two in the cache: the value is 2.5.
     "paging": Recipe(
@@ -80,7 +71,7 @@ QUICK = {
     ),
 }
 
-FIRST = {"patrol": 30, "paging": 30}
+FIRST = {"grid": 40, "patrol": 40, "paging": 40}
 """Number of the first training run; those before were seen while the recipe was chosen."""
 
 

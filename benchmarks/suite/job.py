@@ -6,7 +6,17 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from rand_agents import PEPG, ObjectiveConfig, PEPGConfig, QNorm, QNormConfig, Report, evaluate
+from rand_agents import (
+    PEPG,
+    PSRO,
+    ObjectiveConfig,
+    PEPGConfig,
+    PSROConfig,
+    QNorm,
+    QNormConfig,
+    Report,
+    evaluate,
+)
 from rand_agents.games.registry import game_for, task_of
 from rand_agents.policies.seeds import Draw
 from rand_agents.training.agent import Agent
@@ -21,6 +31,10 @@ TASKS = {
     "grid": "RandGrid-v0",
     "patrol": "RandPatrol-v0",
     "paging": "RandPaging-v0",
+}
+
+TRAINERS: dict[type[Any], type[Agent[Any]]] = {
+    kind.config_type: kind for kind in (QNorm, PSRO, PEPG)
 }
 
 START_STRIDE = 10_000
@@ -65,7 +79,7 @@ class Recipe:
 
     task: dict[str, Any]
     policy: dict[str, Any]
-    trainer: QNormConfig | PEPGConfig
+    trainer: QNormConfig | PSROConfig | PEPGConfig
     adversarial: ObjectiveConfig
     updates: int
     seed_dim: int | None = None
@@ -153,6 +167,10 @@ class Job:
         """Rough cost of the training in relation to others, for order and time left."""
         recipe, trainer = self.recipe, self.recipe.trainer
         game = game_for(task_of(TASKS[self.task], recipe.task))
+        if isinstance(trainer, PSROConfig):
+            responses = (1.0 - trainer.distillation) * self.updates
+            rows = trainer.paths * (game.task.layout_space.size or 1)
+            return responses * (2e-3 + 3e-6 * rows * game.context)
         seeds = 1 if self.model.endswith("fixed") else trainer.m
         layouts = trainer.batch_size or game.task.layout_space.size
         candidates = trainer.search.population if isinstance(trainer, PEPGConfig) else 1
@@ -179,7 +197,7 @@ class Job:
         adversarial = self.model.startswith("adv")
         objective = recipe.adversarial if adversarial else ObjectiveConfig(q=1.0)
         config: Any = dataclasses.replace(recipe.trainer, objective=objective)
-        kind: Any = QNorm if isinstance(config, QNormConfig) else PEPG
+        kind: Any = TRAINERS[type(config)]
         policy = dataclasses.replace(game.default_policy(), seed_dim=seeds.dim, **recipe.policy)
         source = None
         if adversarial and recipe.found is not None:

@@ -5,9 +5,10 @@ weights has changed, and scored again only if something that determines its scor
 """
 
 import dataclasses
+import math
 from typing import Any
 
-from rand_agents import ObjectiveConfig, PEPGConfig, QNormConfig, ScoreConfig
+from rand_agents import ObjectiveConfig, PEPGConfig, PSROConfig, QNormConfig
 from rand_agents.policies.seeds import Draw
 from rand_agents.training.evolution import SearchConfig
 from rand_envs.adversaries import FoundConfig
@@ -74,27 +75,15 @@ GRID = Recipe(
         "value_size": 8,
         "model_size": 24,
         "mlp_factor": 2,
-        # Seeds that do little at first are never found to be of use where a draw would do.
+        # Each seed has a strategy of its own to learn.
         "seed_gain": 6.0,
     },
-    trainer=QNormConfig(
-        m=16,
-        batch_size=None,
-        learning_rate=4e-3,
-        final_learning_rate=5e-4,
-        # The schedule of entropy alone makes play sure: nothing cools.
-        score=ScoreConfig(paths=8, branches=1, entropy=0.25, temperature=1.0),
-    ),
-    # With 40 from the start every seed ends in the same corner. What is near the start costs
-    # little, and detours to it would never be mended without a share of the mean.
-    adversarial=ObjectiveConfig(q=40.0, q_start=10.0, q_rise=0.5, mean_share=0.1),
-    updates=1500,
-    # All sixteen vectors of four bits in every update: the mean over seeds is exact.
+    trainer=PSROConfig(rounds=20, distillation=0.6, iterations=12, branches=1),
+    adversarial=ObjectiveConfig(q=math.inf),
+    updates=6800,
+    # Sixteen vectors of four bits, each with a strategy.
     seed_dim=4,
     seed_draw="distinct",
-    # From some initial weights all seeds end on one path, which shows soon.
-    starts=6,
-    trial=250,
     evaluation=EvaluationSize(num_seeds=200, num_fresh_seeds=1000),
 )
 
@@ -131,7 +120,9 @@ GRID_PEPG = Recipe(
     evaluation=EvaluationSize(num_seeds=200, num_fresh_seeds=1000),
 )
 """The paper's trainer with fewer candidates and weights, on the smallest grid."""
-GRID_FIRST = 50
+GRID_UPDATES = {3: 2000, 4: 4000, 5: 6800, 6: 5000, 8: 3000}
+"""By size; an update of a larger grid takes longer."""
+GRID_FIRST = 60
 """Earlier recipes were tried on the runs before this one."""
 GRID_SWEEP_UPDATES = 2000
 
@@ -214,19 +205,8 @@ def _coloring_q(q: float) -> Point:
 
 def _grid(size: int) -> Point:
     """The recipe of a size; from 6 x 6 on as many steps an episode as there are cells."""
-    recipe = GRID
-    if size < 5:
-        # Few cells are found soon: all the more has to be tried before play is sure of one path.
-        assert isinstance(GRID.trainer, QNormConfig)
-        score = dataclasses.replace(GRID.trainer.score, entropy=0.6)
-        recipe = _changed(GRID, task={"size": size}, trainer={"score": score})
-        adversarial = ObjectiveConfig(q=40.0, mean_share=0.02 if size == 3 else 0.05)
-        trials: dict[str, Any] = {"updates": 800, "starts": 2, "trial": 400}
-        if size == 4:
-            trials = {"updates": 1200, "starts": 3, "trial": 600}
-        recipe = dataclasses.replace(recipe, adversarial=adversarial, **trials)
-    if size > 5:
-        recipe = _changed(GRID, task={"size": size, "horizon": size**2}, starts=1, trial=0)
+    horizon = 25 if size < 6 else size**2
+    recipe = _changed(GRID, task={"size": size, "horizon": horizon}, updates=GRID_UPDATES[size])
     runs = 3 if size == 8 else 5
     return Point(f"grid{size}", recipe, ADV_SEEDED, runs=runs, first=GRID_FIRST, x=size)
 

@@ -193,7 +193,7 @@ class _Run:
         self._save(self.agent)
 
     def _observe(self, agent: Agent[Any], history: list[list[float]]) -> None:
-        if _is_due(agent.num_timesteps, agent.total_timesteps):
+        if agent.has_begun and _is_due(agent.num_timesteps, agent.total_timesteps):
             # Another stream than training's, so that nothing is scored on what it was trained on.
             probe = _Probe(agent, self.job.rng_seed + 700)
             history.append([agent.num_timesteps, *probe.scores(agent)])

@@ -15,6 +15,7 @@ INTERRUPTED = 130
 
 Modules = Annotated[UseAppendAction[tuple[str, ...]], arg(name="import", metavar="MODULE")]
 Flag = Annotated[bool, FlagCreatePairsOff]
+TrainerName = Literal["qnorm", "psro", "pepg"]
 PolicyKind = Annotated[Literal["transformer", "mlp"], arg(name="policy")]
 PlayerName = Annotated[str | None, arg(metavar="NAME")]
 
@@ -33,7 +34,8 @@ class Train:
         checkpoint_every: Save the run every so many updates.
         resume: Go on with the run in the file; start it if there is no file yet.
         overwrite: Replace the file if there is one.
-        trainer: qnorm (gradient steps) or pepg (evolution); its options are --qnorm.* or --pepg.*.
+        trainer: qnorm (gradient steps), psro (best responses) or pepg (evolution); its options are
+            --qnorm.*, --psro.* or --pepg.*.
         policy_kind: A transformer sees the whole instance so far, an mlp what it sees now.
     """
 
@@ -46,7 +48,7 @@ class Train:
     checkpoint_every: int = 100
     resume: Flag = False
     overwrite: Flag = False
-    trainer: Literal["qnorm", "pepg"] = "qnorm"
+    trainer: TrainerName = "qnorm"
     policy_kind: PolicyKind = "transformer"
 
 

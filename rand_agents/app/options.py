@@ -134,7 +134,7 @@ class Training:
         policy = value_of(words, "--policy") or ("transformer" if game.has_adversary else "mlp")
         if policy == "mlp":
             game = game_for(task, POLICIES[policy])
-        trainer = value_of(words, "--trainer") or ("pepg" if game.suits_evolution else "qnorm")
+        trainer = value_of(words, "--trainer") or game.default_trainer
         for other in set(TRAINERS) - {trainer}:
             if any(word.startswith(f"--{other}.") for word in words):
                 raise ValueError(f"options --{other}.* need --trainer {other}, got {trainer!r}")
@@ -142,7 +142,7 @@ class Training:
         return cls(
             game,
             policy if policy in POLICIES else "transformer",
-            trainer if trainer in TRAINERS else "qnorm",
+            trainer if trainer in TRAINERS else game.default_trainer,
         )
 
     @property
@@ -150,7 +150,7 @@ class Training:
         """What the help begins with."""
         task = self.game.task
         about = (type(task).__doc__ or "").strip().partition("\n")[0]
-        trainer = next(name for name in TRAINERS if name != self.trainer)
+        trainer = " or ".join(name for name in TRAINERS if name != self.trainer)
         policy = next(name for name in POLICIES if name != self.policy)
         return (
             f"Train an agent on {task.env_id}.{f' {about}' if isinstance(task, Task) else ''}\n\n"
@@ -163,11 +163,11 @@ class Training:
         shape = SHAPES[self.policy]
         kind = TRAINERS[self.trainer]
         fields: list[Any] = [
-            ("trainer", Literal["qnorm", "pepg"], self.trainer),
+            ("trainer", commands.TrainerName, self.trainer),
             ("policy_kind", commands.PolicyKind, self.policy),
             *([own] if own else []),
             ("policy", shape, field(default_factory=lambda: shape.of(self.game))),
-            ("seeds", SeedSpec, field(default_factory=self.game.default_seeds)),
+            ("seeds", SeedSpec, field(default_factory=self._seeds)),
             (self.trainer, kind.config_type, field(default_factory=self._config)),
         ]
         if self.game.has_adversary:
@@ -175,6 +175,9 @@ class Training:
         wider = make_dataclass("Of", fields, bases=(commands.Train,), frozen=True, kw_only=True)
         wider.__doc__ = commands.Train.__doc__
         return wider
+
+    def _seeds(self) -> SeedSpec:
+        return TRAINERS[self.trainer].default_seeds(self.game)
 
     def _config(self) -> Any:
         """The trainer's default options in this game, for a run of minutes."""

@@ -36,7 +36,7 @@ class Game(ABC, Generic[M]):
     """Whether a `SeedMLP` can play, too."""
     quick: ClassVar[Mapping[str, Json]] = {}
     """Options of a run of minutes where the defaults are those of longer ones, for "policy" (the
-    transformer's), "qnorm" and "pepg": what the command line begins with."""
+    transformer's), "qnorm", "psro" and "pepg": what the command line begins with."""
     token_dim: int
     output_dim: int
     context: int
@@ -53,9 +53,9 @@ class Game(ABC, Generic[M]):
         return False
 
     @property
-    def suits_evolution(self) -> bool:
-        """Whether to begin with evolution: it alone can train here, or play for it is faster."""
-        return False
+    def default_trainer(self) -> str:
+        """What the command line trains with where it is not told: "qnorm", "psro" or "pepg"."""
+        return "qnorm"
 
     @property
     def signed_costs(self) -> bool:

@@ -47,9 +47,9 @@ class EpisodeGame(Game[M]):
         )
 
     @property
-    def suits_evolution(self) -> bool:
-        """Where actions have no probabilities, whose gradient could be followed."""
-        return not self.codes.actions.has_probabilities
+    def default_trainer(self) -> str:
+        """Evolution where actions have no probabilities, whose gradient could be followed."""
+        return "qnorm" if self.codes.actions.has_probabilities else "pepg"
 
     @abstractmethod
     def world(self, layouts: Array, seeds: Array, population: int) -> World:

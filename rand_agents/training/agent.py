@@ -111,7 +111,7 @@ class Agent(SeededPolicy, ABC, Generic[C]):
         self._setup()
 
     def _check_seeds(self, seeds: SeedSpec | None, policy: str | PolicyConfig) -> SeedSpec:
-        default = self.game.default_seeds()
+        default = self.default_seeds(self.game)
         if seeds is None and not isinstance(policy, str):
             return dataclasses.replace(default, dim=policy.seed_dim)
         return default if seeds is None else seeds
@@ -122,6 +122,16 @@ class Agent(SeededPolicy, ABC, Generic[C]):
     def default_config(cls, game: Game[Any] | Environment) -> C:
         """The options used where none are given, for this game."""
         return cast(C, cls.config_type())
+
+    @classmethod
+    def default_seeds(cls, game: Game[Any]) -> SeedSpec:
+        """The seeds used where none are given."""
+        return game.default_seeds()
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether the policy itself has learned anything yet."""
+        return self.num_timesteps > 0
 
     def _diagnose(self) -> dict[str, float | str]:
         """Facts that are only worth their cost where something is logged; changes nothing."""

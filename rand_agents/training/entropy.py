@@ -52,7 +52,7 @@ class ScoreConfig:
     def entropy_at(self, progress: float) -> float:
         """The share of the largest entropy that is wanted at `progress` in [0, 1] of the run."""
         if self.entropy is None:
-            return 0.0
+            raise ValueError("without a schedule no entropy is wanted more than another")
         left: float = (1.0 - min(progress / self.cooling, 1.0)) ** 1.5
         return self.final_entropy + (self.entropy - self.final_entropy) * left
 

@@ -5,9 +5,10 @@ import math
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
-from rand_agents.games.path.episodes import Minds
+from rand_agents.games.path.episodes import Ints, Minds
 from rand_agents.games.path.tree import Strategy, Tree
 from rand_envs.minimax import solve_matrix_game
 
@@ -17,9 +18,9 @@ HEDGED = 0.5
 """Share of Hedge in the weights of the layouts; the rest is what the equilibrium weighs."""
 COLUMNS = 20
 """How many strategies a tree adds at most."""
-STARTS = 8
+STARTS = 200
 """How often the choice for the seeds is begun anew."""
-AVERAGE = 0.05
+AVERAGE = 0.1
 """What the mean over layouts counts beside the worst: a worst case alone does not care what is
 wasted in layouts that cost less."""
 
@@ -37,17 +38,18 @@ class Mixture:
         self._rounds, self._of_mean = rounds, of_mean
         self._paid = np.zeros(num_layouts)
         self._uniform = np.full(num_layouts, 1.0 / num_layouts)
-        self._strategies: list[Strategy] = []
+        self.strategies: list[Strategy] = []
         self.equilibrium = self._uniform
+        self._mix = np.zeros(0)
         self._aim = self.value = math.inf
 
     @property
     def costs(self) -> Floats:
         """Of each strategy in each layout, (K, n)."""
-        return np.array([strategy.costs for strategy in self._strategies])
+        return np.array([strategy.costs for strategy in self.strategies])
 
     def __len__(self) -> int:
-        return len(self._strategies)
+        return len(self.strategies)
 
     def weights(self) -> Floats:
         """Of the layouts, (n,), for the next response to answer.
@@ -58,29 +60,34 @@ class Mixture:
         mix in the equilibrium, which is nearer to it but often puts all weight on few layouts,
         that are easily answered at the expense of the others.
         """
-        if self._of_mean or not self._strategies:
+        if self._of_mean or not self.strategies:
             return self._uniform
         costs = self.costs
         spread = costs.max() - costs.min()
         rate = math.sqrt(8.0 * math.log(costs.shape[1]) / self._rounds) / (spread or 1.0)
         hedge = np.exp(rate * (self._paid - self._paid.max()))
-        mixed: Floats = HEDGED * hedge / hedge.sum() + (1.0 - HEDGED) * self.equilibrium
+        hedged = _with_uniform(hedge / hedge.sum())
+        mixed: Floats = HEDGED * hedged + (1.0 - HEDGED) * self.equilibrium
         return mixed
 
-    def extend(self, tree: Tree, weights: Floats) -> None:
-        """Add a tree's best response to weights, and what else of it improves the equilibrium."""
-        response = tree.best(weights)
+    def respond(self, tree: Tree) -> None:
+        """Add a tree's best response to `weights`, and what else of it improves the equilibrium."""
+        response = tree.best(self.weights())
         self._paid = self._paid + response.costs
-        self._add(response)
-        for _ in range(COLUMNS):
-            other = tree.best(self.equilibrium)
-            if other.costs @ self.equilibrium > self._aim - 1e-6 * max(1.0, abs(self._aim)):
-                break
-            self._add(other)
-
-    def _add(self, strategy: Strategy) -> None:
-        self._strategies.append(strategy)
+        self.strategies.append(response)
         self._solve()
+        for _ in range(COLUMNS):
+            if not self.extend(tree):
+                break
+
+    def extend(self, tree: Tree) -> bool:
+        """Add a tree's best response to the equilibrium; False if that is no better."""
+        other = tree.best(self.equilibrium)
+        if other.costs @ self.equilibrium > self._aim - 1e-6 * max(1.0, abs(self._aim)):
+            return False
+        self.strategies.append(other)
+        self._solve()
+        return True
 
     def _solve(self) -> None:
         if self._of_mean:
@@ -88,37 +95,49 @@ class Mixture:
             return
         costs = self.costs
         solved = solve_matrix_game(_with_mean(costs))
-        self.equilibrium = (1.0 - AVERAGE) * solved.column_strategy + AVERAGE * self._uniform
+        self.equilibrium = _with_uniform(solved.column_strategy)
+        self._mix = solved.row_strategy
         self._aim = solved.value
         self.value = float((solved.row_strategy @ costs).max())
 
-    def chosen(self, count: int) -> list[Strategy]:
+    def chosen(self, count: int) -> Ints:
         """As many strategies, with repetition, of which the worst mean over them is least.
 
-        Found by exchanging one for another as long as that helps, from several starts.
+        Found by exchanging one for another as long as that helps, from draws of the equilibrium.
+
+        Returns:
+            Their numbers, (count,).
         """
         costs, rng = self.costs, np.random.default_rng(0)
         if self._of_mean:
-            return [self._strategies[int(costs.mean(1).argmin())]] * count
+            return np.full(count, costs.mean(1).argmin())
         best, least = np.zeros(count, np.int64), math.inf
         for _ in range(STARTS):
-            picked = rng.integers(len(costs), size=count)
+            picked = rng.choice(len(costs), size=count, p=self._mix)
             value = math.inf
             while (now := _exchanged(costs, picked)) < value - 1e-9:
                 value = now
             if value < least:
                 best, least = picked, value
-        return [self._strategies[k] for k in np.sort(best)]
+        return np.sort(best)
+
+    def matched(self, chosen: Ints, before: Ints) -> Ints:
+        """The same numbers in an order in which each costs about what the one before it did."""
+        costs = self.costs
+        apart = np.abs(costs[chosen][:, None] - costs[before]).sum(-1)
+        number, place = linear_sum_assignment(apart)
+        ordered: Ints = chosen[number[np.argsort(place)]]
+        return ordered
 
     def tensors(self) -> dict[str, Tensor]:
         """All that was found, to be saved."""
-        if not self._strategies:
+        if not self.strategies:
             return {}
-        steps = [step for strategy in self._strategies for step in strategy.steps]
+        steps = [step for strategy in self.strategies for step in strategy.steps]
         return {
             "costs": torch.from_numpy(self.costs),
             "paid": torch.from_numpy(self._paid),
-            "lengths": torch.tensor([len(strategy.steps) for strategy in self._strategies]),
+            "lengths": torch.tensor([len(strategy.steps) for strategy in self.strategies]),
             "sizes": torch.tensor([len(step.tokens) for step in steps]),
             "tokens": torch.cat([step.tokens for step in steps]),
             "codes": torch.cat([step.codes for step in steps]),
@@ -139,7 +158,7 @@ class Mixture:
         self._paid = tensors["paid"].numpy()
         lengths = tensors["lengths"].tolist()
         for costs, length in zip(tensors["costs"].numpy(), lengths, strict=True):
-            self._strategies.append(Strategy(costs, steps[begin : begin + length]))
+            self.strategies.append(Strategy(costs, steps[begin : begin + length]))
             begin += length
         self._solve()
 
@@ -150,7 +169,13 @@ def _with_mean(costs: Floats) -> Floats:
     return mixed
 
 
-def _exchanged(costs: Floats, picked: NDArray[np.int64]) -> float:
+def _with_uniform(weights: Floats) -> Floats:
+    """Weights of layouts, (n,), under which costs mean what `_with_mean` makes of them."""
+    mixed: Floats = (1.0 - AVERAGE) * weights + AVERAGE / len(weights)
+    return mixed
+
+
+def _exchanged(costs: Floats, picked: Ints) -> float:
     """Exchange each of those picked for the best there is, in place; how bad they are together."""
     total = costs[picked].sum(0)
     value = math.inf

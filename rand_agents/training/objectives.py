@@ -125,23 +125,6 @@ class Weighted:
 
 
 @dataclass(frozen=True)
-class WithMean:
-    """Another objective, but for a share of the mean over layouts and seeds.
-
-    Where few layouts are worst, the others weigh next to nothing under a large q, and what is
-    wasted in them is never mended.
-    """
-
-    objective: Objective
-    share: float
-
-    def __call__(self, losses: Tensor) -> Tensor:
-        """Map losses, shape (*lead, n, m), to shape (*lead,)."""
-        mean = losses.mean((-2, -1))
-        return (1.0 - self.share) * self.objective(losses) + self.share * mean
-
-
-@dataclass(frozen=True)
 class ObjectiveConfig:
     """Which objective a trainer uses, and how q rises during the run.
 
@@ -155,7 +138,6 @@ class ObjectiveConfig:
             where the game tells it.
         saturation: If above 0, losses saturate, see `Saturating`, with a factor that rises from 0
             to this over the first half of the run.
-        mean_share: The share of the mean in the objective, see `WithMean`.
     """
 
     kind: Literal["q-norm", "cvar"] = "q-norm"
@@ -165,7 +147,6 @@ class ObjectiveConfig:
     alpha: float = 0.05
     of: Literal["cost", "regret"] = "cost"
     saturation: float = 0.0
-    mean_share: float = 0.0
 
     def __post_init__(self) -> None:
         if self.of not in ("cost", "regret"):
@@ -183,8 +164,6 @@ class ObjectiveConfig:
             raise ValueError(
                 f"saturation must be a finite number of at least 0, got {self.saturation}"
             )
-        if not 0.0 <= self.mean_share < 1.0:
-            raise ValueError(f"mean_share must be at least 0 and below 1, got {self.mean_share}")
         CVaRObjective(self.alpha)
 
     @property
@@ -196,8 +175,6 @@ class ObjectiveConfig:
         """The objective at `progress` in [0, 1] of the run."""
         saturation = self.saturation * min(progress / SATURATED, 1.0)
         objective = self._of_losses(progress)
-        if self.mean_share > 0.0:
-            objective = WithMean(objective, self.mean_share)
         return Saturating(objective, saturation) if saturation > 0.0 else objective
 
     def _of_losses(self, progress: float) -> Objective:

@@ -19,12 +19,13 @@ from torch import Tensor
 
 from rand_agents.games.game import Game
 from rand_agents.games.generic import EpisodeGame
-from rand_agents.games.path.episodes import Minds
+from rand_agents.games.path.episodes import Ints, Minds
 from rand_agents.games.path.histories import leaves_of
 from rand_agents.games.path.score import Episodes
 from rand_agents.games.path.tree import Tree, together
-from rand_agents.games.registry import Environment, PolicyConfig, model_of
+from rand_agents.games.registry import Environment, model_of
 from rand_agents.policies.seeds import SeedSpec
+from rand_agents.policies.transformer import SeedTransformer
 from rand_agents.training.agent import Agent
 from rand_agents.training.aim import Aim
 from rand_agents.training.entropy import ScoreConfig
@@ -44,6 +45,9 @@ class PSROConfig:
         objective: q = inf is the worst layout, q = 1 the mean; others have no meaning here.
         rounds: How many best responses are learned.
         distillation: Fraction of the updates in which the seeds learn the strategies.
+        iterations: Into how many parts these are divided. After each but the last the policy is
+            played itself, better strategies than those it learned are looked for in what it meets
+            and tries, and it learns these (expert iteration; Anthony, Tian and Barber 2017).
         paths: How often the layouts are played in an update of a response, drawing actions.
         branches: As in `ScoreConfig`, in both kinds of updates; None for all.
         entropy: As in `ScoreConfig`, of every round.
@@ -58,6 +62,7 @@ class PSROConfig:
     objective: ObjectiveConfig = field(default_factory=lambda: ObjectiveConfig(q=math.inf))
     rounds: int = 16
     distillation: float = 0.3
+    iterations: int = 4
     paths: int = 64
     branches: int | None = None
     entropy: float = 0.25
@@ -77,8 +82,9 @@ class PSROConfig:
                 "PSRO finds the best mean or the best worst case: q must be 1 or infinity (inf), "
                 f"and not rise, got {objective}"
             )
-        if self.rounds < 1:
-            raise ValueError(f"rounds must be at least 1, got {self.rounds}")
+        for name in ("rounds", "iterations"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
         if not 0.0 < self.distillation < 1.0:
             raise ValueError(f"distillation must be above 0 and below 1, got {self.distillation}")
         for name in (
@@ -127,11 +133,15 @@ class PSRO(Agent[PSROConfig]):
         """The same for every game."""
         return PSROConfig()
 
-    def _check_seeds(self, seeds: SeedSpec | None, policy: str | PolicyConfig) -> SeedSpec:
-        """Sixteen vectors of four bits, where nothing else is asked for."""
-        if seeds is None:
-            return SeedSpec(4 if isinstance(policy, str) else policy.seed_dim, "bits", "distinct")
-        return seeds
+    @classmethod
+    def default_seeds(cls, game: Game[Any]) -> SeedSpec:
+        """Sixteen vectors of four bits."""
+        return SeedSpec(4, "bits", "distinct")
+
+    @property
+    def has_begun(self) -> bool:
+        """From the first update of distillation on."""
+        return self._examples is not None
 
     def _setup(self) -> None:
         self._check()
@@ -140,12 +150,15 @@ class PSRO(Agent[PSROConfig]):
         seeds = self.seeds.every()
         assert seeds is not None
         self._every = torch.from_numpy(seeds).to(self.device)
+        # The seed of a response, which holds one strategy.
+        self._nothing = torch.zeros_like(self._every[:1])
         self._mixture = Mixture(
             len(self._layouts), self.config.rounds, self.config.objective.q == 1.0
         )
         # What learns now: a response in one of the rounds, or the policy itself.
         self._responder: Any = None
         self._step: QNormStep | None = None
+        self._chosen: Ints | None = None
         self._examples: list[Minds] | None = None
 
     def _check(self) -> None:
@@ -158,6 +171,8 @@ class PSRO(Agent[PSROConfig]):
                 f"PSRO needs rules on batches that leave nothing to chance, and {env_id} is "
                 "stepped: use QNorm"
             )
+        if not isinstance(self.model, SeedTransformer):
+            raise ValueError("PSRO needs a policy that sees the whole instance: a SeedTransformer")
         if self.layouts is not None:
             raise ValueError("PSRO plays every layout, so there is nothing to choose for a source")
         if self.seeds.every() is None:
@@ -178,14 +193,15 @@ class PSRO(Agent[PSROConfig]):
         rounds, updates = self._rounds()
         now = self.num_timesteps
         if now >= updates:
-            return self._distil((now - updates) / (self._total_timesteps - updates))
+            return self._distil(now - updates, self._total_timesteps - updates)
         number = ((now + 1) * rounds - 1) // updates
         begin, end = number * updates // rounds, (number + 1) * updates // rounds
         if self._responder is None:
             self._begin_response(number)
         logs = self._respond((now - begin) / (end - begin))
         if now + 1 == end:
-            self._explore()
+            self._mixture.respond(self._explored(self._responder, self._nothing))
+            self._responder = self._step = None
         return logs | self._found()
 
     def _begin_response(self, number: int) -> None:
@@ -195,14 +211,16 @@ class PSRO(Agent[PSROConfig]):
         self._responder = model_of(self.model.config, rng_seed).to(self.device)
         self._step = QNormStep(list(self._responder.parameters()), self.config.response())
         self._examples = None
+        self._chosen = None
 
-    def _played(self, model: Any, paths: int, temperature: float) -> tuple[Episodes, Tensor]:
-        """Sampled play of every layout under a seed that says nothing, and what it cost."""
-        nothing = torch.zeros_like(self._every[:1])
+    def _played(
+        self, model: Any, seed: Tensor, paths: int, temperature: float
+    ) -> tuple[Episodes, Tensor]:
+        """Sampled play of every layout under a seed, (1, dim), and what it cost."""
         episodes = self.game.sample(
             model,
             self._layouts,
-            nothing,
+            seed,
             self._rngs["noise"],
             paths=paths,
             temperature=temperature,
@@ -214,17 +232,15 @@ class PSRO(Agent[PSROConfig]):
     def _respond(self, progress: float) -> dict[str, float]:
         """An update of a best response."""
         assert self._step is not None
-        episodes, costs = self._played(self._responder, self.config.paths, 1.0)
+        episodes, costs = self._played(self._responder, self._nothing, self.config.paths, 1.0)
         objective = Weighted(torch.from_numpy(self._mixture.weights()))
         return self._step.update_by_score(self._responder, episodes, costs, objective, progress)
 
-    def _explore(self) -> None:
-        """Look for strategies in what a response meets and tries, and end it."""
+    def _explored(self, model: Any, seed: Tensor) -> Tree:
+        """What a policy meets and tries under a seed, (1, dim)."""
         paths = max(1, ROWS_AT_ONCE // len(self._layouts))
-        episodes, costs = self._played(self._responder, paths, self.config.temperature)
-        tree = Tree(episodes.moments, costs.double().cpu().numpy())
-        self._mixture.extend(tree, self._mixture.weights())
-        self._responder = self._step = None
+        episodes, costs = self._played(model, seed, paths, self.config.temperature)
+        return Tree(episodes.moments, costs.double().cpu().numpy())
 
     def _found(self) -> dict[str, float]:
         """The worst cost of the best mix so far, and of how many strategies it is."""
@@ -234,9 +250,13 @@ class PSRO(Agent[PSROConfig]):
 
     # Distillation.
 
-    def _distil(self, progress: float) -> dict[str, float]:
+    def _distil(self, now: int, updates: int) -> dict[str, float]:
         """An update of the policy: one strategy's actions under each seed."""
-        if self._examples is None:
+        parts = min(self.config.iterations, updates)
+        part = ((now + 1) * parts - 1) // updates
+        begin, end = part * updates // parts, (part + 1) * updates // parts
+        if now == begin:
+            self._choose()
             self._begin_distillation()
         assert isinstance(self.game, EpisodeGame)
         assert self._step is not None
@@ -252,10 +272,24 @@ class PSRO(Agent[PSROConfig]):
             loss = -(leaves.weights * logs).sum() / total
             loss.backward()  # type: ignore[no-untyped-call]
             surprise += loss.item()
-        return self._found() | self._step.descend(progress) | {"train/surprise": surprise}
+        return (
+            self._found()
+            | self._step.descend((now - begin + 1) / (end - begin + 1))
+            | {"train/surprise": surprise}
+        )
+
+    def _choose(self) -> None:
+        """Strategies for the seeds; from the second part on, with what the policy itself adds."""
+        if self._chosen is None:
+            self._chosen = self._mixture.chosen(len(self._every))
+            return
+        for place in range(len(self._every)):
+            self._mixture.extend(self._explored(self.model, self._every[place : place + 1]))
+        self._chosen = self._mixture.matched(self._mixture.chosen(len(self._every)), self._chosen)
 
     def _begin_distillation(self) -> None:
-        self._examples = together(self._mixture.chosen(len(self._every)))
+        assert self._chosen is not None
+        self._examples = together([self._mixture.strategies[k] for k in self._chosen.tolist()])
         self._step = QNormStep(list(self.model.parameters()), self.config.distilling())
 
     # Files.
@@ -265,11 +299,15 @@ class PSRO(Agent[PSROConfig]):
         if self._responder is not None:
             weights = self._responder.named_weights().items()
             named |= {f"responder.{name}": w.detach() for name, w in weights}
+        if self._chosen is not None:
+            named["chosen"] = torch.from_numpy(self._chosen)
         if self._step is not None:
             named |= {f"step.{name}": t for name, t in self._step.tensors().items()}
         return named
 
     def _load_trainer_tensors(self, tensors: dict[str, Tensor]) -> None:
+        chosen = tensors.pop("chosen", None)
+        self._chosen = None if chosen is None else chosen.numpy()
         parts: dict[str, dict[str, Tensor]] = {}
         for key, tensor in tensors.items():
             kind, _, name = key.partition(".")
@@ -281,6 +319,7 @@ class PSRO(Agent[PSROConfig]):
         if responder is None:
             self._begin_distillation()
         else:
+            # Its number determined the first weights alone.
             self._begin_response(0)
             with torch.no_grad():
                 for name, weight in self._responder.named_weights().items():

@@ -17,6 +17,7 @@ from rand_agents.games.path.spaces import ActionCode
 from rand_agents.games.registry import accelerates
 from rand_agents.policies.seeds import SeedSpec
 from rand_agents.policies.transformer import SeedTransformer, TransformerConfig, Weights
+from rand_envs.adversaries import MAX_EXHAUSTIVE
 from rand_envs.core.arrays import Array, Json
 from rand_envs.core.player import Play
 from rand_envs.core.task import Setting
@@ -51,18 +52,25 @@ class GridGame(TaskGame[SeedTransformer]):
             "seed_gain": 6.0,
         },
         "qnorm": {
-            "objective": {"q": 40.0, "q_start": 10.0, "q_rise": 0.5, "mean_share": 0.1},
+            "objective": {"q": 40.0, "q_start": 10.0, "q_rise": 0.5},
             "m": 16,
             "learning_rate": 4e-3,
             "final_learning_rate": 5e-4,
             "score": {"paths": 8, "branches": 1, "entropy": 0.25, "temperature": 1.0},
         },
+        "psro": {"branches": 1},
         "pepg": {"m": 8, "search": {"population": 60, "learning_rate": 0.02, "std": 0.1}},
     }  # fmt: skip
 
     def _codes_of(self, task: Setting[Any]) -> Codes:
         """Tokens of cells."""
         return Codes(CellCode(self.task), ActionCode(task.action_space, task.env_id))
+
+    @property
+    def default_trainer(self) -> str:
+        """Seeds of one policy that learn together all learn the same path."""
+        size = self.task.layout_space.size
+        return "qnorm" if size is None or size > MAX_EXHAUSTIVE else "psro"
 
     def default_policy(self) -> TransformerConfig:
         """The paper's: two softmax blocks, four heads of key size 10, width 80, MLP 4x."""

@@ -15,11 +15,14 @@ from PIL import Image, ImageSequence
 
 from rand_agents import (
     PEPG,
+    PSRO,
     ObjectiveConfig,
     PEPGConfig,
+    PSROConfig,
     QNorm,
     QNormConfig,
     ScoreConfig,
+    SeedSpec,
     load_agent,
 )
 from rand_agents.__main__ import main
@@ -33,8 +36,10 @@ COMMANDS = {
     "recall": "train recall --game.num-pairs 2 --game.value-bits 2 --qnorm.m 3 "
     "--qnorm.batch-size 8",
     "coloring": "train coloring --game.num-vertices 4 --qnorm.m 3 --qnorm.batch-size 8",
-    "grid": "train grid --game.size 2 --game.horizon 4 --qnorm.m 2 --qnorm.score.paths 2 "
+    "grid": "train grid --game.size 2 --game.horizon 4 --psro.rounds 2 --psro.paths 2 "
     "--policy.model-size 8",
+    "grid-qnorm": "train grid --trainer qnorm --game.size 2 --game.horizon 4 --qnorm.m 2 "
+    "--qnorm.score.paths 2 --policy.model-size 8",
     "grid-pepg": "train grid --trainer pepg --game.size 2 --game.horizon 4 "
     "--pepg.search.population 4 --pepg.m 2 --policy.model-size 8",
     "patrol": "train patrol --game.horizon 3 --qnorm.m 2 --qnorm.score.paths 2",
@@ -331,8 +336,8 @@ def test_files_that_are_no_agents_end_in_one_sentence(
             [*TINY["grid"], "--resume", "--out", str(path)]
         )
         assert path.read_bytes() == broken
-    path.write_bytes(whole.replace(b'\\"QNorm\\"', b'\\"QForm\\"'))
-    assert "must hold a QNorm or PEPG agent, got 'QForm'" in failing(command)
+    path.write_bytes(whole.replace(b'\\"PSRO\\"', b'\\"PSQO\\"'))
+    assert "must hold a QNorm or PSRO or PEPG agent, got 'PSQO'" in failing(command)
     path.write_bytes(whole.replace(b'\\"rng_seed\\"', b'\\"rng_meed\\"'))
     assert "does not describe a whole agent" in failing(command)
     assert "must end in .json" in failing(["evaluate", str(agents["grid"]), "--json", str(path)])
@@ -351,6 +356,7 @@ def test_an_unfinished_agent_can_be_evaluated_but_is_called_so(
 def test_load_agent_gives_the_trainer_that_saved(agents: dict[str, Path]) -> None:
     kinds = {name: type(load_agent(path)) for name, path in agents.items()}
     assert kinds.pop("grid-pepg") is kinds.pop("recall-pepg") is PEPG
+    assert kinds.pop("grid") is PSRO
     assert set(kinds.values()) == {QNorm}
     assert load_agent(agents["grid-mlp"]).model.config.hidden == (4, 4)
 
@@ -381,8 +387,10 @@ def _default(task: Any, option: str, *words: str) -> Any:
 
 
 def test_the_defaults_of_our_games_make_runs_of_minutes() -> None:
-    grid = _default(GridTask(), "qnorm")
-    assert (grid.m, grid.objective.q, grid.objective.mean_share) == (16, 40.0, 0.1)
+    assert _default(GridTask(), "psro") == PSROConfig(branches=1)
+    assert _default(GridTask(), "seeds") == SeedSpec(4, "bits", "distinct")
+    grid = _default(GridTask(), "qnorm", "--trainer", "qnorm")
+    assert (grid.m, grid.objective.q, grid.objective.q_start) == (16, 40.0, 10.0)
     assert grid.score == ScoreConfig(paths=8, branches=1, entropy=0.25, temperature=1.0)
     search = SearchConfig(population=60, learning_rate=0.02, std=0.1)
     evolution = _default(GridTask(), "pepg", "--trainer", "pepg")
@@ -408,7 +416,7 @@ HELP = {
     "train recall --trainer pepg": "--pepg.search.population --pepg.batch-size",
     "train coloring": "--game.num-vertices --game.num-colors --qnorm.batch-size",
     "train grid": "--game.size --game.horizon --game.walls --game.start --updates --rng-seed "
-    "--device --checkpoint-every --resume --overwrite --out --qnorm.objective.q",
+    "--device --checkpoint-every --resume --overwrite --out --psro.objective.q --psro.rounds",
     "train patrol": "--game.graph --game.attack-duration --policy.key-size --qnorm.score.entropy",
     "train CartPole-v1 --trainer pepg": "--game.sutton-barto-reward --game.max-episode-steps "
     "--policy.hidden --pepg.m",

@@ -51,7 +51,7 @@ def test_the_mix_of_what_was_found_is_worth_the_game_value(task: Any) -> None:
 
 def test_each_seed_plays_the_strategy_that_was_chosen_for_it() -> None:
     agent = trained(PAGING, SMALL, 400)
-    chosen = np.array([strategy.costs for strategy in agent._mixture.chosen(4)])
+    chosen = agent._mixture.costs[agent._chosen]
     np.testing.assert_array_equal(played(agent), chosen.T)
     assert len(np.unique(chosen, axis=0)) > 1
     # Two requests for three pages, two of them in the cache: the value is 1 by any means, and
@@ -87,7 +87,7 @@ def test_layouts_weigh_the_same_before_anything_is_found_and_hurt_later() -> Non
     episodes = game.sample(
         agent.model, layouts, torch.zeros(1, 2), np.random.default_rng(0), paths=30, temperature=9.0
     )
-    mixture.extend(Tree(episodes.moments, episodes.costs.double().numpy()), mixture.weights())
+    mixture.respond(Tree(episodes.moments, episodes.costs.double().numpy()))
     weights = mixture.weights()
     assert weights.sum() == pytest.approx(1.0)
     worst = mixture.costs[0].argmax()
@@ -99,8 +99,8 @@ def test_the_chosen_are_as_good_as_the_best_of_all_choices() -> None:
     rng = np.random.default_rng(4)
     mixture = Mixture(5, 4)
     agent = trained(PAGING, dataclasses.replace(SMALL, distillation=0.1), 30)
-    mixture._strategies = [
-        dataclasses.replace(agent._mixture._strategies[0], costs=costs)
+    mixture.strategies = [
+        dataclasses.replace(agent._mixture.strategies[0], costs=costs)
         for costs in rng.random((6, 5))
     ]
     mixture._solve()
@@ -112,7 +112,7 @@ def test_the_chosen_are_as_good_as_the_best_of_all_choices() -> None:
         for b in range(a, 6)
         for c in range(b, 6)
     ]
-    chosen = np.array([strategy.costs for strategy in mixture.chosen(3)])
+    chosen = costs[mixture.chosen(3)]
     found = (1 - AVERAGE) * chosen.mean(0).max() + AVERAGE * chosen.mean()
     assert found == pytest.approx(min(every))
 

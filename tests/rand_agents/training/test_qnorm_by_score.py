@@ -149,19 +149,22 @@ def test_the_entropy_that_is_wanted_falls_to_nothing() -> None:
     assert wanted == pytest.approx([0.2, 0.025, 0.0, 0.0])
 
 
-def test_a_thermostat_pays_for_what_lacks_and_charges_for_what_is_too_much() -> None:
-    lacking, exceeding = (Thermostat(ScoreConfig(entropy=0.5)) for _ in range(2))
+def test_a_thermostat_pays_for_what_lacks_and_never_charges() -> None:
+    lacking, exceeding = (Thermostat(ScoreConfig(entropy=0.5).entropy_at) for _ in range(2))
     before = lacking.worth
     for update in range(100):
         lacking.read(0.1, update / 1000)
         exceeding.read(0.9, update / 1000)
     # After a hundred updates that lacked 0.4, or a little less as the schedule falls.
     assert before + 2.0 < lacking.worth < before + 0.4 * (3.0 + 100 * 0.06)
-    assert exceeding.worth < -(before + 2.0)
+    assert exceeding.worth == 0.0
+    # Nothing was saved up by what was too much.
+    exceeding.read(0.1, 0.1)
+    assert exceeding.worth > 0.0
 
 
 def test_without_a_schedule_entropy_is_left_alone() -> None:
-    thermostat = Thermostat(ScoreConfig(entropy=None))
+    thermostat = Thermostat(None)
     for update in range(100):
         assert thermostat.worth == 0.0
         thermostat.read(0.3, update / 100)
@@ -189,8 +192,19 @@ def test_play_is_as_random_as_is_wanted() -> None:
     agent._step.thermostat.read = watched  # type: ignore[method-assign]
     agent.learn(600)
     print("lacking:", np.round(lacks[::30], 3))
-    assert np.abs(lacks[200:400]).mean() < 0.1
-    assert np.abs(lacks[-20:]).mean() < 0.05
+    assert np.maximum(lacks[200:400], 0.0).mean() < 0.05
+    assert np.maximum(lacks[-20:], 0.0).mean() < 0.05
+    # It would be surer of its play, were it left alone.
+    alone = QNorm(
+        "SeedTransformer",
+        Automaton(max_steps=3, rng_seed=2),
+        dataclasses.replace(config, score=dataclasses.replace(score, entropy=None)),
+    )
+    entropies: list[float] = []
+    alone._step.thermostat.read = lambda share, _: entropies.append(share)  # type: ignore[method-assign]
+    alone.learn(600)
+    held = [config.score.entropy_at(k / 600) - lack for k, lack in enumerate(lacks)]
+    assert np.mean(held[200:400]) > np.mean(entropies[200:400]) + 0.05
 
 
 @pytest.mark.parametrize(
