@@ -120,7 +120,7 @@ GRID_PEPG = Recipe(
     evaluation=EvaluationSize(num_seeds=200, num_fresh_seeds=1000),
 )
 """The paper's trainer with fewer candidates and weights, on the smallest grid."""
-GRID_UPDATES = {3: 2000, 4: 4000, 5: 6800, 6: 5000, 8: 3000}
+GRID_UPDATES = {3: 2000, 4: 4000, 5: 6800, 6: 6000, 8: 5000}
 """By size; an update of a larger grid takes longer."""
 GRID_FIRST = 60
 """Earlier recipes were tried on the runs before this one."""

@@ -22,6 +22,7 @@ from rand_agents.evaluation.intervals import (
 from rand_agents.evaluation.players import as_player
 from rand_agents.evaluation.regret import regret_of
 from rand_agents.evaluation.report import Report, Search, Vote, Worst
+from rand_agents.evaluation.seeds import Seeds
 from rand_agents.evaluation.votes import majority_success, play_layouts, plays_all, votes_of
 from rand_agents.games.registry import Environment
 from rand_envs import minimax
@@ -151,7 +152,8 @@ def evaluate(
     known = minimax.game_value(task) if game_value is None else game_value
     streams = _Streams(*map(np.random.default_rng, np.random.SeedSequence(rng_seed).spawn(11)))
     played, exhaustive = _choose_layouts(player, layouts, streams.layouts)
-    seeds = player.draw_seeds(streams.seeds, num_seeds)
+    drawn = Seeds(player, streams.seeds, num_seeds)
+    seeds = drawn()
     is_fixed = bool((seeds == seeds[:1]).all())
     seeds = seeds[:1] if is_fixed else seeds
     play = play_layouts(player, played, exhaustive, seeds)
@@ -161,7 +163,7 @@ def evaluate(
         player, played, means, exhaustive, (search_rounds, search_starts), streams.search
     )
     num_fresh = 2 if is_fixed else num_fresh_seeds
-    hardest, worst = _score_worst(player, suspects, num_fresh, streams.fresh)
+    hardest, worst = _score_worst(player, suspects, Seeds(player, streams.fresh, num_fresh))
     votes = () if is_fixed else votes
     return Report(
         env_id=task.env_id,
@@ -170,8 +172,9 @@ def evaluate(
         num_layouts=len(played),
         exhaustive=exhaustive,
         num_seeds=len(seeds),
-        average=average_figure(play.outcome, exhaustive, task.unit),
-        p95=p95_figure(play.outcome, exhaustive, higher, streams.bootstrap),
+        all_seeds=drawn.all,
+        average=average_figure(play.outcome, exhaustive, task.unit, drawn.all),
+        p95=p95_figure(play.outcome, exhaustive, higher, streams.bootstrap, drawn.all),
         worst=worst,
         search=search,
         histogram=counts.tolist(),
@@ -180,14 +183,16 @@ def evaluate(
             player, played, hardest, play, exhaustive, votes, (streams.votes, streams.elections)
         ),
         sampled=_sampled(player, played, seeds, num_seeds, exhaustive, streams),
-        loss=_loss(player, played, seeds, exhaustive, streams.loss),
+        loss=_loss(player, played, seeds, (exhaustive, drawn.all), streams.loss),
         seed_variance=_seed_variance(play),
         correlation=_seed_correlation(play.outcome),
         constant_seed_variance=_constant_seed_variance(player, played[:64], seeds[0]),
         game_value=known.value,
         game_value_kind=known.kind,
         gap=None if known.value is None else gap_to(known.value, worst, higher),
-        regret=regret_of(player, played, play, exhaustive, (num_fresh, streams.regret)),
+        regret=regret_of(
+            player, played, play, exhaustive, Seeds(player, streams.regret, num_fresh)
+        ),
         certificate=None
         if is_fixed
         else _certificate(player, played, means, suspects, (num_seeds, num_fresh_seeds), streams),
@@ -289,14 +294,13 @@ def _suspects(
     return found, Search(rounds, starts, len(seeds))
 
 
-def _score_worst(
-    player: Player, suspects: Suspects, m: int, rng: np.random.Generator
-) -> tuple[Array, Worst]:
+def _score_worst(player: Player, suspects: Suspects, fresh: Seeds) -> tuple[Array, Worst]:
     """Choose among the suspects on fresh seeds, then score on seeds that chose nothing."""
-    chosen = worst_of(badness(player, suspects.layouts, player.draw_seeds(rng, m)), 1)
+    chosen = worst_of(badness(player, suspects.layouts, fresh()), 1)
     layout = suspects.layouts[chosen]
-    seeds = player.draw_seeds(rng, m)
-    figure = mean_interval(player.play(layout, seeds).outcome[0], seeds, player.task.unit)
+    seeds = fresh()
+    outcome = player.play(layout, seeds).outcome[0]
+    figure = mean_interval(outcome, seeds, player.task.unit, fresh.all)
     described = player.task.layout_space.unpack(layout)[0].to_json()
     return layout, Worst(figure.estimate, figure.ci95, suspects.kind, described)
 
@@ -330,15 +334,21 @@ def _affordable(layouts: Array, exhaustive: bool, rng: np.random.Generator) -> t
 
 
 def _loss(
-    player: Player, layouts: Array, seeds: Array, exhaustive: bool, rng: np.random.Generator
+    player: Player,
+    layouts: Array,
+    seeds: Array,
+    complete: tuple[bool, bool],
+    rng: np.random.Generator,
 ) -> dict[str, Figure] | None:
+    """Losses of layouts under seeds; whether each is all there is, in this order."""
+    exhaustive, all_seeds = complete
     if player.task.unit != "success" or not isinstance(player, PlayerWithLosses):
         return None
     layouts, exhaustive = _affordable(layouts, exhaustive, rng)
     loss = player.losses(layouts, seeds).astype(np.float64)
     return {
-        "average": average_figure(loss, exhaustive, "loss"),
-        "p95": p95_figure(loss, exhaustive, False, rng),
+        "average": average_figure(loss, exhaustive, "loss", all_seeds),
+        "p95": p95_figure(loss, exhaustive, False, rng, all_seeds),
     }
 
 

@@ -42,15 +42,17 @@ def _t_interval(values: FloatArray) -> tuple[float, float]:
     return mean - float(half), mean + float(half)
 
 
-def average_figure(outcome: FloatArray, exhaustive: bool, unit: str) -> Figure:
+def average_figure(
+    outcome: FloatArray, exhaustive: bool, unit: str, all_seeds: bool = False
+) -> Figure:
     """Mean of outcomes (n, m), both ways crossed: variance of seed means plus layout means.
 
-    Where all layouts were played only the seeds are random. The sum counts the interaction
-    twice and is therefore conservative.
+    Where all layouts were played, or all seeds there are, these are not random. The sum counts
+    the interaction twice and is therefore conservative.
     """
     mean = float(outcome.mean())
     variance = 0.0
-    if outcome.shape[1] > 1:
+    if outcome.shape[1] > 1 and not all_seeds:
         variance += float(outcome.mean(0).var(ddof=1)) / outcome.shape[1]
     if not exhaustive and len(outcome) > 1:
         variance += float(outcome.mean(1).var(ddof=1)) / len(outcome)
@@ -64,11 +66,20 @@ def _clip(low: float, high: float, unit: str) -> tuple[float, float]:
 
 
 def p95_figure(
-    outcome: FloatArray, exhaustive: bool, higher: bool, rng: np.random.Generator
+    outcome: FloatArray,
+    exhaustive: bool,
+    higher: bool,
+    rng: np.random.Generator,
+    all_seeds: bool = False,
 ) -> Figure:
-    """95th percentile of outcomes (n, m), with a bootstrap over seeds, and over sampled layouts."""
+    """95th percentile of outcomes (n, m), with a bootstrap over seeds, and over sampled layouts.
+
+    Over neither where all there are were played.
+    """
     n, m = outcome.shape
-    counts = rng.multinomial(m, np.full(m, 1 / m), RESAMPLES).T / m
+    counts = np.full((m, RESAMPLES), 1 / m)
+    if not all_seeds:
+        counts = rng.multinomial(m, np.full(m, 1 / m), RESAMPLES).T / m
     draws: list[float] = []
     for some in np.array_split(counts, RESAMPLES // RESAMPLES_AT_ONCE, axis=1):
         means = outcome @ some
@@ -81,11 +92,15 @@ def p95_figure(
     return Figure(estimate, (min(float(low), estimate), max(float(high), estimate)))
 
 
-def mean_interval(outcome: FloatArray, seeds: Array, unit: str) -> Figure:
+def mean_interval(outcome: FloatArray, seeds: Array, unit: str, all_seeds: bool = False) -> Figure:
     """Mean of one layout's outcomes, (m,), under independent seeds, (m, ...).
 
-    Clopper-Pearson for success; Student's t for steps; a point where there is only one seed.
+    Clopper-Pearson for success; Student's t for steps; a point where there is only one seed, or
+    these are all there are.
     """
+    if all_seeds:
+        mean = float(outcome.mean())
+        return Figure(mean, (mean, mean))
     if unit == "success" and (seeds != seeds[:1]).any():
         test = stats.binomtest(int(outcome.sum()), len(outcome))
         interval = test.proportion_ci(method="exact")

@@ -11,6 +11,7 @@ from rand_agents.evaluation.intervals import (
     mean_interval,
 )
 from rand_agents.evaluation.report import Regret, Worst
+from rand_agents.evaluation.seeds import Seeds
 from rand_envs.adversaries import Kind
 from rand_envs.core.arrays import Array
 from rand_envs.core.player import Play, Player
@@ -22,7 +23,7 @@ def regret_of(
     layouts: Array,
     play: Play,
     exhaustive: bool,
-    fresh: tuple[int, np.random.Generator],
+    fresh: Seeds,
 ) -> Regret | None:
     """Regrets of layouts that were played; None where the game does not tell the best outcome.
 
@@ -31,7 +32,7 @@ def regret_of(
         layouts: Shape (n,).
         play: Its outcomes, (n, m).
         exhaustive: Whether these are all layouts.
-        fresh: How many seeds score the worst layout, and what draws them.
+        fresh: Give the seeds that score the worst layout.
     """
     task = player.task
     best = task.best_outcome(layouts)
@@ -40,15 +41,15 @@ def regret_of(
     losses = _losses(task, play.outcome, best)
     means = losses.mean(1)
     worst = layouts[[int(means.argmax())]]
-    seeds = player.draw_seeds(fresh[1], fresh[0])
+    seeds = fresh()
     outcome = player.play(worst, seeds).outcome
     known = task.best_outcome(worst)
     assert known is not None
-    figure = mean_interval(_losses(task, outcome, known)[0], seeds, "regret")
+    figure = mean_interval(_losses(task, outcome, known)[0], seeds, "regret", fresh.all)
     described = task.layout_space.unpack(worst)[0].to_json()
     kind: Kind = "exact" if exhaustive else "bound"
     return Regret(
-        average_figure(losses, exhaustive, "regret"),
+        average_figure(losses, exhaustive, "regret", fresh.all),
         Worst(figure.estimate, figure.ci95, kind, described),
         _ratio(player, layouts, play, best, fresh),
     )
@@ -66,7 +67,7 @@ def _ratio(
     layouts: Array,
     play: Play,
     best: FloatArray,
-    fresh: tuple[int, np.random.Generator],
+    fresh: Seeds,
 ) -> Figure | None:
     """The competitive ratio: the largest mean cost in relation to the least possible one.
 
@@ -76,6 +77,6 @@ def _ratio(
         return None
     ratios = np.where(best > 0, play.outcome.mean(1) / np.where(best > 0, best, 1.0), -np.inf)
     at = int(ratios.argmax())
-    seeds = player.draw_seeds(fresh[1], fresh[0])
+    seeds = fresh()
     outcome = player.play(layouts[[at]], seeds).outcome[0] / best[at]
-    return mean_interval(outcome, seeds, "ratio")
+    return mean_interval(outcome, seeds, "ratio", fresh.all)

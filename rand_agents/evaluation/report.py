@@ -88,6 +88,8 @@ class Report:
         num_layouts: Layouts played.
         exhaustive: Whether these are all layouts there are; else they are a uniform sample.
         num_seeds: Seeds a layout was played under; 1 where the player has only one.
+        all_seeds: Whether these are all seeds there are, each as likely as any other: then means
+            over seeds are exact, and so is the worst layout where all layouts were played.
         average: Mean over layouts of the mean over seeds.
         p95: The value that 95 % of the layouts are at least as good as.
         worst: The worst layout.
@@ -121,6 +123,7 @@ class Report:
     num_layouts: int
     exhaustive: bool
     num_seeds: int
+    all_seeds: bool
     average: Figure
     p95: Figure
     worst: Worst

@@ -117,7 +117,8 @@ def _known_value(value: float | None, kind: str | None, unit: str) -> str:
 def _played(report: Report) -> str:
     config = ", ".join(f"{name}={value}" for name, value in report.config.items())
     scope = "all there are" if report.exhaustive else "a sample"
-    seeds = "1 seed (it is fixed)" if report.num_seeds == 1 else f"{report.num_seeds} seeds"
+    seeds = f"{report.num_seeds} seeds{' (all there are)' if report.all_seeds else ''}"
+    seeds = "1 seed (it is fixed)" if report.num_seeds == 1 else seeds
     return f"{config}\n{report.num_layouts:,} layouts ({scope}), each under {seeds}"
 
 

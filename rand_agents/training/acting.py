@@ -143,6 +143,13 @@ class SeededPolicy:
             spec = dataclasses.replace(spec, draw="independent")
         return self._with_chance(rng, spec.sample(rng, m))
 
+    def every_seed(self) -> Array | None:
+        """All seeds there are, (count, seed_dim), equally likely; None where they are too many.
+
+        None also where instances leave something to chance.
+        """
+        return None if self.game.has_chance else self.seeds.every()
+
     def draw_votes(self, rng: np.random.Generator, m: int) -> Array:
         """Draw the seeds of one majority vote or of a training step, (m, seed_dim).
 
