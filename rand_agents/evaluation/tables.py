@@ -12,7 +12,7 @@ from rand_agents.evaluation.intervals import Figure
 from rand_agents.evaluation.report import Report
 from rand_envs.core.arrays import Json
 
-SCOPES = {"exact": "of all, on fresh seeds", "bound": "of a search, fresh seeds"}
+SCOPES = {"exact": "of all", "bound": "of a search"}
 """Where the worst layout is from."""
 
 BARS = " ▁▂▃▄▅▆▇█"
@@ -36,15 +36,17 @@ def print_report(report: Report, console: Console, remark: str | None = None) ->
     for row in _rows(report):
         table.add_row(*row)
     console.print(table)
-    console.print("* over noisy means of few seeds, so on the pessimistic side")
+    if not report.all_seeds:
+        console.print("* over noisy means of few seeds, so on the pessimistic side")
     if remark is not None and report.game_value_kind != "exact":
         known = "not known" if report.game_value is None else "not known exactly"
         console.print(f"The game value is {known}: {remark}.", markup=False)
     low, high = report.bin_edges[0], report.bin_edges[-1]
     ends = number(low, report.unit), number(high, report.unit)
     console.print(f"Layouts by mean {report.unit}: {ends[0]} |{_bars(report.histogram)}| {ends[1]}")
+    looks = "is" if report.all_seeds else "looked"
     tried = {
-        "exact": "The layout that looked worst of all there are:",
+        "exact": f"The layout that {looks} worst of all there are:",
         "bound": "The worst layout that a search found; there may be worse ones:",
     }
     console.print(tried[report.worst.kind])
@@ -125,10 +127,12 @@ def _played(report: Report) -> str:
 def _rows(report: Report) -> list[tuple[str, str, str, str]]:
     unit = report.unit
     whole = "all layouts" if report.exhaustive else "sampled layouts"
+    seeds = "under all seeds" if report.all_seeds else "on fresh seeds"
+    percentile = "95 % are no worse" if report.all_seeds else "95 % look no worse *"
     rows = [
         _row("average", report.average, unit, f"mean over {whole}"),
-        _row("95th percentile", report.p95, unit, "95 % look no worse *"),
-        _row("worst layout", report.worst, unit, SCOPES[report.worst.kind]),
+        _row("95th percentile", report.p95, unit, percentile),
+        _row("worst layout", report.worst, unit, f"{SCOPES[report.worst.kind]}, {seeds}"),
     ]
     if report.gap is not None:
         known = _known_value(report.game_value, report.game_value_kind, unit)
@@ -161,7 +165,12 @@ def _regrets(report: Report) -> list[tuple[str, str, str, str]]:
         return []
     rows = [
         _row("regret: average", found.average, report.unit, "against one who knew the layout"),
-        _row("regret: worst layout", found.worst, report.unit, f"{found.worst.kind}, fresh seeds"),
+        _row(
+            "regret: worst layout",
+            found.worst,
+            report.unit,
+            f"of {'all' if found.worst.kind == 'exact' else 'those tried'}",
+        ),
     ]
     if found.ratio is not None:
         rows.append(_row("competitive ratio", found.ratio, "ratio", "largest mean cost to least"))
@@ -172,9 +181,11 @@ def _certified(report: Report) -> list[tuple[str, str, str, str]]:
     found = report.certificate
     if found is None:
         return []
-    low, high = (number(end, report.unit) for end in found.worst)
-    scope = "whatever is picked" if found.kind == "exact" else "of the layouts tried"
-    rows = [("worst, certified", "", f"{low.removesuffix(' %')} to {high}", scope)]
+    rows = []
+    if not report.all_seeds:
+        low, high = (number(end, report.unit) for end in found.worst)
+        scope = "whatever is picked" if found.kind == "exact" else "of the layouts tried"
+        rows.append(("worst, certified", "", f"{low.removesuffix(' %')} to {high}", scope))
     if found.votes_by_binomial is not None:
         meaning = f"fail on no layout with over {found.failure:.0%}"
         rows.append(("votes, certified", f"{found.votes_by_binomial}", "", meaning))
@@ -189,9 +200,12 @@ def _row(name: str, figure: Figure, unit: str, meaning: str) -> tuple[str, str, 
 
 def number(value: float, unit: str) -> str:
     """Success in percent, losses to four places, or steps."""
+    # Adding 0 makes a negative zero, which rounding leaves of an exact gap, a plain one.
     if unit == "loss":
-        return f"{value:.4f}"
-    return f"{100 * value:.1f} %" if unit == "success" else f"{value:.2f}"
+        return f"{round(value, 4) + 0.0:.4f}"
+    if unit == "success":
+        return f"{round(100 * value, 1) + 0.0:.1f} %"
+    return f"{round(value, 2) + 0.0:.2f}"
 
 
 def interval_of(figure: Figure, unit: str) -> str:

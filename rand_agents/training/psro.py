@@ -35,6 +35,8 @@ from rand_agents.training.qnorm import QNormConfig, QNormStep
 
 ROWS_AT_ONCE = 1 << 16
 """About how many instances are played to look for strategies."""
+SHORTEST = 40
+"""Updates that a round, or a part of the distillation, has at least: a short run has fewer."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ class PSROConfig:
 
     Attributes:
         objective: q = inf is the worst layout, q = 1 the mean; others have no meaning here.
-        rounds: How many best responses are learned.
+        rounds: How many best responses are learned; fewer where the updates are few.
         distillation: Fraction of the updates in which the seeds learn the strategies.
         iterations: Into how many parts these are divided. After each but the last the policy is
             played itself, better strategies than those it learned are looked for in what it meets
@@ -61,7 +63,7 @@ class PSROConfig:
 
     objective: ObjectiveConfig = field(default_factory=lambda: ObjectiveConfig(q=math.inf))
     rounds: int = 16
-    distillation: float = 0.3
+    distillation: float = 0.6
     iterations: int = 4
     paths: int = 64
     branches: int | None = None
@@ -117,6 +119,11 @@ class PSROConfig:
             final_learning_rate=self.distillation_learning_rate / 20,
             max_grad_norm=self.max_grad_norm,
         )
+
+
+def _parts(wanted: int, updates: int) -> int:
+    """Into how many parts updates are divided, none of them too short."""
+    return max(1, min(wanted, updates // SHORTEST))
 
 
 class PSRO(Agent[PSROConfig]):
@@ -187,7 +194,7 @@ class PSRO(Agent[PSROConfig]):
         """How many rounds there are, and how many updates they have together."""
         total = self._total_timesteps
         updates = max(total - round(self.config.distillation * total), 1)
-        return min(self.config.rounds, updates), updates
+        return _parts(self.config.rounds, updates), updates
 
     def _update(self, progress: float) -> dict[str, float]:
         rounds, updates = self._rounds()
@@ -252,7 +259,7 @@ class PSRO(Agent[PSROConfig]):
 
     def _distil(self, now: int, updates: int) -> dict[str, float]:
         """An update of the policy: one strategy's actions under each seed."""
-        parts = min(self.config.iterations, updates)
+        parts = _parts(self.config.iterations, updates)
         part = ((now + 1) * parts - 1) // updates
         begin, end = part * updates // parts, (part + 1) * updates // parts
         if now == begin:
