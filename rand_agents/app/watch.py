@@ -119,7 +119,11 @@ def choose_layout(agent: Agent[Any], wish: str, rng_seed: int) -> Choice:
             agent, layouts=200, num_seeds=30, num_fresh_seeds=300, votes=(), rng_seed=rng_seed
         )
         worst = report.worst
-        how = {"exact": "the worst of all layouts", "bound": "the worst layout that was found"}
+        how = {
+            "exact": "the worst of all layouts",
+            "estimate": "what looked worst of all layouts",
+            "bound": "the worst layout that was found",
+        }
         mean, interval = number(worst.estimate, report.unit), interval_of(worst, report.unit)
         return Choice(
             space.pack([worst.layout]),

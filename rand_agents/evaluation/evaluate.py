@@ -22,7 +22,7 @@ from rand_agents.evaluation.intervals import (
 from rand_agents.evaluation.players import as_player
 from rand_agents.evaluation.regret import regret_of
 from rand_agents.evaluation.report import Report, Search, Vote, Worst
-from rand_agents.evaluation.seeds import Seeds
+from rand_agents.evaluation.seeds import Seeds, kind_of
 from rand_agents.evaluation.votes import majority_success, play_layouts, plays_all, votes_of
 from rand_agents.games.registry import Environment
 from rand_envs import minimax
@@ -162,8 +162,11 @@ def evaluate(
     suspects, search = _suspects(
         player, played, means, exhaustive, (search_rounds, search_starts), streams.search
     )
-    num_fresh = 2 if is_fixed else num_fresh_seeds
-    hardest, worst = _score_worst(player, suspects, Seeds(player, streams.fresh, num_fresh))
+    fresh, again = (
+        Seeds(player, rng, num_fresh_seeds, seeds if is_fixed else None)
+        for rng in (streams.fresh, streams.regret)
+    )
+    hardest, worst = _score_worst(player, suspects, fresh)
     votes = () if is_fixed else votes
     return Report(
         env_id=task.env_id,
@@ -172,7 +175,7 @@ def evaluate(
         num_layouts=len(played),
         exhaustive=exhaustive,
         num_seeds=len(seeds),
-        all_seeds=drawn.all,
+        all_seeds=fresh.all,
         average=average_figure(play.outcome, exhaustive, task.unit, drawn.all),
         p95=p95_figure(play.outcome, exhaustive, higher, streams.bootstrap, drawn.all),
         worst=worst,
@@ -190,9 +193,7 @@ def evaluate(
         game_value=known.value,
         game_value_kind=known.kind,
         gap=None if known.value is None else gap_to(known.value, worst, higher),
-        regret=regret_of(
-            player, played, play, exhaustive, Seeds(player, streams.regret, num_fresh)
-        ),
+        regret=regret_of(player, played, play, exhaustive, again),
         certificate=None
         if is_fixed
         else _certificate(player, played, means, suspects, (num_seeds, num_fresh_seeds), streams),
@@ -302,7 +303,8 @@ def _score_worst(player: Player, suspects: Suspects, fresh: Seeds) -> tuple[Arra
     outcome = player.play(layout, seeds).outcome[0]
     figure = mean_interval(outcome, seeds, player.task.unit, fresh.all)
     described = player.task.layout_space.unpack(layout)[0].to_json()
-    return layout, Worst(figure.estimate, figure.ci95, suspects.kind, described)
+    kind = kind_of(suspects.kind == "exact", fresh.all)
+    return layout, Worst(figure.estimate, figure.ci95, kind, described)
 
 
 def _sampled(

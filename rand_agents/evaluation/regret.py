@@ -11,8 +11,7 @@ from rand_agents.evaluation.intervals import (
     mean_interval,
 )
 from rand_agents.evaluation.report import Regret, Worst
-from rand_agents.evaluation.seeds import Seeds
-from rand_envs.adversaries import Kind
+from rand_agents.evaluation.seeds import Seeds, kind_of
 from rand_envs.core.arrays import Array
 from rand_envs.core.player import Play, Player
 from rand_envs.core.task import Setting
@@ -47,7 +46,7 @@ def regret_of(
     assert known is not None
     figure = mean_interval(_losses(task, outcome, known)[0], seeds, "regret", fresh.all)
     described = task.layout_space.unpack(worst)[0].to_json()
-    kind: Kind = "exact" if exhaustive else "bound"
+    kind = kind_of(exhaustive, fresh.all)
     return Regret(
         average_figure(losses, exhaustive, "regret", fresh.all),
         Worst(figure.estimate, figure.ci95, kind, described),

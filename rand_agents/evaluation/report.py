@@ -17,11 +17,13 @@ class Worst(Figure):
     """The worst layout's mean over seeds, on seeds that did not select it.
 
     Attributes:
-        kind: "exact" if all layouts were tried, "bound" if a search found it.
+        kind: "exact" if every layout was played under every seed; "estimate" if every layout was
+            tried, but under seeds that were drawn, so that one that looked better may be worse by
+            about the interval; "bound" if a search found it.
         layout: The layout as JSON.
     """
 
-    kind: Literal["exact", "bound"]
+    kind: Literal["exact", "estimate", "bound"]
     layout: Json
 
 

@@ -1,6 +1,6 @@
 """Seeds to play under: all there are where they are few, else independent draws."""
 
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -17,6 +17,13 @@ class ListedSeeds(Protocol):
         ...
 
 
+def kind_of(exhaustive: bool, all_seeds: bool) -> Literal["exact", "estimate", "bound"]:
+    """What a worst case is, by whether every layout was tried, and under every seed."""
+    if not exhaustive:
+        return "bound"
+    return "exact" if all_seeds else "estimate"
+
+
 class Seeds:
     """What gives seeds of a player, again and again.
 
@@ -24,14 +31,19 @@ class Seeds:
         player: Whose.
         rng: Draws them.
         count: How many; all seeds there are, if these are not more.
+        only: The one seed there is, (1, ...), where that is known.
 
     Attributes:
         all: Whether all there are are given.
     """
 
-    def __init__(self, player: Player, rng: np.random.Generator, count: int) -> None:
+    def __init__(
+        self, player: Player, rng: np.random.Generator, count: int, only: Array | None = None
+    ) -> None:
         self._player, self._rng, self._count = player, rng, count
-        every = player.every_seed() if isinstance(player, ListedSeeds) else None
+        every = only
+        if every is None and isinstance(player, ListedSeeds):
+            every = player.every_seed()
         self._every = every if every is not None and len(every) <= count else None
         self.all = self._every is not None
 

@@ -12,7 +12,7 @@ from rand_agents.evaluation.intervals import Figure
 from rand_agents.evaluation.report import Report
 from rand_envs.core.arrays import Json
 
-SCOPES = {"exact": "of all", "bound": "of a search"}
+SCOPES = {"exact": "of all", "estimate": "of all", "bound": "of a search"}
 """Where the worst layout is from."""
 
 BARS = " ▁▂▃▄▅▆▇█"
@@ -44,9 +44,9 @@ def print_report(report: Report, console: Console, remark: str | None = None) ->
     low, high = report.bin_edges[0], report.bin_edges[-1]
     ends = number(low, report.unit), number(high, report.unit)
     console.print(f"Layouts by mean {report.unit}: {ends[0]} |{_bars(report.histogram)}| {ends[1]}")
-    looks = "is" if report.all_seeds else "looked"
     tried = {
-        "exact": f"The layout that {looks} worst of all there are:",
+        "exact": "The layout that is worst of all there are:",
+        "estimate": "The layout that looked worst of all there are:",
         "bound": "The worst layout that a search found; there may be worse ones:",
     }
     console.print(tried[report.worst.kind])
@@ -169,7 +169,7 @@ def _regrets(report: Report) -> list[tuple[str, str, str, str]]:
             "regret: worst layout",
             found.worst,
             report.unit,
-            f"of {'all' if found.worst.kind == 'exact' else 'those tried'}",
+            f"of {'those tried' if found.worst.kind == 'bound' else 'all'}",
         ),
     ]
     if found.ratio is not None:

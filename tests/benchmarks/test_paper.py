@@ -29,7 +29,7 @@ from benchmarks.suite.worker import (
     train,
 )
 from benchmarks.suite.zoo_scores import score_zoo
-from rand_agents import PEPGConfig, load_zoo, zoo_names
+from rand_agents import PEPGConfig, PSROConfig, load_zoo, zoo_names
 from rand_agents import zoo as zoo_module
 from rand_agents.__main__ import main
 from rand_agents.policies.transformer import TransformerConfig
@@ -57,6 +57,8 @@ def way_points() -> list[Point]:
 def tiny_recipe(task: str, recipe: Recipe) -> Recipe:
     trainer = recipe.trainer
     changes: dict[str, Any] = {"m": 2, "batch_size": 4}
+    if isinstance(trainer, PSROConfig):
+        changes = {"paths": 2}
     if isinstance(trainer, PEPGConfig):
         search = dataclasses.replace(trainer.search, population=4)
         changes = {"m": 2, "search": search}

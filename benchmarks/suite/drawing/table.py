@@ -38,20 +38,20 @@ def shown(figure: Json, unit: str) -> str:
 
 
 GAP_SIGNS = {
-    ("exact", "exact"): "",
-    ("bound", "exact"): "<= ",
-    ("exact", "bound"): ">= ",
-    ("bound", "bound"): "~ ",
+    ("exact", False): "",
+    ("bound", False): "<= ",
+    ("exact", True): ">= ",
+    ("bound", True): "~ ",
 }
-"""By what the game value is and what the worst case is: a bound of the one makes the true gap
-smaller than what is shown, of the other larger."""
+"""By what the game value is, and whether a search found the worst case: a bound of the one makes
+the true gap smaller than what is shown, of the other larger."""
 
 
 def shown_gap(gap: Json | None, worst_kind: str, unit: str) -> str:
     """The gap, marked where game value or worst case are bounds themselves."""
     if gap is None:
         return "-"
-    return GAP_SIGNS[gap["kind"], worst_kind] + shown(gap, unit)
+    return GAP_SIGNS[gap["kind"], worst_kind == "bound"] + shown(gap, unit)
 
 
 def row(name: str, model: Json, task: Json) -> list[str]:
@@ -63,7 +63,7 @@ def row(name: str, model: Json, task: Json) -> list[str]:
         name,
         estimate(model["average"], unit),
         estimate(model["p95"], unit),
-        worst if model["worst"]["kind"] == "exact" else f"{worst} *",
+        f"{worst} *" if model["worst"]["kind"] == "bound" else worst,
         shown_gap(model["gap"], model["worst"]["kind"], unit),
         estimate(majority["average"], "success") if majority else "-",
         estimate(model["sampled"]["p95"], unit),
