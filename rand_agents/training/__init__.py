@@ -1,1 +1,1 @@
-"""Floor 4: agents, the two trainers, and their files."""
+"""Floor 4: agents, the three trainers, and their files."""

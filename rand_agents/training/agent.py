@@ -1,4 +1,4 @@
-"""What both trainers share: learn, predict, save, load, callbacks, logging, resuming."""
+"""What all trainers share: learn, predict, save, load, callbacks, logging, resuming."""
 
 import dataclasses
 import math

@@ -1,7 +1,7 @@
 """What is minimised: the mean over seeds first, then one number over the layouts.
 
 Every objective maps losses of shape (*lead, n, m), n layouts by m seeds, to shape (*lead,).
-It is differentiable, and both trainers use it: gradients with no leading axis, evolution
+It is differentiable, and QNorm and PEPG use it: gradients with no leading axis, evolution
 with one for the population.
 """
 
