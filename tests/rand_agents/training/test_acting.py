@@ -10,6 +10,7 @@ from rand_agents import QNorm, SeedSpec, TransformerConfig
 from rand_agents.games.registry import game_for, task_of
 from rand_agents.training.agent import Agent
 from rand_envs.core.arrays import Array
+from rand_envs.core.streams import Stream, generator
 from tests.rand_agents.games.strangers import ACTIONS, OBSERVATIONS
 from tests.rand_agents.games.test_rollout import shaken
 
@@ -88,7 +89,7 @@ def test_environments_side_by_side_begin_again_where_each_ends(
     )
     agent.set_random_seed(5)
     # All draw their first seeds together, and new ones where they begin again.
-    again = np.random.default_rng(5)
+    again = generator(Stream.ACTING, 5)
     agent.draw_seeds(again, NUM)
     observations, _ = envs.reset()
     state, starts, ended_before = None, np.ones(NUM, bool), np.zeros(NUM, bool)
