@@ -76,7 +76,7 @@ def test_environments_side_by_side_begin_again_where_each_ends(
     name: str, policy: str, mode: str
 ) -> None:
     agent = random_agent(name, policy)
-    layouts, seeds = layouts_and_seeds(agent)
+    layouts, _ = layouts_and_seeds(agent)
     env_id, config = TASKS[name]
     values = agent.task.layout_space.unpack(layouts)
     envs: Any = gym.make_vec(
@@ -90,7 +90,7 @@ def test_environments_side_by_side_begin_again_where_each_ends(
     agent.set_random_seed(5)
     # All draw their first seeds together, and new ones where they begin again.
     again = generator(Stream.ACTING, 5)
-    agent.draw_seeds(again, NUM)
+    seeds = agent.draw_seeds(again, NUM)
     observations, _ = envs.reset()
     state, starts, ended_before = None, np.ones(NUM, bool), np.zeros(NUM, bool)
     total, length, episode = np.zeros(NUM), np.zeros(NUM, int), np.zeros(NUM, int)
