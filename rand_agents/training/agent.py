@@ -3,21 +3,11 @@
 import dataclasses
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Self, TypeVar, cast
 
 import numpy as np
 import torch
-from stable_baselines3.common.callbacks import (
-    BaseCallback,
-    CallbackList,
-    ConvertCallback,
-    ProgressBarCallback,
-)
-from stable_baselines3.common.logger import Logger
-from stable_baselines3.common.utils import configure_logger
-from stable_baselines3.common.vec_env import DummyVecEnv
 from torch import Tensor
 
 from rand_agents.games.game import Game
@@ -25,7 +15,6 @@ from rand_agents.games.registry import (
     POLICIES,
     Environment,
     PolicyConfig,
-    environment_of,
     game_for,
     is_registered,
     kind_of,
@@ -35,17 +24,16 @@ from rand_agents.games.registry import (
 )
 from rand_agents.policies.seeds import SeedSpec
 from rand_agents.training.acting import SeededPolicy
-from rand_agents.training.aim import Aim
 from rand_agents.training.files import Contents, read_agent, task_in_file, write_agent
+from rand_agents.training.learning import Learner
 from rand_envs.adversaries import Adversary, restored
 from rand_envs.core.arrays import Json
 from rand_envs.core.sources import LayoutSource
 
-Callback = BaseCallback | list[BaseCallback] | Callable[..., bool] | None
 C = TypeVar("C")
 
 
-class Agent(SeededPolicy, ABC, Generic[C]):
+class Agent(SeededPolicy, Learner, ABC, Generic[C]):
     """A seeded policy and its trainer, in the shape of Stable-Baselines3's algorithms.
 
     One timestep of `learn` is one update of the parameters (a gradient step, or a generation
@@ -54,7 +42,6 @@ class Agent(SeededPolicy, ABC, Generic[C]):
     """
 
     config: C
-    _aim: Aim
     config_type: ClassVar[type[Any]]
 
     def __init__(
@@ -96,18 +83,11 @@ class Agent(SeededPolicy, ABC, Generic[C]):
         self.layouts = layouts
         self.rng_seed = rng_seed
         self.device = torch.device(device)
-        self.verbose = verbose
-        self.tensorboard_log = tensorboard_log
         self.model = model_of(architecture, rng_seed).to(self.device)
         # Separate streams keep layouts independent of seeds and of the trainer's noise.
         streams = map(np.random.default_rng, np.random.SeedSequence(rng_seed).spawn(4))
         self._rngs = dict(zip(("layouts", "seeds", "noise", "acting"), streams, strict=True))
-        self.num_timesteps = 0
-        self.env_steps = 0
-        self._total_timesteps = 0
-        self._has_trainer_state = True
-        self._logger: Logger | None = None
-        self._env: DummyVecEnv | None = None
+        Learner.__init__(self, verbose, tensorboard_log)
         self._setup()
 
     def _check_seeds(self, seeds: SeedSpec | None, policy: str | PolicyConfig) -> SeedSpec:
@@ -133,17 +113,9 @@ class Agent(SeededPolicy, ABC, Generic[C]):
         """Whether the policy itself has learned anything yet."""
         return self.num_timesteps > 0
 
-    def _diagnose(self) -> dict[str, float | str]:
-        """Facts that are only worth their cost where something is logged; changes nothing."""
-        return {}
-
     @abstractmethod
     def _setup(self) -> None:
         """Make the optimiser's state."""
-
-    @abstractmethod
-    def _update(self, progress: float) -> dict[str, float]:
-        """Do one update at `progress` in [0, 1) of the whole run; return what to log."""
 
     @abstractmethod
     def _trainer_tensors(self) -> dict[str, Tensor]:
@@ -152,119 +124,6 @@ class Agent(SeededPolicy, ABC, Generic[C]):
     @abstractmethod
     def _load_trainer_tensors(self, tensors: dict[str, Tensor]) -> None:
         """Set the optimiser's state from what `_trainer_tensors` gave."""
-
-    # Learning.
-
-    def learn(
-        self,
-        total_timesteps: int,
-        callback: Callback = None,
-        log_interval: int = 100,
-        tb_log_name: str = "run",
-        reset_num_timesteps: bool = True,
-        progress_bar: bool = False,
-    ) -> Self:
-        """Train for `total_timesteps` updates; schedules stretch over all of them.
-
-        With `reset_num_timesteps=False` they come on top of those already done. Callbacks are
-        Stable-Baselines3's and are called after every update; one that returns False ends it.
-        """
-        if total_timesteps < 1:
-            raise ValueError(f"total_timesteps must be at least 1, got {total_timesteps}")
-        if reset_num_timesteps:
-            self.num_timesteps = 0
-        self._has_trainer_state = True
-        self._total_timesteps = self.num_timesteps + total_timesteps
-        return self._run(callback, log_interval, tb_log_name, reset_num_timesteps, progress_bar)
-
-    def resume(
-        self, callback: Callback = None, log_interval: int = 100, progress_bar: bool = False
-    ) -> Self:
-        """Finish the run that was interrupted; the result equals an uninterrupted one.
-
-        Raises:
-            ValueError: If the agent is from a file with weights alone.
-        """
-        if not self._has_trainer_state:
-            raise ValueError(
-                "a run is resumed from its optimiser's state, but this agent's file has weights "
-                "alone: learn() starts a fresh optimiser from them"
-            )
-        return self._run(callback, log_interval, "run", False, progress_bar)
-
-    def _run(
-        self,
-        callback: Callback,
-        log_interval: int,
-        tb_log_name: str,
-        fresh: bool,
-        progress_bar: bool,
-    ) -> Self:
-        if self._logger is None:
-            self._logger = configure_logger(
-                self.verbose, self.tensorboard_log, tb_log_name, reset_num_timesteps=fresh
-            )
-        hooks = self._as_callback(callback, progress_bar)
-        total_timesteps = self._total_timesteps
-        hooks.on_training_start(locals(), globals())
-        hooks.on_rollout_start()
-        while self.num_timesteps < total_timesteps:
-            self._aim.observe(self, self.num_timesteps)
-            logs = self._update(self.num_timesteps / total_timesteps)
-            self.num_timesteps += 1
-            if self.num_timesteps % log_interval == 0:
-                self._log(logs | self._diagnose())
-            hooks.update_locals(locals())
-            if not hooks.on_step():
-                break
-        hooks.on_rollout_end()
-        hooks.on_training_end()
-        return self
-
-    def _log(self, logs: Mapping[str, float | str]) -> None:
-        for name, value in logs.items():
-            self.logger.record(name, value)
-        self.logger.record("time/env_steps", self.env_steps)
-        self.logger.record("time/timesteps", self.num_timesteps)
-        self.logger.dump(self.num_timesteps)
-
-    def _as_callback(self, callback: Callback, progress_bar: bool) -> BaseCallback:
-        hooks = callback if isinstance(callback, list) else [callback]
-        wrapped = [
-            hook if isinstance(hook, BaseCallback) else ConvertCallback(hook)
-            for hook in hooks
-            if hook is not None
-        ]
-        if progress_bar:
-            wrapped.append(ProgressBarCallback())
-        together = CallbackList(wrapped)
-        together.init_callback(cast(Any, self))
-        return together
-
-    @property
-    def total_timesteps(self) -> int:
-        """How many updates the current run has in all."""
-        return self._total_timesteps
-
-    @property
-    def logger(self) -> Logger:
-        """Stable-Baselines3's logger; set at the first `learn`, or by `set_logger`."""
-        if self._logger is None:
-            raise RuntimeError("there is no logger before learn() or set_logger()")
-        return self._logger
-
-    def set_logger(self, logger: Logger) -> None:
-        """Log to `logger` from now on."""
-        self._logger = logger
-
-    def get_env(self) -> DummyVecEnv:
-        """An environment of the agent's task, as Stable-Baselines3's callbacks want one."""
-        if self._env is None:
-            self._env = DummyVecEnv([lambda: environment_of(self.task)])
-        return self._env
-
-    def get_vec_normalize_env(self) -> None:
-        """Observations are never normalised."""
 
     # Files.
 
@@ -312,6 +171,7 @@ class Agent(SeededPolicy, ABC, Generic[C]):
         env: Environment | None = None,
         device: str | torch.device = "cpu",
         verbose: int = 0,
+        tensorboard_log: str | None = None,
     ) -> Self:
         """Read an agent that `save` wrote; it continues exactly where it stopped.
 
@@ -321,6 +181,7 @@ class Agent(SeededPolicy, ABC, Generic[C]):
                 environment that `gym.make` does not give, such as a wrapped one, must be given.
             device: Where the policy computes.
             verbose: As in the constructor.
+            tensorboard_log: As in the constructor.
 
         Raises:
             FileNotFoundError: If there is no such file.
@@ -331,9 +192,11 @@ class Agent(SeededPolicy, ABC, Generic[C]):
         if name != cls.__name__:
             raise ValueError(f"{path} must hold a {cls.__name__} agent, got a {name} one")
         try:
-            return cls._rebuilt(path, contents, env, device, verbose)
+            agent = cls._rebuilt(path, contents, env, device, verbose)
         except (KeyError, TypeError) as error:
             raise ValueError(f"{path} does not describe a whole agent: {error!r}") from error
+        agent.tensorboard_log = tensorboard_log
+        return agent
 
     @classmethod
     def _rebuilt(
