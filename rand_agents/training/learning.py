@@ -1,5 +1,6 @@
 """Learning as Stable-Baselines3's algorithms do it: `learn`, callbacks, the logger, TensorBoard."""
 
+import json
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
@@ -28,6 +29,15 @@ Callback = BaseCallback | list[BaseCallback] | Callable[..., bool] | None
 
 OF_EVALUATIONS = (StopTrainingOnRewardThreshold, StopTrainingOnNoModelImprovement)
 """Callbacks that only an `EvalCallback` can call."""
+
+
+class NotFiniteError(FloatingPointError):
+    """Weights, losses or fitness that are no numbers any more, and what may help against it."""
+
+    def __init__(self, what: str, hint: str, row: int | None = None) -> None:
+        super().__init__(f"{what}; {hint}")
+        self.row = row
+        """Of which of the update's layouts, where it is a loss."""
 
 
 class Learner(ABC):
@@ -85,6 +95,7 @@ class Learner(ABC):
 
         Raises:
             ValueError: There is nothing to do, or a callback cannot work here.
+            FloatingPointError: Weights, losses or fitness became infinite or NaN.
         """
         if total_timesteps < 1:
             raise ValueError(f"total_timesteps must be at least 1, got {total_timesteps}")
@@ -128,7 +139,7 @@ class Learner(ABC):
         while self.num_timesteps < total_timesteps:
             before = self.env_steps
             self._aim.observe(cast(Any, self), self.num_timesteps)
-            self._logs = self._update(self.num_timesteps / total_timesteps)
+            self._logs = self._checked_update(self.num_timesteps / total_timesteps)
             self.num_timesteps += 1
             if self.num_timesteps % log_interval == 0:
                 self.dump_logs()
@@ -141,6 +152,16 @@ class Learner(ABC):
         hooks.on_rollout_end()
         hooks.on_training_end()
         return self
+
+    def _checked_update(self, progress: float) -> Mapping[str, float | str]:
+        try:
+            return self._update(progress)
+        except NotFiniteError as error:
+            where = f"in update {self.num_timesteps + 1} of {self._total_timesteps}"
+            if error.row is not None and self._aim.last is not None:
+                layout = self.task.layout_space.unpack(self._aim.last[[error.row]])[0]
+                where += f", on the layout {json.dumps(layout.to_json())}"
+            raise FloatingPointError(f"{error} ({where})") from None
 
     # Logs.
 

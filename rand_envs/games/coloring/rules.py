@@ -34,7 +34,8 @@ class ColoringTask(Task[ColoringLayout]):
     Terminated after one step.  Never truncated.
 
     ## Information
-    `conflicts`: the number of edges with one colour, -1 before the end.  At the end `is_success`.
+    `conflicts`: the number of edges with one colour, -1 before the end.  `is_success`: False
+    before the end.
 
     ## Arguments
     * `num_vertices` (10): number of vertices N, at least 3.
