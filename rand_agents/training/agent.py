@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from rand_agents.games.game import Game
+from rand_agents.games.given import chosen_source, resumed_source
 from rand_agents.games.registry import (
     POLICIES,
     Environment,
@@ -26,7 +27,7 @@ from rand_agents.policies.seeds import SeedSpec
 from rand_agents.training.acting import SeededPolicy
 from rand_agents.training.files import Contents, read_agent, task_in_file, write_agent
 from rand_agents.training.learning import Learner
-from rand_envs.adversaries import Adversary, restored
+from rand_envs.adversaries import restored, stored
 from rand_envs.core.arrays import Json
 from rand_envs.core.sources import LayoutSource
 
@@ -66,8 +67,8 @@ class Agent(SeededPolicy, Learner, ABC, Generic[C]):
             config: The trainer's options; None for its defaults.
             seeds: Distribution of the seed vector; None for the game's default.
             layouts: Who picks the layouts that are trained on, such as a `Found` pool that
-                keeps up those that hurt; None draws them uniformly. An `Adversary` is saved with
-                the agent.
+                keeps up those that hurt; None for those that `env` was made with, by default
+                uniform ones. It is saved with the agent, unless its class is somebody's own.
             rng_seed: Determines the initial weights and every later draw.
             device: Where the policy computes.
             verbose: 1 to print the log, 0 for silence.
@@ -80,7 +81,7 @@ class Agent(SeededPolicy, Learner, ABC, Generic[C]):
         self.config = self.default_config(self.game) if config is None else config
         self.seeds = self._check_seeds(seeds, policy)
         architecture = policy_for(self.game, policy, self.seeds.dim)
-        self.layouts = layouts
+        self.layouts = chosen_source(env, layouts)
         self.rng_seed = rng_seed
         self.device = torch.device(device)
         self.model = model_of(architecture, rng_seed).to(self.device)
@@ -152,17 +153,10 @@ class Agent(SeededPolicy, Learner, ABC, Generic[C]):
             "num_timesteps": self.num_timesteps,
             "total_timesteps": self._total_timesteps,
             "env_steps": self.env_steps,
-            "layouts": self._stored_layouts(),
+            "layouts": stored(self.layouts),
             "rngs": {name: rng.bit_generator.state for name, rng in self._rngs.items()},
         }
         return write_agent(path, Contents(tensors, facts))
-
-    def _stored_layouts(self) -> Json | None:
-        """The source of layouts, if it is an adversary; others must be given again."""
-        if not isinstance(self.layouts, Adversary):
-            return None
-        when = {name: getattr(self.layouts, name) for name in ("learn_every", "learn_from")}
-        return self.layouts.to_json() | when
 
     @classmethod
     def load(
@@ -179,6 +173,8 @@ class Agent(SeededPolicy, Learner, ABC, Generic[C]):
             path: The file.
             env: If given, the game it is meant for; another one than the file's is an error. An
                 environment that `gym.make` does not give, such as a wrapped one, must be given.
+                Layouts that it was made with are those of further training, unless the agent was
+                trained on ones of the same kind: these go on where they were.
             device: Where the policy computes.
             verbose: As in the constructor.
             tensorboard_log: As in the constructor.
@@ -210,13 +206,14 @@ class Agent(SeededPolicy, Learner, ABC, Generic[C]):
         facts = contents.facts
         task = task_in_file(path, facts, env)
         # Files from before there was a choice have uniform layouts.
-        stored = facts.get("layouts")
+        found = facts.get("layouts")
+        source = resumed_source(env, found and restored(task.layout_space, found))
         agent = cls(
             POLICIES[facts.get("policy_kind", "SeedTransformer")](**facts["policy"]),
             task,
             cls.config_type(**facts["config"]),
             seeds=SeedSpec(**facts["seeds"]),
-            layouts=stored and restored(task.layout_space, stored),
+            layouts=source,
             rng_seed=facts["rng_seed"],
             device=device,
             verbose=verbose,

@@ -23,6 +23,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv
 
 from rand_agents.games.registry import environment_of
 from rand_agents.training.aim import Aim
+from rand_envs.adversaries import Missing
 from rand_envs.core.task import Setting
 
 Callback = BaseCallback | list[BaseCallback] | Callable[..., bool] | None
@@ -94,12 +95,12 @@ class Learner(ABC):
         Stable-Baselines3's and are called after every update; one that returns False ends it.
 
         Raises:
-            ValueError: There is nothing to do, or a callback cannot work here.
+            ValueError: There is nothing to do, a callback cannot work here, or layouts are missing.
             FloatingPointError: Weights, losses or fitness became infinite or NaN.
         """
         if total_timesteps < 1:
             raise ValueError(f"total_timesteps must be at least 1, got {total_timesteps}")
-        hooks = _as_callback(callback, progress_bar)
+        hooks = self._checked(callback, progress_bar)
         if reset_num_timesteps:
             self.num_timesteps = 0
         self._has_trainer_state = True
@@ -119,14 +120,15 @@ class Learner(ABC):
         Curves go on in the last folder of `tb_log_name`, by default that of the last `learn`.
 
         Raises:
-            ValueError: The agent is from a file with weights alone, or a callback cannot work here.
+            ValueError: The agent is from a file with weights alone, a callback cannot work here, or
+                layouts are missing.
         """
         if not self._has_trainer_state:
             raise ValueError(
                 "a run is resumed from its optimiser's state, but this agent's file has weights "
                 "alone: learn() starts a fresh optimiser from them"
             )
-        hooks = _as_callback(callback, progress_bar)
+        hooks = self._checked(callback, progress_bar)
         return self._run(hooks, log_interval, tb_log_name or self._log_name, False)
 
     def _run(self, hooks: BaseCallback, log_interval: int, tb_log_name: str, fresh: bool) -> Self:
@@ -152,6 +154,12 @@ class Learner(ABC):
         hooks.on_rollout_end()
         hooks.on_training_end()
         return self
+
+    def _checked(self, callback: Callback, progress_bar: bool) -> BaseCallback:
+        """The callbacks, where all is there that training needs."""
+        if isinstance(self._aim.source, Missing):
+            raise ValueError(self._aim.source.why)
+        return _as_callback(callback, progress_bar)
 
     def _checked_update(self, progress: float) -> Mapping[str, float | str]:
         try:
