@@ -141,7 +141,7 @@ class Learner(ABC):
         while self.num_timesteps < total_timesteps:
             before = self.env_steps
             self._aim.observe(cast(Any, self), self.num_timesteps)
-            self._logs = self._checked_update(self.num_timesteps / total_timesteps)
+            logs = self._logs = self._checked_update(self.num_timesteps / total_timesteps)
             self.num_timesteps += 1
             if self.num_timesteps % log_interval == 0:
                 self.dump_logs()
