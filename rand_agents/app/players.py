@@ -25,6 +25,7 @@ from rand_agents.zoo import agent_file
 from rand_envs.core.arrays import Array
 from rand_envs.core.player import Play, Player
 from rand_envs.core.register import TASKS
+from rand_envs.core.streams import Stream, generator
 from rand_envs.core.task import Setting, Task, resolved, rules_of
 from rand_envs.core.wrappers.random_seed import RandomSeedObservation
 
@@ -176,7 +177,7 @@ class Spectated:
 
     def set_random_seed(self, seed: int) -> None:
         """Restart the generator that seeds are drawn with."""
-        self._rng = np.random.default_rng(seed)
+        self._rng = generator(Stream.ACTING, seed)
 
     def predict(
         self, observations: Array, state: Act | None = None, deterministic: bool = True

@@ -21,6 +21,7 @@ from rand_agents.evaluation.tables import interval_of, number
 from rand_agents.training.agent import Agent
 from rand_agents.training.files import write_atomically
 from rand_envs.core.arrays import Array, Json
+from rand_envs.core.streams import Stream, generator
 from rand_envs.core.task import Task, rules_of
 
 LAST_FRAME_SECONDS = 3.0
@@ -112,7 +113,7 @@ def choose_layout(agent: Agent[Any], wish: str, rng_seed: int) -> Choice:
     """
     space = agent.task.layout_space
     if wish == "uniform":
-        rng = np.random.default_rng(np.random.SeedSequence(rng_seed).spawn(1)[0])
+        rng = generator(Stream.WATCHING, rng_seed)
         return Choice(space.sample(rng, 1), "a uniformly drawn layout")
     if wish == "worst":
         report = evaluate(

@@ -40,6 +40,7 @@ from rand_envs.adversaries.search import (
 )
 from rand_envs.core.arrays import Array
 from rand_envs.core.player import Play, Player
+from rand_envs.core.streams import Stream, generator
 from rand_envs.core.task import GameValue, Setting, Task
 
 __all__ = ["Figure", "Report", "Vote", "Worst", "evaluate", "majority_success", "percentile95"]
@@ -150,7 +151,7 @@ def evaluate(
     higher = task.higher_is_better
     _check_sizes(num_seeds, num_fresh_seeds, votes)
     known = minimax.game_value(task) if game_value is None else game_value
-    streams = _Streams(*map(np.random.default_rng, np.random.SeedSequence(rng_seed).spawn(11)))
+    streams = _Streams(*(generator(Stream.EVALUATION, rng_seed, i) for i in range(11)))
     played, exhaustive = _choose_layouts(player, layouts, streams.layouts)
     drawn = Seeds(player, streams.seeds, num_seeds)
     seeds = drawn()

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from gymnasium.spaces.utils import flatten, flatten_space
 
+from rand_agents.games.given import source_of
 from rand_agents.games.gym_task import GymTask, wrappers_of
 from rand_agents.games.path.worlds import GymWorld, Rows, TaskWorld, World, play_out
 from rand_agents.games.registry import Environment, bare, task_of
@@ -45,10 +46,15 @@ def as_player(policy: Any, env: Environment | None = None, deterministic: bool =
     Raises:
         ValueError: It is none of these, or plays in another space than the environment's.
     """
+    if source_of(env) is not None:
+        raise ValueError(
+            "an evaluation looks for the worst layout itself: give an environment without layouts "
+            "of its own, and those to be played as layouts="
+        )
     if hasattr(policy, "play") and hasattr(policy, "draw_seeds"):
         player: Player = policy
         own, other = player.task, player.task if env is None else task_of(env)
-        if (own.env_id, own.config) != (other.env_id, other.config):
+        if _kind_of(own) != _kind_of(other):
             raise ValueError(
                 f"{type(policy).__name__} plays {own.env_id} with {own.config}, "
                 f"not {other.env_id} with {other.config}"
@@ -66,6 +72,11 @@ def as_player(policy: Any, env: Environment | None = None, deterministic: bool =
         "a policy must be a player, a Stable-Baselines3 model, or a function from an observation "
         f"to an action, got {policy!r}"
     )
+
+
+def _kind_of(task: Setting[Any]) -> tuple[Any, ...]:
+    spaces = task.observation_space, task.action_space
+    return task.env_id, task.config, task.unit, task.max_steps, spaces
 
 
 class _Stage:

@@ -18,6 +18,7 @@ from rand_agents.policies.transformer import SeedTransformer, TransformerConfig
 from rand_envs.core.arrays import Json
 from rand_envs.core.env import TaskEnv
 from rand_envs.core.register import TASKS
+from rand_envs.core.sources import Fixed, LayoutSource, Uniform
 from rand_envs.core.task import Setting, Task, rules_of
 
 Environment = str | gym.Env[Any, Any] | VecEnv | Setting[Any] | type[Setting[Any]]
@@ -44,16 +45,42 @@ def task_of(env: Environment, config: Json | None = None) -> Setting[Any]:
 
 def bare(env: Environment) -> str | gym.Env[Any, Any] | Setting[Any]:
     """A task of a class that needs no arguments; the first of environments side by side."""
-    if isinstance(env, type):
+    if isinstance(env, type) and issubclass(env, Setting):
         return env()
-    if not isinstance(env, VecEnv):
+    if isinstance(env, str | gym.Env | Setting):
         return env
+    if not isinstance(env, VecEnv):
+        raise ValueError(
+            "an environment must be a registered id, one of gym.make's, a DummyVecEnv of "
+            f"Stable-Baselines3's, or a task, got {env!r}"
+        )
     if not isinstance(env, DummyVecEnv):
         raise ValueError(
             "of Stable-Baselines3's vector environments a DummyVecEnv without wrappers can be "
             f"played, got {type(env).__name__}: give one environment"
         )
-    return env.envs[0]
+    first = env.envs[0]
+    if any(_made_of(each) != _made_of(first) for each in env.envs[1:]):
+        raise ValueError(
+            "environments side by side must all be made alike, since the first is trained on for "
+            "all of them: give that one"
+        )
+    return first
+
+
+def _made_of(env: gym.Env[Any, Any]) -> Any:
+    """What an environment was made of, to be compared."""
+    wrappers = [type(wrapper) for wrapper in wrappers_of(env)]
+    spec = env.spec
+    source = env.get_wrapper_attr("source") if env.has_wrapper_attr("source") else None
+    picks: Any = id(source) if isinstance(source, LayoutSource) else None
+    if isinstance(source, Fixed | Uniform):
+        picks = source.to_json()
+    if spec is None:
+        return type(env.unwrapped), wrappers, picks
+    given = {name: value for name, value in spec.kwargs.items() if name != "layouts"}
+    plain = json.dumps(given, sort_keys=True, default=lambda value: type(value).__name__)
+    return type(env.unwrapped), wrappers, picks, spec.max_episode_steps, plain
 
 
 def is_registered(task: Setting[Any]) -> bool:

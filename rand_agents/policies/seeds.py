@@ -86,7 +86,8 @@ class SeedSpec:
             mirrored = np.minimum(1.0 - half, np.nextafter(1.0, 0.0))
             return np.stack([half, mirrored], axis=1).reshape(-1, self.dim)[:m]
         if self.draw == "sobol":
-            sobol = qmc.Sobol(self.dim, scramble=True, rng=rng)
+            # Given a generator it would spawn a child, whose number is in no saved state.
+            sobol = qmc.Sobol(self.dim, scramble=True, rng=int(rng.integers(2**63)))
             uniforms: NDArray[np.float64] = sobol.random_base2((m - 1).bit_length())[:m]
             return uniforms
         if self.draw == "distinct":

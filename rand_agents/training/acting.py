@@ -13,6 +13,7 @@ from rand_agents.games.game import Game
 from rand_agents.policies.seeds import SeedSpec
 from rand_envs.core.arrays import Array
 from rand_envs.core.player import Play
+from rand_envs.core.streams import Stream, checked_seed, generator
 from rand_envs.core.task import Setting
 
 PLAY_ROWS = 1 << 18
@@ -50,8 +51,11 @@ class SeededPolicy:
         return self.game.task
 
     def set_random_seed(self, seed: int) -> None:
-        """Restart the generator that `predict` draws seeds and samples with, not the training's."""
-        self._rngs["acting"] = np.random.default_rng(seed)
+        """Restart the generator that `predict` draws seeds and samples with, not the training's.
+
+        Nothing else draws from it, not an environment whose `reset` gets the same integer either.
+        """
+        self._rngs["acting"] = generator(Stream.ACTING, checked_seed(seed))
 
     def predict(
         self,

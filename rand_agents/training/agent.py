@@ -3,29 +3,19 @@
 import dataclasses
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Self, TypeVar, cast
 
 import numpy as np
 import torch
-from stable_baselines3.common.callbacks import (
-    BaseCallback,
-    CallbackList,
-    ConvertCallback,
-    ProgressBarCallback,
-)
-from stable_baselines3.common.logger import Logger
-from stable_baselines3.common.utils import configure_logger
-from stable_baselines3.common.vec_env import DummyVecEnv
 from torch import Tensor
 
 from rand_agents.games.game import Game
+from rand_agents.games.given import chosen_source, resumed_source
 from rand_agents.games.registry import (
     POLICIES,
     Environment,
     PolicyConfig,
-    environment_of,
     game_for,
     is_registered,
     kind_of,
@@ -35,17 +25,16 @@ from rand_agents.games.registry import (
 )
 from rand_agents.policies.seeds import SeedSpec
 from rand_agents.training.acting import SeededPolicy
-from rand_agents.training.aim import Aim
 from rand_agents.training.files import Contents, read_agent, task_in_file, write_agent
-from rand_envs.adversaries import Adversary, restored
+from rand_agents.training.learning import Learner
+from rand_envs.adversaries import restored, stored
 from rand_envs.core.arrays import Json
 from rand_envs.core.sources import LayoutSource
 
-Callback = BaseCallback | list[BaseCallback] | Callable[..., bool] | None
 C = TypeVar("C")
 
 
-class Agent(SeededPolicy, ABC, Generic[C]):
+class Agent(SeededPolicy, Learner, ABC, Generic[C]):
     """A seeded policy and its trainer, in the shape of Stable-Baselines3's algorithms.
 
     One timestep of `learn` is one update of the parameters (a gradient step, or a generation
@@ -54,7 +43,6 @@ class Agent(SeededPolicy, ABC, Generic[C]):
     """
 
     config: C
-    _aim: Aim
     config_type: ClassVar[type[Any]]
 
     def __init__(
@@ -79,8 +67,8 @@ class Agent(SeededPolicy, ABC, Generic[C]):
             config: The trainer's options; None for its defaults.
             seeds: Distribution of the seed vector; None for the game's default.
             layouts: Who picks the layouts that are trained on, such as a `Found` pool that
-                keeps up those that hurt; None draws them uniformly. An `Adversary` is saved with
-                the agent.
+                keeps up those that hurt; None for those that `env` was made with, by default
+                uniform ones. It is saved with the agent, unless its class is somebody's own.
             rng_seed: Determines the initial weights and every later draw.
             device: Where the policy computes.
             verbose: 1 to print the log, 0 for silence.
@@ -93,21 +81,14 @@ class Agent(SeededPolicy, ABC, Generic[C]):
         self.config = self.default_config(self.game) if config is None else config
         self.seeds = self._check_seeds(seeds, policy)
         architecture = policy_for(self.game, policy, self.seeds.dim)
-        self.layouts = layouts
+        self.layouts = chosen_source(env, layouts)
         self.rng_seed = rng_seed
         self.device = torch.device(device)
-        self.verbose = verbose
-        self.tensorboard_log = tensorboard_log
         self.model = model_of(architecture, rng_seed).to(self.device)
         # Separate streams keep layouts independent of seeds and of the trainer's noise.
         streams = map(np.random.default_rng, np.random.SeedSequence(rng_seed).spawn(4))
         self._rngs = dict(zip(("layouts", "seeds", "noise", "acting"), streams, strict=True))
-        self.num_timesteps = 0
-        self.env_steps = 0
-        self._total_timesteps = 0
-        self._has_trainer_state = True
-        self._logger: Logger | None = None
-        self._env: DummyVecEnv | None = None
+        Learner.__init__(self, verbose, tensorboard_log)
         self._setup()
 
     def _check_seeds(self, seeds: SeedSpec | None, policy: str | PolicyConfig) -> SeedSpec:
@@ -133,17 +114,9 @@ class Agent(SeededPolicy, ABC, Generic[C]):
         """Whether the policy itself has learned anything yet."""
         return self.num_timesteps > 0
 
-    def _diagnose(self) -> dict[str, float | str]:
-        """Facts that are only worth their cost where something is logged; changes nothing."""
-        return {}
-
     @abstractmethod
     def _setup(self) -> None:
         """Make the optimiser's state."""
-
-    @abstractmethod
-    def _update(self, progress: float) -> dict[str, float]:
-        """Do one update at `progress` in [0, 1) of the whole run; return what to log."""
 
     @abstractmethod
     def _trainer_tensors(self) -> dict[str, Tensor]:
@@ -152,119 +125,6 @@ class Agent(SeededPolicy, ABC, Generic[C]):
     @abstractmethod
     def _load_trainer_tensors(self, tensors: dict[str, Tensor]) -> None:
         """Set the optimiser's state from what `_trainer_tensors` gave."""
-
-    # Learning.
-
-    def learn(
-        self,
-        total_timesteps: int,
-        callback: Callback = None,
-        log_interval: int = 100,
-        tb_log_name: str = "run",
-        reset_num_timesteps: bool = True,
-        progress_bar: bool = False,
-    ) -> Self:
-        """Train for `total_timesteps` updates; schedules stretch over all of them.
-
-        With `reset_num_timesteps=False` they come on top of those already done. Callbacks are
-        Stable-Baselines3's and are called after every update; one that returns False ends it.
-        """
-        if total_timesteps < 1:
-            raise ValueError(f"total_timesteps must be at least 1, got {total_timesteps}")
-        if reset_num_timesteps:
-            self.num_timesteps = 0
-        self._has_trainer_state = True
-        self._total_timesteps = self.num_timesteps + total_timesteps
-        return self._run(callback, log_interval, tb_log_name, reset_num_timesteps, progress_bar)
-
-    def resume(
-        self, callback: Callback = None, log_interval: int = 100, progress_bar: bool = False
-    ) -> Self:
-        """Finish the run that was interrupted; the result equals an uninterrupted one.
-
-        Raises:
-            ValueError: If the agent is from a file with weights alone.
-        """
-        if not self._has_trainer_state:
-            raise ValueError(
-                "a run is resumed from its optimiser's state, but this agent's file has weights "
-                "alone: learn() starts a fresh optimiser from them"
-            )
-        return self._run(callback, log_interval, "run", False, progress_bar)
-
-    def _run(
-        self,
-        callback: Callback,
-        log_interval: int,
-        tb_log_name: str,
-        fresh: bool,
-        progress_bar: bool,
-    ) -> Self:
-        if self._logger is None:
-            self._logger = configure_logger(
-                self.verbose, self.tensorboard_log, tb_log_name, reset_num_timesteps=fresh
-            )
-        hooks = self._as_callback(callback, progress_bar)
-        total_timesteps = self._total_timesteps
-        hooks.on_training_start(locals(), globals())
-        hooks.on_rollout_start()
-        while self.num_timesteps < total_timesteps:
-            self._aim.observe(self, self.num_timesteps)
-            logs = self._update(self.num_timesteps / total_timesteps)
-            self.num_timesteps += 1
-            if self.num_timesteps % log_interval == 0:
-                self._log(logs | self._diagnose())
-            hooks.update_locals(locals())
-            if not hooks.on_step():
-                break
-        hooks.on_rollout_end()
-        hooks.on_training_end()
-        return self
-
-    def _log(self, logs: Mapping[str, float | str]) -> None:
-        for name, value in logs.items():
-            self.logger.record(name, value)
-        self.logger.record("time/env_steps", self.env_steps)
-        self.logger.record("time/timesteps", self.num_timesteps)
-        self.logger.dump(self.num_timesteps)
-
-    def _as_callback(self, callback: Callback, progress_bar: bool) -> BaseCallback:
-        hooks = callback if isinstance(callback, list) else [callback]
-        wrapped = [
-            hook if isinstance(hook, BaseCallback) else ConvertCallback(hook)
-            for hook in hooks
-            if hook is not None
-        ]
-        if progress_bar:
-            wrapped.append(ProgressBarCallback())
-        together = CallbackList(wrapped)
-        together.init_callback(cast(Any, self))
-        return together
-
-    @property
-    def total_timesteps(self) -> int:
-        """How many updates the current run has in all."""
-        return self._total_timesteps
-
-    @property
-    def logger(self) -> Logger:
-        """Stable-Baselines3's logger; set at the first `learn`, or by `set_logger`."""
-        if self._logger is None:
-            raise RuntimeError("there is no logger before learn() or set_logger()")
-        return self._logger
-
-    def set_logger(self, logger: Logger) -> None:
-        """Log to `logger` from now on."""
-        self._logger = logger
-
-    def get_env(self) -> DummyVecEnv:
-        """An environment of the agent's task, as Stable-Baselines3's callbacks want one."""
-        if self._env is None:
-            self._env = DummyVecEnv([lambda: environment_of(self.task)])
-        return self._env
-
-    def get_vec_normalize_env(self) -> None:
-        """Observations are never normalised."""
 
     # Files.
 
@@ -293,17 +153,10 @@ class Agent(SeededPolicy, ABC, Generic[C]):
             "num_timesteps": self.num_timesteps,
             "total_timesteps": self._total_timesteps,
             "env_steps": self.env_steps,
-            "layouts": self._stored_layouts(),
+            "layouts": stored(self.layouts),
             "rngs": {name: rng.bit_generator.state for name, rng in self._rngs.items()},
         }
         return write_agent(path, Contents(tensors, facts))
-
-    def _stored_layouts(self) -> Json | None:
-        """The source of layouts, if it is an adversary; others must be given again."""
-        if not isinstance(self.layouts, Adversary):
-            return None
-        when = {name: getattr(self.layouts, name) for name in ("learn_every", "learn_from")}
-        return self.layouts.to_json() | when
 
     @classmethod
     def load(
@@ -312,6 +165,7 @@ class Agent(SeededPolicy, ABC, Generic[C]):
         env: Environment | None = None,
         device: str | torch.device = "cpu",
         verbose: int = 0,
+        tensorboard_log: str | None = None,
     ) -> Self:
         """Read an agent that `save` wrote; it continues exactly where it stopped.
 
@@ -319,8 +173,11 @@ class Agent(SeededPolicy, ABC, Generic[C]):
             path: The file.
             env: If given, the game it is meant for; another one than the file's is an error. An
                 environment that `gym.make` does not give, such as a wrapped one, must be given.
+                Layouts that it was made with are those of further training, unless the agent was
+                trained on ones of the same kind: these go on where they were.
             device: Where the policy computes.
             verbose: As in the constructor.
+            tensorboard_log: As in the constructor.
 
         Raises:
             FileNotFoundError: If there is no such file.
@@ -331,9 +188,11 @@ class Agent(SeededPolicy, ABC, Generic[C]):
         if name != cls.__name__:
             raise ValueError(f"{path} must hold a {cls.__name__} agent, got a {name} one")
         try:
-            return cls._rebuilt(path, contents, env, device, verbose)
+            agent = cls._rebuilt(path, contents, env, device, verbose)
         except (KeyError, TypeError) as error:
             raise ValueError(f"{path} does not describe a whole agent: {error!r}") from error
+        agent.tensorboard_log = tensorboard_log
+        return agent
 
     @classmethod
     def _rebuilt(
@@ -347,13 +206,14 @@ class Agent(SeededPolicy, ABC, Generic[C]):
         facts = contents.facts
         task = task_in_file(path, facts, env)
         # Files from before there was a choice have uniform layouts.
-        stored = facts.get("layouts")
+        found = facts.get("layouts")
+        source = resumed_source(env, found and restored(task.layout_space, found))
         agent = cls(
             POLICIES[facts.get("policy_kind", "SeedTransformer")](**facts["policy"]),
             task,
             cls.config_type(**facts["config"]),
             seeds=SeedSpec(**facts["seeds"]),
-            layouts=stored and restored(task.layout_space, stored),
+            layouts=source,
             rng_seed=facts["rng_seed"],
             device=device,
             verbose=verbose,

@@ -53,9 +53,14 @@ class Aim:
             batch_size = size
             self.every = self.space.enumerate() if source is None else None
         self.batch_size = batch_size
+        self.last: Array | None = None
 
     def layouts(self, rng: np.random.Generator) -> Array:
-        """The layouts of an update, (n,)."""
+        """The layouts of an update, (n,); kept as `last`."""
+        self.last = self._drawn(rng)
+        return self.last
+
+    def _drawn(self, rng: np.random.Generator) -> Array:
         if self.every is not None:
             return self.every
         if self.source is not None:

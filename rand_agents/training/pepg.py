@@ -20,8 +20,11 @@ from rand_agents.games.registry import Environment, as_game
 from rand_agents.training.agent import Agent, cosine
 from rand_agents.training.aim import Aim
 from rand_agents.training.evolution import Search, SearchConfig, Vector
+from rand_agents.training.learning import NotFiniteError
 from rand_agents.training.objectives import ObjectiveConfig
 from rand_envs.adversaries import MAX_EXHAUSTIVE
+
+HINT = "a lower learning rate or a smaller std may help"
 
 
 @dataclass(frozen=True)
@@ -102,9 +105,15 @@ class PEPG(Agent[PEPGConfig]):
         noise = search.noise(self._rngs["noise"])
         costs = self.costs(search.candidates(noise))
         objective = self.config.objective.at(progress)(costs).cpu().double().numpy()
-        if np.isnan(objective).all():
-            raise FloatingPointError("every candidate's objective became NaN; try a smaller std")
-        logs = search.tell(noise, -objective, self._learning_rate(progress))
+        if not np.isfinite(objective).any():
+            wrong = ~torch.isfinite(costs).all(-1).all(0)
+            row = int(wrong.int().argmax()) if bool(wrong.any()) else None
+            raise NotFiniteError("every candidate's objective became NaN or infinite", HINT, row)
+        # What overflows is told below.
+        with np.errstate(over="ignore", invalid="ignore"):
+            logs = search.tell(noise, -objective, self._learning_rate(progress))
+        if not (np.isfinite(search.center).all() and np.isfinite(search.std).all()):
+            raise NotFiniteError("a weight or its std became infinite or NaN", HINT)
         self._load_center()
         return logs | {
             "train/objective_best": float(np.nanmin(objective)),

@@ -15,8 +15,11 @@ from rand_agents.games.registry import Environment, as_game
 from rand_agents.training.agent import Agent, cosine
 from rand_agents.training.aim import Aim
 from rand_agents.training.entropy import ScoreConfig, Thermostat
+from rand_agents.training.learning import NotFiniteError
 from rand_agents.training.objectives import Objective, ObjectiveConfig
 from rand_envs.core.arrays import Array
+
+HINT = "a lower learning rate may help"
 
 
 @dataclass(frozen=True)
@@ -109,7 +112,7 @@ class QNormStep:
 
     def update(self, losses: Tensor, progress: float) -> dict[str, float]:
         """Step down the gradient of the objective; raises FloatingPointError on NaN losses."""
-        value = self._finite(self.config.objective.at(progress)(losses))
+        value = _finite(self.config.objective.at(progress)(losses), losses)
         self.optimizer.zero_grad(set_to_none=True)
         value.backward()  # type: ignore[no-untyped-call]
         return self._facts(losses, value) | self.descend(progress)
@@ -125,7 +128,7 @@ class QNormStep:
         with torch.no_grad():
             losses = [part() for part in parts]
         whole = torch.cat(losses, -1).requires_grad_()
-        value = self._finite(self.config.objective.at(progress)(whole))
+        value = _finite(self.config.objective.at(progress)(whole), whole)
         (slopes,) = torch.autograd.grad(value, whole)
         self.optimizer.zero_grad(set_to_none=True)
         sizes = [part.shape[-1] for part in losses]
@@ -146,7 +149,7 @@ class QNormStep:
             progress: In [0, 1] of the run.
         """
         whole = costs.detach().requires_grad_()
-        value = self._finite(objective(whole))
+        value = _finite(objective(whole), whole)
         (slopes,) = torch.autograd.grad(value, whole)
         self.optimizer.zero_grad(set_to_none=True)
         worth = self.thermostat.worth * costs.std(correction=0).item()
@@ -156,13 +159,6 @@ class QNormStep:
         slower = math.sqrt(episodes.temperature)
         facts = self._facts(whole, value) | {"train/entropy": entropy}
         return facts | self.descend(progress, slower)
-
-    def _finite(self, value: Tensor) -> Tensor:
-        if not math.isfinite(value.item()):
-            raise FloatingPointError(
-                f"the objective became {value.item()}; a lower learning rate may help"
-            )
-        return value
 
     def tensors(self) -> dict[str, Tensor]:
         """The optimiser's state and the thermostat's, to be saved."""
@@ -187,12 +183,12 @@ class QNormStep:
         norm = torch.nn.utils.clip_grad_norm_(self.parameters, self.config.max_grad_norm)
         if not math.isfinite(norm.item()):
             # Sampled costs stay finite, whatever the weights are.
-            raise FloatingPointError(
-                f"the gradient's norm became {norm.item()}; a lower learning rate may help"
-            )
+            raise NotFiniteError(f"the gradient's norm became {norm.item()}", HINT)
         rate = slower * self.config.learning_rate_at(progress)
         self.optimizer.param_groups[0]["lr"] = rate
         self.optimizer.step()
+        if not all(bool(torch.isfinite(weights).all()) for weights in self.parameters):
+            raise NotFiniteError("a weight became infinite or NaN", HINT)
         return {"train/gradient_norm": norm.item(), "train/learning_rate": rate}
 
     @staticmethod
@@ -202,6 +198,15 @@ class QNormStep:
             "train/loss": losses.mean().item(),
             "train/worst_loss": losses.mean(-1).max().item(),
         }
+
+
+def _finite(value: Tensor, losses: Tensor) -> Tensor:
+    """The objective, of losses (n, ...); `NotFiniteError` unless it is a number."""
+    if not math.isfinite(value.item()):
+        wrong = ~torch.isfinite(losses.detach()).flatten(1).all(1)
+        row = int(wrong.int().argmax()) if bool(wrong.any()) else None
+        raise NotFiniteError(f"the objective became {value.item()}", HINT, row)
+    return value
 
 
 class QNorm(Agent[QNormConfig]):

@@ -15,7 +15,7 @@ from rand_envs.adversaries.search import (
     worst_of,
 )
 from rand_envs.adversaries.sources import Adversary, Hedge, WorstFor
-from rand_envs.adversaries.stored import restored
+from rand_envs.adversaries.stored import Missing, restored, stored
 
 __all__ = [
     "MAX_EXHAUSTIVE",
@@ -26,6 +26,7 @@ __all__ = [
     "FoundConfig",
     "Hedge",
     "Kind",
+    "Missing",
     "Suspects",
     "WorstFor",
     "badness",
@@ -34,5 +35,6 @@ __all__ = [
     "restored",
     "search_seeds",
     "search_worst",
+    "stored",
     "worst_of",
 ]

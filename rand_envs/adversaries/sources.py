@@ -17,6 +17,7 @@ from rand_envs.core.arrays import Array, Json, finite_number, random_words, whol
 from rand_envs.core.layouts.space import L, LayoutSpace
 from rand_envs.core.player import Player
 from rand_envs.core.sources import LayoutSource
+from rand_envs.core.streams import Stream, generator
 
 Floats = NDArray[np.float64]
 
@@ -68,7 +69,7 @@ class WorstFor(Adversary[L]):
 
     def __init__(self, player: Player, num_seeds: int = 256, rng_seed: int = 0) -> None:
         super().__init__(player.task.layout_space)
-        rng = np.random.default_rng(rng_seed)
+        rng = generator(Stream.WORST_FOR, whole_number("rng_seed", rng_seed, 0))
         seeds = search_seeds(player, rng, whole_number("num_seeds", num_seeds, 1))
         found = find_worst(player, rng, seeds=seeds)
         self.kind = found.kind
@@ -176,7 +177,7 @@ class Hedge(Adversary[L]):
 
     def learn(self, player: Player) -> None:
         """`update` with what a player loses on each layout, on seeds of the source's own."""
-        rng = np.random.default_rng([self.rounds, self.rng_seed])
+        rng = generator(Stream.HEDGE, self.rng_seed, self.rounds)
         seeds = player.draw_seeds(rng, self.num_seeds)
         self.update(badness(player, self.layouts, seeds))
 

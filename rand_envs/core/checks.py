@@ -65,8 +65,20 @@ def checked_render_mode(mode: str | None, legal: Sequence[str]) -> str | None:
 
 def check_options(options: Mapping[str, Any] | None, legal: Sequence[str]) -> None:
     """Raise a ValueError where there is an option of `reset` that is not legal."""
-    unknown = set(options or {}) - set(legal)
+    unknown = sorted(set(checked_options(options)) - set(legal))
     if unknown:
         raise ValueError(
-            f"reset options must be among {', '.join(legal)}, got {', '.join(sorted(unknown))}"
+            f"reset options must be among {', '.join(legal)}, got {', '.join(unknown)}"
         )
+
+
+def checked_options(options: Any) -> dict[str, Any]:
+    """Options of `reset` as a dictionary; ValueError unless they are one by strings."""
+    if options is None:
+        return {}
+    if not isinstance(options, Mapping):
+        raise ValueError(f"reset options must be a dictionary, got {options!r}")
+    wrong = [key for key in options if not isinstance(key, str)]
+    if wrong:
+        raise ValueError(f"reset options must have strings as keys, got {wrong[0]!r}")
+    return dict(options)

@@ -7,9 +7,10 @@ import gymnasium as gym
 from gymnasium.envs.registration import find_highest_version, parse_env_id
 from gymnasium.vector import AutoresetMode
 
-from rand_envs.core.env import TaskEnv, TaskVectorEnv
+from rand_envs.core.env import TaskEnv
 from rand_envs.core.sources import LayoutsArgument
 from rand_envs.core.task import Task
+from rand_envs.core.vector_env import TaskVectorEnv
 
 TASKS: dict[str, type[Task[Any]]] = {}
 """The registered tasks by their ids."""
@@ -103,10 +104,12 @@ def make_vector_env(
     layouts: LayoutsArgument[Any] = None,
     render_mode: str | None = None,
     autoreset_mode: str | AutoresetMode = AutoresetMode.NEXT_STEP,
+    max_episode_steps: int | None = None,
     **config: Any,
 ) -> TaskVectorEnv[Any]:
     """A native vector environment of a registered task; the entry point of `gym.make_vec`."""
-    return TaskVectorEnv(_known(game)(**config), num_envs, layouts, render_mode, autoreset_mode)
+    task = _known(game)(**config)
+    return TaskVectorEnv(task, num_envs, layouts, render_mode, autoreset_mode, max_episode_steps)
 
 
 def _known(game: str) -> type[Task[Any]]:

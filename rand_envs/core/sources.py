@@ -11,7 +11,7 @@ from typing import Any, Generic, Union
 import numpy as np
 from numpy.typing import ArrayLike
 
-from rand_envs.core.arrays import Array
+from rand_envs.core.arrays import Array, Json, whole_number
 from rand_envs.core.layouts.space import L, Layout, LayoutSpace
 from rand_envs.core.player import Player
 
@@ -64,6 +64,15 @@ class LayoutSource(ABC, Generic[L]):
 class Uniform(LayoutSource[L]):
     """Draws every layout from the space's own distribution, by the environment's generator."""
 
+    def to_json(self) -> Json:
+        """Its kind, which is all there is to it."""
+        return {"source": "Uniform"}
+
+    @classmethod
+    def from_json(cls, space: LayoutSpace[L], data: Json) -> "Uniform[L]":
+        """The source that `to_json` described."""
+        return cls(space)
+
     def draw(self, rngs: Sequence[np.random.Generator], env_ids: ArrayLike) -> Array:
         """Pick a layout by each generator, shape (len(rngs),)."""
         return self.space.sample_each(rngs)
@@ -95,6 +104,16 @@ class Fixed(LayoutSource[L]):
         chosen: Array = self._layouts[np.asarray(env_ids) % len(self._layouts)]
         return chosen
 
+    def to_json(self) -> Json:
+        """The layouts."""
+        layouts = [layout.to_json() for layout in self.space.unpack(self._layouts)]
+        return {"source": "Fixed", "layouts": layouts}
+
+    @classmethod
+    def from_json(cls, space: LayoutSpace[L], data: Json) -> "Fixed[L]":
+        """The source that `to_json` described."""
+        return cls(space, data["layouts"])
+
 
 class Sweep(LayoutSource[L]):
     """Gives all layouts of the space in turn, then starts again.
@@ -120,6 +139,18 @@ class Sweep(LayoutSource[L]):
     def restart(self) -> None:
         """Make the next layout the first one."""
         self._cursor = 0
+
+    def to_json(self) -> Json:
+        """Which layout is next."""
+        return {"source": "Sweep", "cursor": self._cursor}
+
+    @classmethod
+    def from_json(cls, space: LayoutSpace[L], data: Json) -> "Sweep[L]":
+        """The source that `to_json` described."""
+        source = cls(space)
+        last = len(source._layouts) - 1
+        source._cursor = whole_number("the cursor of a sweep", data["cursor"], 0, last)
+        return source
 
 
 # mypy takes no type variable on its own in an alias written with `|`.

@@ -131,7 +131,10 @@ class Task(Setting[L]):
         return {}
 
     def final_info(self, state: Array) -> dict[str, Array]:
-        """Facts that `info` gains when an instance ends, each of shape (n,); fresh memory."""
+        """Facts that `info` tells of ended instances, each of shape (n,); fresh memory.
+
+        They are there before the end, too, as False or 0. Any state may be asked for their types.
+        """
         return {"is_success": self.success(state)}
 
     def success(self, state: Array) -> NDArray[np.bool_]:

@@ -8,8 +8,10 @@ import numpy as np
 from gymnasium.error import ResetNeeded
 
 from rand_envs.core.arrays import Array, finite_number
+from rand_envs.core.checks import checked_options
 from rand_envs.core.layouts.space import L, LayoutSpace
 from rand_envs.core.sources import LayoutsArgument, as_source
+from rand_envs.core.streams import Stream, checked_seed, generator
 
 Apply = Callable[[gym.Env[Any, Any], Any], None]
 
@@ -93,14 +95,13 @@ class LayoutWrapper(gym.Wrapper[Any, Any, Any, Any], gym.utils.RecordConstructor
         Raises:
             ValueError: an illegal layout, or one that cannot be set.
         """
-        others = dict(options or {})
+        others = checked_options(options)
         given = others.pop("layout", None)
         if given is not None:
             given = self.layout_space.pack([given])
         if seed is not None:
-            # The environment seeds its own generator with SeedSequence(seed), and
-            # RandomSeedObservation takes branch 1: another one.
-            self._rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(2,)))
+            seed = checked_seed(seed)
+            self._rng = generator(Stream.WRAPPED_RESET, seed)
         if given is None:
             given = self.source.draw([self._rng], np.zeros(1, np.int64))
         self._layout = given

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from rand_envs.core.arrays import whole_number
+from rand_envs.core.streams import Stream, checked_seed, generator
 
 SEED_DISTRIBUTIONS = ("gaussian", "uniform", "bits")
 """The distributions of a seed's coordinates: N(0, 1), uniform on [0, 1), and fair bits."""
@@ -86,8 +87,8 @@ class RandomSeedObservation(
     ) -> tuple[NDArray[np.float32], dict[str, Any]]:
         """Start an instance, then draw its seed vector."""
         if seed is not None:
-            # The environment seeds its own generator with SeedSequence(seed): another branch.
-            self._rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(1,)))
+            seed = checked_seed(seed)
+            self._rng = generator(Stream.OBSERVED_SEEDS, seed)
         uniform = self._rng.random(self.seed_dim)
         self._seed = seed_from_uniform(self.distribution, uniform)
         return super().reset(seed=seed, options=options)

@@ -34,7 +34,8 @@ class ColoringTask(Task[ColoringLayout]):
     Terminated after one step.  Never truncated.
 
     ## Information
-    At the end `is_success`, and `conflicts`: the number of edges with one colour.
+    `conflicts`: the number of edges with one colour, -1 before the end.  `is_success`: False
+    before the end.
 
     ## Arguments
     * `num_vertices` (10): number of vertices N, at least 3.
@@ -100,9 +101,9 @@ class ColoringTask(Task[ColoringLayout]):
         after["conflicts"] = conflicts
         return Transition(after, (conflicts == 0).astype(np.float64), np.ones(len(state), bool))
 
-    def final_info(self, state: Array) -> dict[str, Array]:
-        """Success, and the number of conflicting edges."""
-        return {"is_success": self.success(state), "conflicts": state["conflicts"].copy()}
+    def info(self, state: Array) -> dict[str, Array]:
+        """The number of conflicting edges, -1 before the end."""
+        return {"conflicts": state["conflicts"].copy()}
 
     def success(self, state: Array) -> NDArray[np.bool_]:
         """Whether the colouring is proper, shape (n,)."""

@@ -44,8 +44,8 @@ class GridTask(Task[GridLayout]):
     Terminated at the end of the last of `num_episodes` episodes.  Never truncated.
 
     ## Information
-    `episode_index`: from 0; `steps`: steps used over all episodes.  At the end
-    `is_success`: whether the treasure was found in every episode.
+    `episode_index`: from 0; `steps`: steps used over all episodes.  `is_success`:
+    whether the treasure was found in every episode, False before the end.
 
     ## Arguments
     * `size` (5): side of a square grid, or (rows, columns).

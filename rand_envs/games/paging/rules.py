@@ -38,8 +38,8 @@ class PagingTask(Task[FieldLayout]):
     Terminated after `num_requests` steps.  Never truncated.
 
     ## Information
-    `faults`: how many there were so far.  At the end `is_success`: whether they are as few as
-    Belady's optimum, the fewest possible for one who knows the whole sequence.
+    `faults`: how many there were so far.  `is_success`: whether they are as few as Belady's
+    optimum, the fewest possible for one who knows the whole sequence, False before the end.
 
     ## Arguments
     * `num_pages` (3): pages that can be requested, at least 2.

@@ -43,8 +43,8 @@ class PatrolTask(Task[FieldLayout]):
     truncated.
 
     ## Information
-    `place`: the patroller's node, `nodes` before the first choice.  At the end `is_success`:
-    whether the attack was intercepted.
+    `place`: the patroller's node, `nodes` before the first choice.  `is_success`: whether
+    the attack was intercepted, False before the end.
 
     ## Arguments
     * `graph` (("cycle", 5)): ("cycle", n); ("line", n); ("star", n), of which node 0 is the

@@ -39,7 +39,7 @@ class RecallTask(Task[RecallLayout]):
     Terminated after num_pairs + 1 steps, when the query was answered.  Never truncated.
 
     ## Information
-    At the end `is_success`: whether all bits were right.
+    `is_success`: whether all bits were right, False before the end.
 
     ## Arguments
     * `num_pairs` (20): number of pairs N, at least 1.

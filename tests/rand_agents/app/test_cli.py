@@ -31,6 +31,7 @@ from rand_agents.app.watch import play_out
 from rand_agents.games.registry import game_for
 from rand_agents.training.evolution import SearchConfig
 from rand_envs import ColoringTask, GridTask, PatrolTask, RecallTask
+from rand_envs.core.streams import Stream, generator
 
 COMMANDS = {
     "recall": "train recall --game.num-pairs 2 --game.value-bits 2 --qnorm.m 3 "
@@ -152,7 +153,7 @@ def test_watching_plays_what_the_batched_play_plays(agents: dict[str, Path]) -> 
         layout = agent.task.layout_space.pack([LAYOUTS[name]])
         histories = play_out(agent, layout, 6, sample=False)
         outcome = [agent.task.outcome(past.states[-1])[0] for past in histories]
-        seeds = agent.draw_seeds(np.random.default_rng(5), 6)
+        seeds = agent.draw_seeds(generator(Stream.ACTING, 5), 6)
         np.testing.assert_array_equal(outcome, agent.play(layout, seeds).outcome[0])
 
 

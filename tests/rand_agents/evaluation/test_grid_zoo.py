@@ -15,6 +15,7 @@ from rand_agents.zoo import zoo_card
 from rand_envs import Sweep
 from rand_envs.core.arrays import Array
 from rand_envs.core.player import Play
+from rand_envs.core.streams import Stream, generator
 from rand_envs.core.task import Setting
 
 ROUNDS = 3
@@ -84,7 +85,7 @@ def test_every_way_to_play_gives_the_same_returns(model: str) -> None:
     np.testing.assert_allclose(stepped, returns, atol=1e-6)
     np.testing.assert_array_equal(steps, lengths)
 
-    seeds = agent.draw_seeds(np.random.default_rng(11), len(layouts))
+    seeds = agent.draw_seeds(generator(Stream.ACTING, 11), len(layouts))
     played = agent.play(every, seeds).outcome
     episode = np.arange(len(layouts))
     np.testing.assert_array_equal(played[episode % len(every), episode], lengths)

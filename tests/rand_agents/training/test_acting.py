@@ -10,6 +10,7 @@ from rand_agents import QNorm, SeedSpec, TransformerConfig
 from rand_agents.games.registry import game_for, task_of
 from rand_agents.training.agent import Agent
 from rand_envs.core.arrays import Array
+from rand_envs.core.streams import Stream, generator
 from tests.rand_agents.games.strangers import ACTIONS, OBSERVATIONS
 from tests.rand_agents.games.test_rollout import shaken
 
@@ -75,7 +76,7 @@ def test_environments_side_by_side_begin_again_where_each_ends(
     name: str, policy: str, mode: str
 ) -> None:
     agent = random_agent(name, policy)
-    layouts, seeds = layouts_and_seeds(agent)
+    layouts, _ = layouts_and_seeds(agent)
     env_id, config = TASKS[name]
     values = agent.task.layout_space.unpack(layouts)
     envs: Any = gym.make_vec(
@@ -88,8 +89,8 @@ def test_environments_side_by_side_begin_again_where_each_ends(
     )
     agent.set_random_seed(5)
     # All draw their first seeds together, and new ones where they begin again.
-    again = np.random.default_rng(5)
-    agent.draw_seeds(again, NUM)
+    again = generator(Stream.ACTING, 5)
+    seeds = agent.draw_seeds(again, NUM)
     observations, _ = envs.reset()
     state, starts, ended_before = None, np.ones(NUM, bool), np.zeros(NUM, bool)
     total, length, episode = np.zeros(NUM), np.zeros(NUM, int), np.zeros(NUM, int)

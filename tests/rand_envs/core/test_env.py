@@ -120,22 +120,38 @@ def test_environments_of_one_task_sample_on_their_own(case: Case) -> None:
 
 def test_infos_of_an_instance() -> None:
     recall = gym.make("RandRecall-v0", num_pairs=1, layouts=RecallLayout(((1, 0, 0, 1, 1),), 0))
-    assert recall.reset()[1] == {}
-    assert recall.step(np.zeros(5, np.int8))[4] == {}
+    assert recall.reset()[1] == {"is_success": False}
+    assert recall.step(np.zeros(5, np.int8))[4] == {"is_success": False}
     _, reward, terminated, truncated, info = recall.step(np.array([1, 0, 0, 1, 1]))
     assert (reward, terminated, truncated) == (1.0, True, False)
     assert info == {"is_success": True}
 
     coloring = gym.make("RandColoring-v0", num_vertices=4, layouts={"cycle": [0, 1, 2, 3]})
-    assert coloring.reset()[1] == {}
+    assert coloring.reset()[1] == {"is_success": False, "conflicts": -1}
     assert coloring.step([0, 0, 1, 2])[4] == {"is_success": False, "conflicts": 1}
 
     grid = gym.make("RandGrid-v0", size=2, layouts=GridLayout((0, 1)))
-    assert grid.reset()[1] == {"episode_index": 0, "steps": 0}
-    assert grid.step(2)[4] == {"episode_index": 0, "steps": 1}
-    assert grid.step(3)[4] == {"episode_index": 0, "steps": 2}
-    assert grid.step(0)[4] == {"episode_index": 1, "steps": 3}
+    assert grid.reset()[1] == {"episode_index": 0, "steps": 0, "is_success": False}
+    assert grid.step(2)[4] == {"episode_index": 0, "steps": 1, "is_success": False}
+    assert grid.step(3)[4] == {"episode_index": 0, "steps": 2, "is_success": False}
+    assert grid.step(0)[4] == {"episode_index": 1, "steps": 3, "is_success": False}
     assert grid.step(0)[4] == {"episode_index": 1, "steps": 4, "is_success": True}
+
+
+def test_infos_have_the_same_keys_and_types_at_every_step(case: Case) -> None:
+    """As recorders of episodes want them; a success is told at the end only."""
+    env = made(case)
+    env.action_space.seed(0)
+    for rng_seed in range(5):
+        first = info = env.reset(seed=rng_seed)[1]
+        ended = False
+        while not ended:
+            assert not info["is_success"]
+            ended, info = env.step(env.action_space.sample())[2::2]
+            assert {key: type(value) for key, value in info.items()} == {
+                key: type(value) for key, value in first.items()
+            }
+        assert info["is_success"] == bool(env.task.success(env._state)[0])  # type: ignore[arg-type]
 
 
 def test_a_given_layout_stays(case: Case) -> None:

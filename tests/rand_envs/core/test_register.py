@@ -1,3 +1,4 @@
+import json
 import warnings
 from collections.abc import Iterator
 from typing import Any
@@ -78,6 +79,34 @@ def test_a_spec_survives_json() -> None:
     twin.reset()
     assert twin.unwrapped.layout.keeper == 2
     assert twin.unwrapped.task.goals == 2
+
+
+ARRAYS: list[tuple[str, dict[str, Any]]] = [
+    ("RandGrid-v0", {"size": np.int64(3), "walls": np.eye(3, k=2, dtype=bool)}),
+    ("RandGrid-v0", {"size": 3, "layouts": {"treasure": np.array([2, 1]), "walls": []}}),
+    ("RandGrid-v0", {"size": 3, "layouts": [{"treasure": (np.int8(2), 1), "walls": []}]}),
+    ("RandPatrol-v0", {"graph": 1 - np.eye(4, dtype=int), "horizon": np.int32(3)}),
+    ("RandPatrol-v0", {"graph": ("cycle", np.int64(5))}),
+]
+
+
+@pytest.mark.parametrize(("env_id", "given"), ARRAYS)
+def test_arrays_in_the_arguments_keep_no_spec_from_becoming_json(
+    env_id: str, given: dict[str, Any]
+) -> None:
+    env: Any = gym.make(env_id, **given)
+    twin: Any = gym.make(EnvSpec.from_json(env.spec.to_json()))
+    for vector in (False, True):
+        if vector:
+            env = gym.make_vec(env_id, 1, vectorization_mode="vector_entry_point", **given)
+            spec = json.loads(env.spec.to_json())
+            kwargs = {k: v for k, v in spec["kwargs"].items() if k != "game"}
+            assert spec["id"] == env_id
+            twin = gym.make_vec(env_id, **kwargs)
+        assert twin.unwrapped.task.config == env.unwrapped.task.config
+        assert twin.reset(seed=4)[0].tolist() == env.reset(seed=4)[0].tolist()
+        name = "layouts" if vector else "layout"
+        assert getattr(twin.unwrapped, name) == getattr(env.unwrapped, name)
 
 
 def test_a_spec_of_a_game_that_was_not_imported_says_so() -> None:

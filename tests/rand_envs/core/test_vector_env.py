@@ -65,7 +65,7 @@ def told(envs: VectorEnv[Any, Any, Any], mode: AutoresetMode) -> list[Any]:
     said: list[Any] = [envs.reset(seed=11)]
     for k in range(STEPS):
         said.append(envs.step(envs.action_space.sample()))
-        ended = said[-1][2]
+        ended = said[-1][2] | said[-1][3]
         if mode is AutoresetMode.DISABLED and ended.any():
             said.append(envs.reset(options={"reset_mask": ended.copy()}))
         if k == STEPS // 2:
@@ -257,10 +257,67 @@ def test_actions_outside_the_space_are_refused(actions: Any, message: str) -> No
         envs.step(actions)
 
 
+@pytest.mark.parametrize("mode", list(AutoresetMode))
+def test_a_limit_of_steps_truncates_as_a_time_limit_does(case: Case, mode: AutoresetMode) -> None:
+    env_id, config = case
+    for limit in (1, 3):
+        ours = gym.make_vec(
+            env_id,
+            NUM_ENVS,
+            vectorization_mode="vector_entry_point",
+            **config,
+            max_episode_steps=limit,
+            autoreset_mode=mode,
+        )
+        theirs = gym.make_vec(
+            env_id,
+            NUM_ENVS,
+            vectorization_mode="sync",
+            vector_kwargs={"autoreset_mode": mode},
+            **config,
+            max_episode_steps=limit,
+        )
+        said = told(ours, mode)
+        assert_equal(said, told(theirs, mode))
+        longest = ours.unwrapped.task.max_steps  # type: ignore[attr-defined]
+        truncated = [answer[3].any() for answer in said if len(answer) == 5]
+        assert any(truncated) == (longest >= limit)
+
+
+@pytest.mark.parametrize(
+    ("seed", "message"),
+    [
+        (1.5, "seed must be an integer of at least 0, got 1.5"),
+        (True, "seed must be an integer of at least 0, got True"),
+        ("ab", "seed must be an integer, or one for each environment, got 'ab'"),
+        ({1: 2}, "seed must be an integer, or one for each environment"),
+        ([1], "seed must hold 2 seeds, got 1"),
+        ([1, 2.5], "seed must be an integer of at least 0, got 2.5"),
+        (np.array([1, -2]), "seed must be an integer of at least 0, got .*-2"),
+    ],
+)
+def test_what_are_no_seeds_is_refused(seed: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        make_vector_env("RandGrid-v0", 2).reset(seed=seed)
+
+
+def test_seeds_may_be_numpys() -> None:
+    envs = make_vector_env("RandGrid-v0", 2, size=9)
+    seeds: list[Any] = [np.int64(3), np.array([3, 4]), (np.uint8(3), np.int32(4)), [3, 4], 3]
+    layouts = []
+    for seed in seeds:
+        envs.reset(seed=seed)
+        layouts.append(envs.layouts)
+        assert envs.np_random_seed == (3, 4)
+    assert layouts == layouts[-1:] * 5
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"num_envs": 0}, "num_envs must be an integer of at least 1, got 0"),
+        ({"num_envs": 0}, "num_envs must be an integer from 1 to 1048576, got 0"),
+        ({"num_envs": 10**9}, "num_envs must be an integer from 1 to 1048576, got 1000000000"),
+        ({"max_episode_steps": 0}, "max_episode_steps must be an integer of at least 1, got 0"),
         ({"num_envs": 2.5}, "num_envs must be an integer"),
         ({"num_envs": 3, "layouts": [GridLayout((1, 1))] * 2}, "each of the 3 .* got 2"),
         ({"render_mode": "human"}, "render_mode must be None or one of rgb_array, ansi"),

@@ -33,7 +33,7 @@ def rng(seed: int = 0) -> np.random.Generator:
 @pytest.mark.parametrize("slots", [0, 1, 3, 4])
 def test_random_slots_succeed_with_m_of_n_on_the_worst_layout(slots: int) -> None:
     player = SlotMemory(SMALL, slots)
-    worst = evaluate(player, num_seeds=200, num_fresh_seeds=3000, rng_seed=1).worst
+    worst = evaluate(player, num_seeds=200, num_fresh_seeds=3000, rng_seed=0).worst
     assert worst.kind == "estimate"
     assert worst.ci95[0] <= player.worst_case() == slots / 4 <= worst.ci95[1]
 

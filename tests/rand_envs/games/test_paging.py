@@ -89,8 +89,8 @@ def test_an_instance_by_hand() -> None:
 def test_success_is_to_have_as_few_faults_as_belady() -> None:
     for first, success in ((0, True), (1, False)):
         env = gym.make("RandPaging-v0", num_requests=2, layouts={"requests": [2, 1]})
-        assert env.reset()[1] == {"faults": 0}
-        assert env.step(first)[4] == {"faults": 1}
+        assert env.reset()[1] == {"faults": 0, "is_success": False}
+        assert env.step(first)[4] == {"faults": 1, "is_success": False}
         assert env.step(0)[4] == {"faults": 2 - success, "is_success": success}
 
 

@@ -106,8 +106,11 @@ def test_random_play_obeys_the_plain_rules(name: str) -> None:
 
 def test_info_has_the_same_keys_in_every_step() -> None:
     env = gym.make("RandPatrol-v0", horizon=3)
-    assert env.reset()[1] == {"place": 5}
-    assert [env.step(node)[4] for node in (4, 0)] == [{"place": 4}, {"place": 0}]
+    assert env.reset()[1] == {"place": 5, "is_success": False}
+    assert [env.step(node)[4] for node in (4, 0)] == [
+        {"place": 4, "is_success": False},
+        {"place": 0, "is_success": False},
+    ]
     assert env.step(1)[4].keys() == {"place", "is_success"}
 
 

@@ -67,7 +67,7 @@ def test_coloring_shows_the_adjacency() -> None:
 def test_coloring_counts_conflicting_edges(colors: tuple[int, ...], conflicts: int) -> None:
     game = Played(ColoringTask(4), ColoringLayout((0, 2, 1, 3)))
     assert game.play(colors)[1:] == (float(conflicts == 0), True)
-    assert game.task.final_info(game.state)["conflicts"].tolist() == [conflicts]
+    assert game.task.info(game.state)["conflicts"].tolist() == [conflicts]
     assert game.success() == (conflicts == 0)
 
 

@@ -1,0 +1,95 @@
+"""What the two faces of a task share: what they remember, tell and draw."""
+
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from gymnasium.envs.registration import EnvSpec
+from gymnasium.error import ResetNeeded
+from numpy.typing import NDArray
+
+from rand_envs.core.arrays import Array
+from rand_envs.core.task import Task, as_json
+
+
+class Facts:
+    """What `info` tells: the same keys at every step, as recorders of episodes want them.
+
+    What is only known at the end is zero or False before it.
+    """
+
+    def __init__(self, task: Task[Any]) -> None:
+        self._task = task
+        self._types: dict[str, np.dtype[Any]] | None = None
+
+    def of(self, state: Array, ended: NDArray[np.bool_]) -> dict[str, Array]:
+        """Facts of n instances, each of shape (n,), of which some have ended."""
+        if self._types is None:
+            final = self._task.final_info(state)
+            self._types = {key: values.dtype for key, values in final.items()}
+        facts = self._task.info(state)
+        final = self._task.final_info(state[ended]) if ended.any() else {}
+        for key, kind in self._types.items():
+            facts[key] = np.zeros(len(state), kind)
+            if key in final:
+                facts[key][ended] = final[key]
+        return facts
+
+
+class History:
+    """States, each of shape (1,), and the actions between them, since the last reset."""
+
+    def __init__(self, states: list[Array] | None = None) -> None:
+        self.states: list[Array] = states or []
+        self.actions: list[Array] = []
+
+
+def started(value: Array | None) -> Array:
+    """What there is from the first reset on."""
+    if value is None:
+        raise ResetNeeded("no instance was started: call reset() first")
+    return value
+
+
+def first_of(facts: dict[str, Array]) -> dict[str, Any]:
+    """Facts of a batch of one as plain Python values."""
+    return {key: values.item() for key, values in facts.items()}
+
+
+def infos_of(facts: dict[str, Array], mask: NDArray[np.bool_]) -> dict[str, Any]:
+    """Facts of the sub-environments under the mask, in the form of a vector environment."""
+    infos: dict[str, Any] = {}
+    for key, values in facts.items():
+        infos[key] = np.zeros(len(mask), values.dtype)
+        infos[key][mask] = values
+        infos[f"_{key}"] = mask.copy()
+    return infos
+
+
+def draw(task: Task[Any], mode: str, past: History) -> Any:
+    """A picture of an instance so far, or a text."""
+    # Imported here so that the environments work where there is no pygame.
+    from rand_envs import rendering
+
+    started(past.states[0] if past.states else None)
+    if mode == "ansi":
+        return rendering.render_text(task, past.states, past.actions)
+    return rendering.render_frame(task, past.states, past.actions)
+
+
+def plain_spec(spec: EnvSpec | None) -> EnvSpec | None:
+    """The same specification with arguments that can be written as JSON, where that is possible."""
+    if spec is None:
+        return None
+    plain = copy.copy(spec)
+    plain.kwargs = {name: _plain(value) for name, value in spec.kwargs.items()}
+    return plain
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _plain(entry) for key, entry in value.items()}
+    if isinstance(value, tuple | list):
+        return type(value)(map(_plain, value)) if type(value) in (tuple, list) else value
+    return as_json(value) if isinstance(value, np.ndarray | np.generic) else value
