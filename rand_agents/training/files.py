@@ -1,8 +1,6 @@
 """Agent files: one safetensors file with JSON in its header. Nothing is ever unpickled."""
 
 import json
-import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,7 @@ from torch import Tensor
 from rand_agents.games.registry import Environment, task_of
 from rand_envs.core.arrays import Json
 from rand_envs.core.task import Setting
+from rand_envs.core.writing import write_atomically
 
 SCHEMA = 1
 
@@ -29,22 +28,6 @@ class Contents:
         """The tensors named `prefix.*`, without that prefix."""
         start = f"{prefix}."
         return {k.removeprefix(start): t for k, t in self.tensors.items() if k.startswith(start)}
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file so that at every moment the old or the new one is there, whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(name, 0o644)
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
 
 
 def write_agent(path: str | Path, contents: Contents) -> Path:

@@ -11,9 +11,9 @@ from typing import Any
 import torch
 
 from rand_agents.training.agent import Agent
-from rand_agents.training.files import write_atomically
 from rand_agents.training.loading import load_agent
 from rand_envs.core.arrays import Json
+from rand_envs.core.writing import write_atomically
 
 __all__ = [
     "add_to_zoo",

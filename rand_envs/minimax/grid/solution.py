@@ -1,7 +1,6 @@
 """A solved search game as a value: mixes, bounds, and JSON both ways."""
 
 import json
-import os
 from dataclasses import dataclass
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -10,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from rand_envs.core.writing import write_atomically
 from rand_envs.minimax.grid.search_grid import Cell, Path, SearchGrid
 from rand_envs.minimax.matrix import Floats
 
@@ -153,10 +153,8 @@ class SearchGameSolution:
 
     def save(self, file: str | FilePath) -> None:
         """Write the solution as a JSON file; the file is complete or not there."""
-        target = FilePath(file)
-        temporary = target.with_suffix(".tmp")
-        temporary.write_text(json.dumps(self.to_json(), separators=(",", ":")) + "\n")
-        os.replace(temporary, target)
+        text = json.dumps(self.to_json(), separators=(",", ":")) + "\n"
+        write_atomically(file, text.encode())
 
     @classmethod
     def load(cls, file: str | FilePath) -> "SearchGameSolution":

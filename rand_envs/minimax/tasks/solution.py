@@ -1,7 +1,6 @@
 """An exactly solved task as a value: bounds, both mixes, and JSON both ways."""
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ import numpy as np
 
 from rand_envs.core.arrays import Json
 from rand_envs.core.task import Task
+from rand_envs.core.writing import write_atomically
 from rand_envs.minimax.matrix import Floats
 from rand_envs.minimax.tasks.strategy import MixPlayer, Strategy
 
@@ -140,14 +140,8 @@ class TaskSolution:
 
     def save(self, file: str | Path) -> None:
         """Write the solution as a JSON file; the file is complete or not there."""
-        target = Path(file)
-        temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
         text = json.dumps(self.to_json(), separators=(",", ":")) + "\n"
-        try:
-            temporary.write_text(text)
-            os.replace(temporary, target)
-        finally:
-            temporary.unlink(missing_ok=True)
+        write_atomically(file, text.encode())
 
     @classmethod
     def load(cls, file: str | Path) -> "TaskSolution":

@@ -12,8 +12,9 @@ import safetensors.torch
 import torch
 
 from rand_agents import PEPG, QNorm, QNormConfig
-from rand_agents.training.files import Contents, read_agent, write_agent, write_atomically
+from rand_agents.training.files import Contents, read_agent, write_agent
 from rand_envs import ColoringTask, RecallTask
+from rand_envs.core.writing import write_atomically
 
 TASK = RecallTask(2, 2)
 
