@@ -38,11 +38,15 @@ from rand_agents.training.acting import SeededPolicy
 from rand_agents.training.aim import Aim
 from rand_agents.training.files import Contents, read_agent, task_in_file, write_agent
 from rand_envs.adversaries import Adversary, restored
-from rand_envs.core.arrays import Json
+from rand_envs.core.arrays import Json, whole_number
+from rand_envs.core.options import rng_seed_number
 from rand_envs.core.sources import LayoutSource
 
 Callback = BaseCallback | list[BaseCallback] | Callable[..., bool] | None
 C = TypeVar("C")
+
+MAX_TIMESTEPS = 2**53
+"""The most updates of a run: floats, which schedules are made of, tell no more apart."""
 
 
 class Agent(SeededPolicy, ABC, Generic[C]):
@@ -87,14 +91,15 @@ class Agent(SeededPolicy, ABC, Generic[C]):
             tensorboard_log: Folder of TensorBoard curves; None for none.
 
         Raises:
-            ValueError: If policy, seeds or config do not fit the game; the message says how.
+            ValueError: If policy, seeds or config do not fit the game, or the `rng_seed` is no
+                integer from 0 to 2**64 - 1; the message says how.
         """
         self.game: Game[Any] = game_for(task_of(env), policy)
         self.config = self.default_config(self.game) if config is None else config
         self.seeds = self._check_seeds(seeds, policy)
         architecture = policy_for(self.game, policy, self.seeds.dim)
         self.layouts = layouts
-        self.rng_seed = rng_seed
+        self.rng_seed = rng_seed = rng_seed_number(rng_seed)
         self.device = torch.device(device)
         self.verbose = verbose
         self.tensorboard_log = tensorboard_log
@@ -169,8 +174,7 @@ class Agent(SeededPolicy, ABC, Generic[C]):
         With `reset_num_timesteps=False` they come on top of those already done. Callbacks are
         Stable-Baselines3's and are called after every update; one that returns False ends it.
         """
-        if total_timesteps < 1:
-            raise ValueError(f"total_timesteps must be at least 1, got {total_timesteps}")
+        total_timesteps = whole_number("total_timesteps", total_timesteps, 1, MAX_TIMESTEPS)
         if reset_num_timesteps:
             self.num_timesteps = 0
         self._has_trainer_state = True

@@ -22,6 +22,7 @@ from rand_agents.training.aim import Aim
 from rand_agents.training.evolution import Search, SearchConfig, Vector
 from rand_agents.training.objectives import ObjectiveConfig
 from rand_envs.adversaries import MAX_EXHAUSTIVE
+from rand_envs.core.options import convert_options
 
 
 @dataclass(frozen=True)
@@ -43,10 +44,7 @@ class PEPGConfig:
     candidates_at_once: int = 100
 
     def __post_init__(self) -> None:
-        if isinstance(self.objective, dict):
-            object.__setattr__(self, "objective", ObjectiveConfig(**self.objective))
-        if isinstance(self.search, dict):
-            object.__setattr__(self, "search", SearchConfig(**self.search))
+        convert_options(self)
         if self.m < 1:
             raise ValueError(f"the number of seeds m must be at least 1, got {self.m}")
         if self.batch_size is not None and self.batch_size < 1:

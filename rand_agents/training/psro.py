@@ -32,6 +32,7 @@ from rand_agents.training.entropy import ScoreConfig
 from rand_agents.training.mixing import Mixture
 from rand_agents.training.objectives import ObjectiveConfig, Weighted
 from rand_agents.training.qnorm import QNormConfig, QNormStep
+from rand_envs.core.options import convert_options
 
 ROWS_AT_ONCE = 1 << 16
 """About how many instances are played to look for strategies."""
@@ -76,8 +77,7 @@ class PSROConfig:
     max_grad_norm: float = 1.0
 
     def __post_init__(self) -> None:
-        if isinstance(self.objective, dict):
-            object.__setattr__(self, "objective", ObjectiveConfig(**self.objective))
+        convert_options(self, infinite=["max_grad_norm"])
         objective = self.objective
         if objective.kind != "q-norm" or objective.q not in (1.0, math.inf) or objective.q_start:
             raise ValueError(

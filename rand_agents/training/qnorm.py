@@ -17,6 +17,7 @@ from rand_agents.training.aim import Aim
 from rand_agents.training.entropy import ScoreConfig, Thermostat
 from rand_agents.training.objectives import Objective, ObjectiveConfig
 from rand_envs.core.arrays import Array
+from rand_envs.core.options import convert_options
 
 
 @dataclass(frozen=True)
@@ -61,10 +62,7 @@ class QNormConfig:
     score: ScoreConfig = field(default_factory=ScoreConfig)
 
     def __post_init__(self) -> None:
-        if isinstance(self.objective, dict):
-            object.__setattr__(self, "objective", ObjectiveConfig(**self.objective))
-        if isinstance(self.score, dict):
-            object.__setattr__(self, "score", ScoreConfig(**self.score))
+        convert_options(self, infinite=["max_grad_norm"])
         if self.m < 1:
             raise ValueError(f"the number of seeds m must be at least 1, got {self.m}")
         if self.batch_size is not None and self.batch_size < 1:
@@ -75,8 +73,14 @@ class QNormConfig:
         for name in ("learning_rate", "max_grad_norm"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")
-        if not 0.0 <= self.warmup < 1.0:
-            raise ValueError(f"warmup must be at least 0 and below 1, got {self.warmup}")
+        for name in ("final_learning_rate", "weight_decay", "adam_eps"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"{name} must be at least 0, got {getattr(self, name)}")
+        for name in ("warmup", "beta1", "beta2"):
+            if not 0.0 <= getattr(self, name) < 1.0:
+                raise ValueError(
+                    f"{name} must be at least 0 and below 1, got {getattr(self, name)}"
+                )
 
     def learning_rate_at(self, progress: float) -> float:
         """Learning rate at `progress` in [0, 1] of the run."""

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from rand_envs.adversaries.search import Kind, badness, find_worst, search_seeds
 from rand_envs.core.arrays import Array, Json, finite_number, random_words, whole_number
 from rand_envs.core.layouts.space import L, LayoutSpace
+from rand_envs.core.options import rng_seed_number
 from rand_envs.core.player import Player
 from rand_envs.core.sources import LayoutSource
 
@@ -68,7 +69,7 @@ class WorstFor(Adversary[L]):
 
     def __init__(self, player: Player, num_seeds: int = 256, rng_seed: int = 0) -> None:
         super().__init__(player.task.layout_space)
-        rng = np.random.default_rng(rng_seed)
+        rng = np.random.default_rng(rng_seed_number(rng_seed))
         seeds = search_seeds(player, rng, whole_number("num_seeds", num_seeds, 1))
         found = find_worst(player, rng, seeds=seeds)
         self.kind = found.kind
@@ -123,7 +124,7 @@ class Hedge(Adversary[L]):
     ) -> None:
         super().__init__(space)
         self.num_seeds = whole_number("num_seeds", num_seeds, 1)
-        self.rng_seed = whole_number("rng_seed", rng_seed, 0)
+        self.rng_seed = rng_seed_number(rng_seed)
         self.learning_rate = finite_number("the learning rate", learning_rate)
         if self.learning_rate <= 0:
             raise ValueError(f"the learning rate must be above 0, got {learning_rate}")
