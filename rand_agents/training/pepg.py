@@ -21,8 +21,12 @@ from rand_agents.training.agent import Agent, cosine
 from rand_agents.training.aim import Aim
 from rand_agents.training.evolution import Search, SearchConfig, Vector
 from rand_agents.training.objectives import ObjectiveConfig
+from rand_agents.training.schema import check_tensors
 from rand_envs.adversaries import MAX_EXHAUSTIVE
 from rand_envs.core.options import convert_options
+
+MAX_NUMBERS = 2**31
+"""The most numbers of a population, which are 8 GiB."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +96,11 @@ class PEPG(Agent[PEPGConfig]):
     def _setup(self) -> None:
         self._aim = Aim(self.game, self.config.objective, self.config.batch_size, self.layouts)
         center = parameters_to_vector(self.model.parameters()).detach().cpu().numpy()
+        if len(center) * self.config.search.population > MAX_NUMBERS:
+            raise ValueError(
+                f"a population of {self.config.search.population} policies with {len(center)} "
+                f"weights each does not fit into memory: at most {MAX_NUMBERS} numbers do"
+            )
         self.search = Search(center, self.config.search)
         self._m = 1 if self.is_deterministic else self.config.m
 
@@ -172,8 +181,10 @@ class PEPG(Agent[PEPGConfig]):
 
     def _load_trainer_tensors(self, tensors: dict[str, Tensor]) -> None:
         s = self.search
-        if any(tensors[name].shape != s.center.shape for name in ("center", "std")):
-            raise ValueError("the file's search state does not fit the policy it describes")
+        check_tensors("search", tensors, self._trainer_tensors())
+        for name in ("std", "square", "steps"):
+            if (tensors[name] < 0).any():
+                raise ValueError(f"{name} in the file's search must not be negative")
         s.center, s.std = tensors["center"].numpy(), tensors["std"].numpy()
         s.velocity, s.square = tensors["velocity"].numpy(), tensors["square"].numpy()
         s.steps = int(tensors["steps"])

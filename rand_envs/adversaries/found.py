@@ -12,7 +12,7 @@ from rand_envs.adversaries.search import badness, search_seeds, worsen
 from rand_envs.adversaries.sources import Adversary
 from rand_envs.core.arrays import Array, Json, finite_number, random_words, whole_number
 from rand_envs.core.layouts.space import L, LayoutSpace
-from rand_envs.core.options import convert_options, rng_seed_number
+from rand_envs.core.options import convert_options, restore_generator, rng_seed_number
 from rand_envs.core.player import Player
 
 MUTATIONS = 16
@@ -160,5 +160,5 @@ class Found(Adversary[L]):
         cls.check_name(data)
         source = cls(space, len(data["layouts"]), data["share"], data["num_seeds"])
         source._kept = space.pack(data["layouts"])
-        source._rng.bit_generator.state = data["rng"]
+        restore_generator(source._rng, data["rng"])
         return source

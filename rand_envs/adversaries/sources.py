@@ -95,6 +95,8 @@ class WorstFor(Adversary[L]):
         source = cls.__new__(cls)
         LayoutSource.__init__(source, space)
         source.kind = data["kind"]
+        if source.kind not in ("exact", "bound"):
+            raise ValueError(f'its kind must be "exact" or "bound", got {source.kind!r}')
         source._layout = space.pack([data["layout"]])
         return source
 
@@ -214,7 +216,10 @@ class Hedge(Adversary[L]):
             raise ValueError(
                 f"the space has {len(source.layouts)} layouts, the data {len(data['losses'])}"
             )
-        source.rounds = int(data["rounds"])
+        source.rounds = whole_number("rounds", data["rounds"], 0)
         source._losses = np.array(data["losses"], np.float64)
         source._summed = np.array(data["summed"], np.float64)
+        for name, values in (("losses", source._losses), ("summed", source._summed)):
+            if values.shape != source.layouts.shape or not np.isfinite(values).all():
+                raise ValueError(f"{name} must be one finite number for each layout")
         return source

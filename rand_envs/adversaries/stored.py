@@ -4,7 +4,7 @@ from typing import Any
 
 from rand_envs.adversaries.found import Found
 from rand_envs.adversaries.sources import Adversary, Hedge, WorstFor
-from rand_envs.core.arrays import Json
+from rand_envs.core.arrays import Json, whole_number
 from rand_envs.core.layouts.space import L, LayoutSpace
 
 
@@ -14,10 +14,13 @@ def restored(space: LayoutSpace[L], data: Json) -> Adversary[L]:
         kind.__name__: kind for kind in (WorstFor, Hedge, Found)
     }
     name = data.get("source")
-    if name not in kinds:
+    if not isinstance(name, str) or name not in kinds:
         raise ValueError(f"a stored adversary must be one of {', '.join(kinds)}, got {name!r}")
-    source = kinds[name].from_json(space, data)
+    try:
+        source = kinds[name].from_json(space, data)
+    except (KeyError, TypeError, AttributeError, OverflowError) as error:
+        raise ValueError(f"the data do not describe a {name} source: {error!r}") from error
     # Only a trainer's file says when it learned.
-    source.learn_every = data.get("learn_every", source.learn_every)
-    source.learn_from = data.get("learn_from", source.learn_from)
+    for when, least in (("learn_every", 1), ("learn_from", 0)):
+        setattr(source, when, whole_number(when, data.get(when, getattr(source, when)), least))
     return source

@@ -60,6 +60,30 @@ def real_number(name: str, value: Any) -> float:
     raise ValueError(f"{name} must be a number, got {value!r}")
 
 
+def restore_generator(rng: np.random.Generator, state: Any) -> None:
+    """Set the state of a generator of `np.random.default_rng` to one from a file.
+
+    Raises:
+        ValueError: It is not the state of such a generator.
+    """
+    try:
+        inner = state["state"]
+        whole: dict[str, Any] = {
+            "bit_generator": "PCG64",
+            "state": {
+                "state": whole_number("its state", inner["state"], 0, 2**128 - 1),
+                "inc": whole_number("its increment", inner["inc"], 0, 2**128 - 1),
+            },
+            "has_uint32": whole_number("has_uint32", state["has_uint32"], 0, 1),
+            "uinteger": whole_number("uinteger", state["uinteger"], 0, 2**32 - 1),
+        }
+    except (KeyError, TypeError, IndexError, ValueError) as error:
+        raise ValueError(f"a generator's state is malformed: {error}") from None
+    if whole != state or whole["state"]["inc"] % 2 == 0:
+        raise ValueError("a generator's state is malformed: it is not one of PCG64's")
+    rng.bit_generator.state = whole
+
+
 def _converted(name: str, value: Any, kind: Any) -> Any:
     if get_origin(kind) in (Union, UnionType):
         return _one_of(name, value, get_args(kind))

@@ -1,47 +1,14 @@
-"""Files that are there whole or not at all, and that say whether they are still what was written.
+"""Files that are there whole or not at all: written beside their place, put there in one step."""
 
-A file is written beside its place and then put there in one step. Data with the words
-`"sha256": UNSEALED` in them get a checksum of all their bytes in its place, see `seal`.
-"""
-
-import hashlib
 import os
-import re
 import secrets
 import stat
 import time
 from contextlib import suppress
 from pathlib import Path
 
-UNSEALED = "0" * 64
-"""What stands for the checksum while it is computed."""
-
 _LEFT_BEHIND = 3600.0
 """Seconds after which a temporary file belongs to a process that was killed."""
-
-# The quotes have backslashes where the JSON is a string of another JSON, as in agent files.
-_SEAL = re.compile(rb'"sha256\\?": ?\\?"([0-9a-f]{64})\\?"')
-
-
-def seal(data: bytes) -> bytes:
-    """Put the SHA-256 checksum of all of the data where they say `"sha256": UNSEALED`."""
-    found = _SEAL.search(data)
-    if found is None or found[1] != UNSEALED.encode():
-        raise ValueError("there is no place for a checksum in these data")
-    return _with_checksum(data, found, hashlib.sha256(data).hexdigest())
-
-
-def is_whole(data: bytes) -> bool:
-    """Whether data have the checksum that `seal` gave them; False if they have none."""
-    found = _SEAL.search(data)
-    if found is None:
-        return False
-    unsealed = _with_checksum(data, found, UNSEALED)
-    return hashlib.sha256(unsealed).hexdigest().encode() == found[1]
-
-
-def _with_checksum(data: bytes, found: re.Match[bytes], checksum: str) -> bytes:
-    return data[: found.start(1)] + checksum.encode() + data[found.end(1) :]
 
 
 def checked_target(path: str | Path) -> Path:

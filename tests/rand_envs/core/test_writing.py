@@ -1,7 +1,6 @@
-"""Files: whole or not there, with the permissions files have here, and sealed."""
+"""Files: whole or not there, and with the permissions that files have here."""
 
 import errno
-import json
 import os
 import stat
 import threading
@@ -11,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from rand_envs.core.writing import UNSEALED, is_whole, seal, write_atomically
+from rand_envs.core.writing import write_atomically
 
 
 @pytest.fixture
@@ -122,23 +121,3 @@ def test_writers_at_once_leave_one_of_their_files_whole(tmp_path: Path) -> None:
         thread.join()
     assert path.read_bytes() in contents
     assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
-
-
-@pytest.mark.parametrize("indent", [None, 1])
-def test_every_bit_of_what_is_sealed_counts(indent: int | None) -> None:
-    facts = {"sha256": UNSEALED, "scores": [0.5, "é"], "next": {"sha256": 1}}
-    text = json.dumps(facts, indent=indent)
-    data = seal(text.encode())
-    assert is_whole(data)
-    for place in range(8 * len(data)):
-        flipped = bytearray(data)
-        flipped[place // 8] ^= 1 << place % 8
-        assert not is_whole(bytes(flipped))
-    assert not any(is_whole(data[:size]) for size in range(len(data)))
-
-
-def test_data_without_a_place_for_it_get_no_seal() -> None:
-    for data in (b"{}", seal(json.dumps({"sha256": UNSEALED}).encode())):
-        with pytest.raises(ValueError, match="no place for a checksum"):
-            seal(data)
-    assert not is_whole(b"{}")
