@@ -13,7 +13,7 @@ import torch
 from rand_agents.evaluation.evaluate import gap_to
 from rand_agents.evaluation.intervals import Figure
 from rand_agents.games.registry import task_of
-from rand_agents.training.files import write_atomically
+from rand_envs.core.writing import write_atomically
 from rand_envs.minimax import game_value
 
 from .earlier import Earlier, differences

@@ -12,8 +12,8 @@ import torch
 
 from rand_agents.evaluation.intervals import percentile95
 from rand_agents.training.agent import Agent
-from rand_agents.training.files import write_atomically
 from rand_agents.training.loading import load_agent
+from rand_envs.core.writing import write_atomically
 
 from .job import Job
 from .summary import machine

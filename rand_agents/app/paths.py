@@ -3,19 +3,20 @@
 import tempfile
 from pathlib import Path
 
+from rand_envs.core.writing import checked_target
+
 
 def checked_output(path: Path, option: str, *suffixes: str) -> Path:
     """The path itself, once it is clear that a file can be written there.
 
     Raises:
-        ValueError: Its suffix is none of these, or a folder has this name.
-        OSError: Its folder can neither be written to nor be made.
+        ValueError: Its suffix is none of these.
+        OSError: A folder has this name, the file is read-only, or its folder can neither be written
+            to nor be made.
     """
     if path.suffix not in suffixes:
         raise ValueError(f"{option} must end in {' or '.join(suffixes)}, got {path}")
-    if path.is_dir():
-        raise ValueError(f"{path} is a folder, so no file of that name can be written")
-    folder = path.absolute().parent
+    folder = checked_target(path).parent
     while not folder.exists():
         folder = folder.parent
     if not folder.is_dir():

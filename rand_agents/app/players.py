@@ -20,7 +20,7 @@ from rand_agents.games.gym_task import GymTask
 from rand_agents.games.path.worlds import Rows, play_out
 from rand_agents.training.agent import Agent
 from rand_agents.training.files import read_agent
-from rand_agents.training.loading import load_agent
+from rand_agents.training.loading import agent_of
 from rand_agents.zoo import agent_file
 from rand_envs.core.arrays import Array
 from rand_envs.core.player import Play, Player
@@ -42,13 +42,14 @@ def loaded(source: str, errors: Console) -> Agent[Any]:
     except FileNotFoundError:
         _refuse_game(source)
         raise
-    env_id = read_agent(path).facts.get("env_id")
-    if env_id not in TASKS and env_id not in gym.registry:
+    contents = read_agent(path)
+    env_id = contents.facts.get("env_id")
+    if isinstance(env_id, str) and env_id not in TASKS and env_id not in gym.registry:
         raise ValueError(
             f"{path} holds an agent for {env_id}, which nothing registers: add --import MODULE, "
             "the module that does"
         )
-    agent = load_agent(path)
+    agent = agent_of(path, contents)
     if agent.num_timesteps < agent.total_timesteps:
         done = f"{agent.num_timesteps} of {agent.total_timesteps} updates"
         errors.print(f"note: the training of {path} is unfinished, {done}", soft_wrap=True)

@@ -19,10 +19,10 @@ from rand_agents.app.paths import checked_output
 from rand_agents.evaluation.evaluate import evaluate
 from rand_agents.evaluation.tables import interval_of, number
 from rand_agents.training.agent import Agent
-from rand_agents.training.files import write_atomically
 from rand_envs.core.arrays import Array, Json
 from rand_envs.core.streams import Stream, generator
 from rand_envs.core.task import Task, rules_of
+from rand_envs.core.writing import write_atomically
 
 LAST_FRAME_SECONDS = 3.0
 """How long the end is shown before the animation starts again."""

@@ -38,7 +38,8 @@ from rand_envs.adversaries.search import (
     search_worst,
     worst_of,
 )
-from rand_envs.core.arrays import Array
+from rand_envs.core.arrays import Array, whole_number
+from rand_envs.core.options import rng_seed_number
 from rand_envs.core.player import Play, Player
 from rand_envs.core.streams import Stream, generator
 from rand_envs.core.task import GameValue, Setting, Task
@@ -149,7 +150,12 @@ def evaluate(
     num_fresh_seeds = effort.num_fresh_seeds if num_fresh_seeds is None else num_fresh_seeds
     search_rounds = effort.search_rounds if search_rounds is None else search_rounds
     higher = task.higher_is_better
-    _check_sizes(num_seeds, num_fresh_seeds, votes)
+    num_seeds, num_fresh_seeds = (
+        whole_number(name, count, 2)
+        for name, count in (("num_seeds", num_seeds), ("num_fresh_seeds", num_fresh_seeds))
+    )
+    votes = tuple(whole_number("the number of votes", count, 1) for count in votes)
+    rng_seed = rng_seed_number(rng_seed)
     known = minimax.game_value(task) if game_value is None else game_value
     streams = _Streams(*(generator(Stream.EVALUATION, rng_seed, i) for i in range(11)))
     played, exhaustive = _choose_layouts(player, layouts, streams.layouts)
@@ -208,14 +214,6 @@ def _histogram_range(task: Setting[Any], means: FloatArray) -> tuple[float, floa
     if np.isfinite([low, high]).all():
         return low, high
     return float(means.min()), float(max(means.max(), means.min() + 1e-9))
-
-
-def _check_sizes(num_seeds: int, num_fresh_seeds: int, votes: tuple[int, ...]) -> None:
-    for name, count in (("num_seeds", num_seeds), ("num_fresh_seeds", num_fresh_seeds)):
-        if count < 2:
-            raise ValueError(f"{name} must be at least 2, got {count}")
-    if min(votes, default=1) < 1:
-        raise ValueError(f"the number of votes must be at least 1, got {min(votes)}")
 
 
 def _certificate(

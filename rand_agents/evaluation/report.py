@@ -8,8 +8,8 @@ from typing import Literal
 
 from rand_agents.evaluation.certificates import Certificate
 from rand_agents.evaluation.intervals import Figure
-from rand_agents.training.files import write_atomically
 from rand_envs.core.arrays import Json
+from rand_envs.core.writing import write_atomically
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from rand_envs.core.arrays import whole_number
+from rand_envs.core.options import convert_options
 
 _CHOICES = {
     "seed_placement": ("every", "first", "own"),
@@ -62,6 +63,7 @@ class TransformerConfig:
     seed_gain: float = 1.0
 
     def __post_init__(self) -> None:
+        convert_options(self)
         positive = ("token_dim", "output_dim", "seed_dim", "num_blocks", "num_heads")
         for name in (*positive, "key_size", "value_size", "model_size"):
             whole_number(name, getattr(self, name), 1)
@@ -81,8 +83,6 @@ class TransformerConfig:
             raise ValueError(
                 'embedding "geglu" needs seeds in the tokens, not a token of their own'
             )
-        if not math.isfinite(self.seed_gain):
-            raise ValueError(f"seed_gain must be a finite number, got {self.seed_gain}")
 
     @property
     def width(self) -> int:

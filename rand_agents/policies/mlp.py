@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from rand_agents.policies.transformer import Weights, affine
 from rand_envs.core.arrays import whole_number
+from rand_envs.core.options import convert_options
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class MLPConfig:
     hidden: Sequence[int] = (16, 16)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "hidden", tuple(self.hidden))
+        convert_options(self)
         for name in ("token_dim", "output_dim", "seed_dim"):
             whole_number(name, getattr(self, name), 1)
         for width in self.hidden:

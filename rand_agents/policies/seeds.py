@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import qmc
 
+from rand_envs.core.arrays import whole_number
+from rand_envs.core.options import convert_options
 from rand_envs.core.wrappers.random_seed import SEED_DISTRIBUTIONS, seed_from_uniform
 
 Draw = Literal["fixed", "independent", "antithetic", "sobol", "distinct"]
@@ -42,8 +44,8 @@ class SeedSpec:
     r0_rng_seed: int = 0
 
     def __post_init__(self) -> None:
-        if isinstance(self.dim, bool) or not isinstance(self.dim, int) or self.dim < 1:
-            raise ValueError(f"the seed dimension must be an integer of at least 1, got {self.dim}")
+        object.__setattr__(self, "dim", whole_number("the seed dimension", self.dim, 1))
+        convert_options(self)
         if self.distribution not in SEED_DISTRIBUTIONS:
             raise ValueError(
                 f"the seed distribution must be one of {SEED_DISTRIBUTIONS}, "

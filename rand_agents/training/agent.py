@@ -13,7 +13,6 @@ from torch import Tensor
 from rand_agents.games.game import Game
 from rand_agents.games.given import chosen_source, resumed_source
 from rand_agents.games.registry import (
-    POLICIES,
     Environment,
     PolicyConfig,
     game_for,
@@ -25,11 +24,14 @@ from rand_agents.games.registry import (
 )
 from rand_agents.policies.seeds import SeedSpec
 from rand_agents.training.acting import SeededPolicy
-from rand_agents.training.files import Contents, read_agent, task_in_file, write_agent
+from rand_agents.training.files import Contents, read_agent, write_agent
 from rand_agents.training.learning import Learner
+from rand_agents.training.schema import STREAMS, Description, task_in_file
 from rand_envs.adversaries import restored, stored
 from rand_envs.core.arrays import Json
+from rand_envs.core.options import rng_seed_number
 from rand_envs.core.sources import LayoutSource
+from rand_envs.core.task import Setting
 
 C = TypeVar("C")
 
@@ -75,19 +77,20 @@ class Agent(SeededPolicy, Learner, ABC, Generic[C]):
             tensorboard_log: Folder of TensorBoard curves; None for none.
 
         Raises:
-            ValueError: If policy, seeds or config do not fit the game; the message says how.
+            ValueError: If policy, seeds or config do not fit the game, or the `rng_seed` is no
+                integer from 0 to 2**64 - 1; the message says how.
         """
         self.game: Game[Any] = game_for(task_of(env), policy)
         self.config = self.default_config(self.game) if config is None else config
         self.seeds = self._check_seeds(seeds, policy)
         architecture = policy_for(self.game, policy, self.seeds.dim)
         self.layouts = chosen_source(env, layouts)
-        self.rng_seed = rng_seed
+        self.rng_seed = rng_seed = rng_seed_number(rng_seed)
         self.device = torch.device(device)
         self.model = model_of(architecture, rng_seed).to(self.device)
         # Separate streams keep layouts independent of seeds and of the trainer's noise.
-        streams = map(np.random.default_rng, np.random.SeedSequence(rng_seed).spawn(4))
-        self._rngs = dict(zip(("layouts", "seeds", "noise", "acting"), streams, strict=True))
+        spawned = np.random.SeedSequence(rng_seed).spawn(len(STREAMS))
+        self._rngs = dict(zip(STREAMS, map(np.random.default_rng, spawned), strict=True))
         Learner.__init__(self, verbose, tensorboard_log)
         self._setup()
 
@@ -183,64 +186,69 @@ class Agent(SeededPolicy, Learner, ABC, Generic[C]):
             FileNotFoundError: If there is no such file.
             ValueError: If the file is corrupt, or of another algorithm or game.
         """
-        contents = read_agent(path)
-        name = contents.facts.get("algorithm")
-        if name != cls.__name__:
-            raise ValueError(f"{path} must hold a {cls.__name__} agent, got a {name} one")
-        try:
-            agent = cls._rebuilt(path, contents, env, device, verbose)
-        except (KeyError, TypeError) as error:
-            raise ValueError(f"{path} does not describe a whole agent: {error!r}") from error
+        agent = cls.from_contents(path, read_agent(path), env, device, verbose)
         agent.tensorboard_log = tensorboard_log
         return agent
 
     @classmethod
-    def _rebuilt(
+    def from_contents(
         cls,
         path: str | Path,
         contents: Contents,
+        env: Environment | None = None,
+        device: str | torch.device = "cpu",
+        verbose: int = 0,
+    ) -> Self:
+        """The agent that a file holds, whose contents were read; otherwise as `load`."""
+        name = contents.facts.get("algorithm")
+        if name != cls.__name__:
+            raise ValueError(f"{path} must hold a {cls.__name__} agent, got a {name} one")
+        try:
+            described = Description.of(contents, cls.config_type)
+            agent = cls._built(described, task_in_file(described, env), env, device, verbose)
+            agent._restore(described)
+            return agent
+        except ValueError as error:
+            raise ValueError(f"{path} cannot be loaded: {error}") from error
+        # What an environment makes of its arguments is not for a schema to say.
+        except (TypeError, KeyError, AttributeError, OverflowError, RuntimeError) as error:
+            raise ValueError(f"{path} does not describe a whole agent: {error!r}") from error
+
+    @classmethod
+    def _built(
+        cls,
+        described: Description,
+        task: Setting[Any],
         env: Environment | None,
         device: str | torch.device,
         verbose: int,
     ) -> Self:
-        facts = contents.facts
-        task = task_in_file(path, facts, env)
-        # Files from before there was a choice have uniform layouts.
-        found = facts.get("layouts")
-        source = resumed_source(env, found and restored(task.layout_space, found))
-        agent = cls(
-            POLICIES[facts.get("policy_kind", "SeedTransformer")](**facts["policy"]),
+        found = described.layouts
+        kept = None if found is None else restored(task.layout_space, found)
+        return cls(
+            described.policy,
             task,
-            cls.config_type(**facts["config"]),
-            seeds=SeedSpec(**facts["seeds"]),
-            layouts=source,
-            rng_seed=facts["rng_seed"],
+            described.config,
+            seeds=described.seeds,
+            layouts=resumed_source(env, kept),
+            rng_seed=described.rng_seed,
             device=device,
             verbose=verbose,
         )
-        agent._restore(contents)
-        return agent
 
-    def _restore(self, contents: Contents) -> None:
-        own = self.model.named_weights()
-        weights = contents.under("weights")
-        if {k: w.shape for k, w in own.items()} != {k: w.shape for k, w in weights.items()}:
-            raise ValueError("the file's weights do not fit the policy it describes")
+    def _restore(self, described: Description) -> None:
         with torch.no_grad():
-            for name, weight in own.items():
-                weight.copy_(weights[name])
-        facts = contents.facts
-        # Files from before there was a choice have all of it.
-        self._has_trainer_state = facts.get("has_trainer_state", True)
+            for name, weight in self.model.named_weights().items():
+                weight.copy_(described.weights[name])
+        self.num_timesteps = described.num_timesteps
+        self._total_timesteps = described.total_timesteps
+        self.env_steps = described.env_steps
+        self._rngs = described.rngs
+        self._has_trainer_state = described.has_trainer_state
         if self._has_trainer_state:
-            self._load_trainer_tensors(contents.under("trainer"))
+            self._load_trainer_tensors(described.trainer)
         else:
             self._setup()
-        self.num_timesteps = facts["num_timesteps"]
-        self._total_timesteps = facts["total_timesteps"]
-        self.env_steps = facts["env_steps"]
-        for name, state in facts["rngs"].items():
-            self._rngs[name].bit_generator.state = state
 
 
 def cosine(start: float, end: float, progress: float) -> float:

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from rand_envs.core.options import convert_options
+
 START = 0.15
 """What the thermostat begins with."""
 AT_ONCE, EACH_UPDATE = 3.0, 0.06
@@ -35,6 +37,7 @@ class ScoreConfig:
     cooling: float = 0.9
 
     def __post_init__(self) -> None:
+        convert_options(self)
         if self.paths < 1:
             raise ValueError(f"paths must be at least 1, got {self.paths}")
         if self.branches is not None and self.branches < 1:

@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
+from rand_envs.core.options import convert_options
+
 Vector = NDArray[np.float32]
 
 
@@ -43,11 +45,12 @@ class SearchConfig:
     momentum: float = 0.9
 
     def __post_init__(self) -> None:
+        convert_options(self)
         if self.population < 2 or self.population % 2:
             raise ValueError(
                 f"the population must be an even number of at least 2, got {self.population}"
             )
-        for name in ("learning_rate", "std", "min_std"):
+        for name in ("learning_rate", "std", "min_std", "adam_eps"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")
         for name in ("max_std_change", "beta1", "beta2", "momentum"):
@@ -55,8 +58,9 @@ class SearchConfig:
                 raise ValueError(
                     f"{name} must be at least 0 and below 1, got {getattr(self, name)}"
                 )
-        if not self.std_learning_rate >= 0:
-            raise ValueError(f"std_learning_rate must be at least 0, got {self.std_learning_rate}")
+        for name in ("std_learning_rate", "final_learning_rate"):
+            if not (getattr(self, name) or 0.0) >= 0:
+                raise ValueError(f"{name} must be at least 0, got {getattr(self, name)}")
         if self.optimizer not in ("adam", "clipup"):
             raise ValueError(f'the optimizer must be "adam" or "clipup", got {self.optimizer!r}')
 

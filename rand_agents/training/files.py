@@ -1,8 +1,6 @@
 """Agent files: one safetensors file with JSON in its header. Nothing is ever unpickled."""
 
 import json
-import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,11 +9,12 @@ import safetensors
 import safetensors.torch
 from torch import Tensor
 
-from rand_agents.games.registry import Environment, task_of
 from rand_envs.core.arrays import Json
-from rand_envs.core.task import Setting
+from rand_envs.core.sealed import UNSEALED, is_whole, note_unsealed, seal
+from rand_envs.core.writing import write_atomically
 
-SCHEMA = 1
+SCHEMA = 2
+"""Version of the facts; files of version 1 have no checksum."""
 
 
 @dataclass(frozen=True)
@@ -31,20 +30,10 @@ class Contents:
         return {k.removeprefix(start): t for k, t in self.tensors.items() if k.startswith(start)}
 
 
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file so that at every moment the old or the new one is there, whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(name, 0o644)
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+def agent_path(path: str | Path) -> Path:
+    """The file that a path without a suffix may mean, even where a folder has its name."""
+    source = Path(path)
+    return source if source.suffix or source.is_file() else source.with_suffix(".safetensors")
 
 
 def write_agent(path: str | Path, contents: Contents) -> Path:
@@ -53,61 +42,56 @@ def write_agent(path: str | Path, contents: Contents) -> Path:
     if not target.suffix:
         target = target.with_suffix(".safetensors")
     tensors = {name: t.detach().cpu().contiguous() for name, t in contents.tensors.items()}
-    facts = json.dumps({"schema": SCHEMA, **contents.facts})
-    write_atomically(target, safetensors.torch.save(tensors, {"rand_agents": facts}))
+    facts = json.dumps({"schema": SCHEMA, "sha256": UNSEALED, **contents.facts})
+    write_atomically(target, seal(safetensors.torch.save(tensors, {"rand_agents": facts})))
     return target
 
 
 def read_agent(path: str | Path) -> Contents:
-    """Read an agent file.
+    """Read an agent file, at once: what another process writes meanwhile changes nothing.
+
+    A file from before there were checksums is read with a note.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is corrupt, truncated, or not an agent file.
+        ValueError: If it is corrupt, truncated, changed, or not an agent file.
     """
-    source = Path(path)
-    if not source.exists() and not source.suffix:
-        source = source.with_suffix(".safetensors")
+    source = agent_path(path)
     if not source.is_file():
         raise FileNotFoundError(f"there is no agent file {source}")
+    data = source.read_bytes()
     try:
-        with safetensors.safe_open(source, "pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (safetensors.SafetensorError, OSError) as error:
+        tensors = safetensors.torch.load(data)
+        metadata = _header(data).get("__metadata__") or {}
+    # Of the second kind are types that PyTorch does not have.
+    except (safetensors.SafetensorError, KeyError, ValueError, RuntimeError) as error:
         hint = ""
-        if source.read_bytes()[:2] == b"PK":
+        if data[:2] == b"PK":
             hint = ": a model of Stable-Baselines3 is played by --player sb3:FILE.zip"
         raise ValueError(f"{source} is corrupt or not an agent file{hint}: {error}") from None
     if "rand_agents" not in metadata:
         raise ValueError(f"{source} is a safetensors file, but not one that an agent saved")
     try:
         facts = dict(json.loads(metadata["rand_agents"]))
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         raise ValueError(f"{source} is corrupt: its header is not JSON") from None
-    schema = facts.pop("schema", None)
-    if schema != SCHEMA:
-        raise ValueError(f"{source} must be of schema {SCHEMA} to be read here, got {schema}")
+    _check_version(source, data, facts.pop("schema", None), facts.pop("sha256", None))
     return Contents(tensors, facts)
 
 
-def task_in_file(path: str | Path, facts: Json, env: Environment | None) -> Setting[Any]:
-    """The setting that a file names; ValueError if it is not that of the environment given."""
-    given = None if env is None else task_of(env)
-    # Files from before there was a choice name registered ones.
-    if facts.get("is_registered", True):
-        stored = task_of(facts["env_id"], facts["task"])
-        named = (stored.env_id, stored.config)
-    elif given is None:
+def _header(data: bytes) -> Json:
+    """The header of a safetensors file that is known to have one."""
+    length = int.from_bytes(data[:8], "little")
+    header: Json = json.loads(data[8 : 8 + length])
+    return header
+
+
+def _check_version(source: Path, data: bytes, schema: Any, checksum: Any) -> None:
+    if type(schema) is not int or not 1 <= schema <= SCHEMA:
         raise ValueError(
-            f"{path} holds an agent for an environment that gym.make does not give, "
-            f"{facts['env_id']}: load it with env=, an environment like the one it was trained in"
+            f"{source} must be of schema 1 to {SCHEMA} to be read here, got {schema!r}"
         )
-    else:
-        stored, named = given, (facts["env_id"], facts["task"])
-    if given is not None and (given.env_id, given.config) != named:
-        raise ValueError(
-            f"{path} holds an agent for {named[0]} with {named[1]}, "
-            f"not for {given.env_id} with {given.config}"
-        )
-    return stored
+    if schema == 1 and checksum is None:
+        note_unsealed(source)
+    elif not is_whole(data):
+        raise ValueError(f"{source} is damaged: its checksum is of other data")

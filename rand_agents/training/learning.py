@@ -23,7 +23,9 @@ from stable_baselines3.common.vec_env import DummyVecEnv
 
 from rand_agents.games.registry import environment_of
 from rand_agents.training.aim import Aim
+from rand_agents.training.schema import MAX_TIMESTEPS
 from rand_envs.adversaries import Missing
+from rand_envs.core.arrays import whole_number
 from rand_envs.core.task import Setting
 
 Callback = BaseCallback | list[BaseCallback] | Callable[..., bool] | None
@@ -98,8 +100,7 @@ class Learner(ABC):
             ValueError: There is nothing to do, a callback cannot work here, or layouts are missing.
             FloatingPointError: Weights, losses or fitness became infinite or NaN.
         """
-        if total_timesteps < 1:
-            raise ValueError(f"total_timesteps must be at least 1, got {total_timesteps}")
+        total_timesteps = whole_number("total_timesteps", total_timesteps, 1, MAX_TIMESTEPS)
         hooks = self._checked(callback, progress_bar)
         if reset_num_timesteps:
             self.num_timesteps = 0

@@ -7,7 +7,7 @@ import torch
 
 from rand_agents.games.registry import Environment
 from rand_agents.training.agent import Agent
-from rand_agents.training.files import read_agent
+from rand_agents.training.files import Contents, read_agent
 from rand_agents.training.pepg import PEPG
 from rand_agents.training.psro import PSRO
 from rand_agents.training.qnorm import QNorm
@@ -29,7 +29,17 @@ def load_agent(
         FileNotFoundError: If there is no such file.
         ValueError: If the file is corrupt, of an unknown algorithm, or of another game.
     """
-    name = read_agent(path).facts.get("algorithm")
-    if name not in ALGORITHMS:
+    return agent_of(path, read_agent(path), device, env)
+
+
+def agent_of(
+    path: str | Path,
+    contents: Contents,
+    device: str | torch.device = "cpu",
+    env: Environment | None = None,
+) -> Agent[Any]:
+    """The agent in a file whose contents were read; otherwise as `load_agent`."""
+    name = contents.facts.get("algorithm")
+    if not isinstance(name, str) or name not in ALGORITHMS:
         raise ValueError(f"{path} must hold a {' or '.join(ALGORITHMS)} agent, got {name!r}")
-    return ALGORITHMS[name].load(path, env, device=device)
+    return ALGORITHMS[name].from_contents(path, contents, env, device)

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from rand_agents.games.path.episodes import Ints, Minds
 from rand_agents.games.path.tree import Strategy, Tree
+from rand_agents.training.schema import check_tensors
 from rand_envs.minimax import solve_matrix_game
 
 Floats = NDArray[np.float64]
@@ -144,10 +145,16 @@ class Mixture:
             "parents": torch.from_numpy(np.concatenate([step.parents for step in steps])),
         }
 
-    def load(self, tensors: dict[str, Tensor]) -> None:
-        """Go on from what `tensors` gave."""
+    def load(self, tensors: dict[str, Tensor], token_dim: int) -> None:
+        """Go on from what `tensors` gave; ValueError if that is something else.
+
+        Args:
+            tensors: What was found.
+            token_dim: Length of a token.
+        """
         if not tensors:
             return
+        self._check(tensors, token_dim)
         sizes = tensors["sizes"].tolist()
         parts = (torch.split(tensors[name], sizes) for name in ("tokens", "codes", "parents"))
         steps = [
@@ -161,6 +168,33 @@ class Mixture:
             self.strategies.append(Strategy(costs, steps[begin : begin + length]))
             begin += length
         self._solve()
+
+    def _check(self, tensors: dict[str, Tensor], token_dim: int) -> None:
+        count = tensors["costs"].shape[0] if "costs" in tensors else 0
+        steps, minds = (
+            int(tensors[name].sum()) if name in tensors else 0 for name in ("lengths", "sizes")
+        )
+        parts = tensors["codes"].shape[-1:] if "codes" in tensors else (1,)
+        numbers, own = torch.zeros(max(count, steps, minds)).long(), len(self._paid)
+        expected = {
+            "costs": torch.empty(count, own, dtype=torch.float64),
+            "paid": torch.empty(own, dtype=torch.float64),
+            "lengths": numbers[:count],
+            "sizes": numbers[:steps],
+            "tokens": torch.empty(minds, token_dim),
+            "codes": numbers[:minds, None].expand(-1, *parts),
+            "parents": numbers[:minds],
+        }
+        check_tensors("strategies", tensors, expected)
+        if any((tensors[name] < 1).any() for name in ("lengths", "sizes")) or count == 0:
+            raise ValueError("the file's strategies must have steps, and these histories")
+        firsts = np.cumsum([0, *tensors["lengths"].tolist()])[:-1]
+        before = np.concatenate([[1], tensors["sizes"].numpy()])[:-1]
+        before[firsts] = 1
+        most = torch.from_numpy(np.repeat(before, tensors["sizes"].numpy()))
+        parents = tensors["parents"]
+        if not ((parents >= 0) & (parents < most)).all() or (tensors["codes"] < 0).any():
+            raise ValueError("the file's strategies continue histories that there are not")
 
 
 def _with_mean(costs: Floats) -> Floats:

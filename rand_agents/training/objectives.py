@@ -12,6 +12,8 @@ from typing import Literal, Protocol
 import torch
 from torch import Tensor
 
+from rand_envs.core.options import convert_options
+
 LOG_FLOOR = 1e-12
 """Added to losses before the logarithm, so that a loss of 0 stays finite."""
 
@@ -149,6 +151,7 @@ class ObjectiveConfig:
     saturation: float = 0.0
 
     def __post_init__(self) -> None:
+        convert_options(self, infinite=["q", "q_start", "saturation"])
         if self.of not in ("cost", "regret"):
             raise ValueError(f'the objective must be of "cost" or "regret", got {self.of!r}')
         if self.kind not in ("q-norm", "cvar"):

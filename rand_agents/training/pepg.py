@@ -22,7 +22,12 @@ from rand_agents.training.aim import Aim
 from rand_agents.training.evolution import Search, SearchConfig, Vector
 from rand_agents.training.learning import NotFiniteError
 from rand_agents.training.objectives import ObjectiveConfig
+from rand_agents.training.schema import check_tensors
 from rand_envs.adversaries import MAX_EXHAUSTIVE
+from rand_envs.core.options import convert_options
+
+MAX_NUMBERS = 2**31
+"""The most numbers of a population, which are 8 GiB."""
 
 HINT = "a lower learning rate or a smaller std may help"
 
@@ -46,10 +51,7 @@ class PEPGConfig:
     candidates_at_once: int = 100
 
     def __post_init__(self) -> None:
-        if isinstance(self.objective, dict):
-            object.__setattr__(self, "objective", ObjectiveConfig(**self.objective))
-        if isinstance(self.search, dict):
-            object.__setattr__(self, "search", SearchConfig(**self.search))
+        convert_options(self)
         if self.m < 1:
             raise ValueError(f"the number of seeds m must be at least 1, got {self.m}")
         if self.batch_size is not None and self.batch_size < 1:
@@ -97,6 +99,11 @@ class PEPG(Agent[PEPGConfig]):
     def _setup(self) -> None:
         self._aim = Aim(self.game, self.config.objective, self.config.batch_size, self.layouts)
         center = parameters_to_vector(self.model.parameters()).detach().cpu().numpy()
+        if len(center) * self.config.search.population > MAX_NUMBERS:
+            raise ValueError(
+                f"a population of {self.config.search.population} policies with {len(center)} "
+                f"weights each does not fit into memory: at most {MAX_NUMBERS} numbers do"
+            )
         self.search = Search(center, self.config.search)
         self._m = 1 if self.is_deterministic else self.config.m
 
@@ -183,8 +190,10 @@ class PEPG(Agent[PEPGConfig]):
 
     def _load_trainer_tensors(self, tensors: dict[str, Tensor]) -> None:
         s = self.search
-        if any(tensors[name].shape != s.center.shape for name in ("center", "std")):
-            raise ValueError("the file's search state does not fit the policy it describes")
+        check_tensors("search", tensors, self._trainer_tensors())
+        for name in ("std", "square", "steps"):
+            if (tensors[name] < 0).any():
+                raise ValueError(f"{name} in the file's search must not be negative")
         s.center, s.std = tensors["center"].numpy(), tensors["std"].numpy()
         s.velocity, s.square = tensors["velocity"].numpy(), tensors["square"].numpy()
         s.steps = int(tensors["steps"])

@@ -32,6 +32,8 @@ from rand_agents.training.entropy import ScoreConfig
 from rand_agents.training.mixing import Mixture
 from rand_agents.training.objectives import ObjectiveConfig, Weighted
 from rand_agents.training.qnorm import QNormConfig, QNormStep
+from rand_agents.training.schema import check_tensors
+from rand_envs.core.options import convert_options
 
 ROWS_AT_ONCE = 1 << 16
 """About how many instances are played to look for strategies."""
@@ -76,8 +78,7 @@ class PSROConfig:
     max_grad_norm: float = 1.0
 
     def __post_init__(self) -> None:
-        if isinstance(self.objective, dict):
-            object.__setattr__(self, "objective", ObjectiveConfig(**self.objective))
+        convert_options(self, infinite=["max_grad_norm"])
         objective = self.objective
         if objective.kind != "q-norm" or objective.q not in (1.0, math.inf) or objective.q_start:
             raise ValueError(
@@ -314,12 +315,13 @@ class PSRO(Agent[PSROConfig]):
 
     def _load_trainer_tensors(self, tensors: dict[str, Tensor]) -> None:
         chosen = tensors.pop("chosen", None)
-        self._chosen = None if chosen is None else chosen.numpy()
         parts: dict[str, dict[str, Tensor]] = {}
         for key, tensor in tensors.items():
             kind, _, name = key.partition(".")
             parts.setdefault(kind, {})[name] = tensor
-        self._mixture.load(parts.pop("mixture", {}))
+        self._mixture.load(parts.pop("mixture", {}), self.model.config.token_dim)
+        self._check_parts(chosen, parts)
+        self._chosen = None if chosen is None else chosen.numpy()
         responder = parts.pop("responder", None)
         if "step" not in parts:
             return
@@ -328,8 +330,27 @@ class PSRO(Agent[PSROConfig]):
         else:
             # Its number determined the first weights alone.
             self._begin_response(0)
+            check_tensors("response", responder, self._responder.named_weights())
             with torch.no_grad():
                 for name, weight in self._responder.named_weights().items():
                     weight.copy_(responder[name])
         assert self._step is not None
         self._step.load(parts["step"])
+
+    def _check_parts(self, chosen: Tensor | None, parts: dict[str, Any]) -> None:
+        """Raise ValueError unless a file has what there is at some moment of a run."""
+        if extra := parts.keys() - {"responder", "step"}:
+            raise ValueError(f"the file's state has {', '.join(extra)}, which nothing is for")
+        if chosen is not None:
+            check_tensors("choice", {"all": chosen}, {"all": torch.zeros(len(self._every)).long()})
+            if not ((chosen >= 0) & (chosen < len(self._mixture))).all():
+                raise ValueError("the file's choice is of strategies that it does not have")
+        learns = "responder" in parts or chosen is not None
+        is_distilling = self.num_timesteps > self._rounds()[1]
+        if (
+            learns != ("step" in parts)
+            or (is_distilling and chosen is None)
+            or ("responder" in parts and chosen is not None)
+            or (self.num_timesteps > 0 and not (learns or len(self._mixture)))
+        ):
+            raise ValueError("the file lacks a part of the state that a run has at any moment")

@@ -17,7 +17,9 @@ from rand_agents.training.aim import Aim
 from rand_agents.training.entropy import ScoreConfig, Thermostat
 from rand_agents.training.learning import NotFiniteError
 from rand_agents.training.objectives import Objective, ObjectiveConfig
+from rand_agents.training.schema import check_tensors
 from rand_envs.core.arrays import Array
+from rand_envs.core.options import convert_options
 
 HINT = "a lower learning rate may help"
 
@@ -64,10 +66,7 @@ class QNormConfig:
     score: ScoreConfig = field(default_factory=ScoreConfig)
 
     def __post_init__(self) -> None:
-        if isinstance(self.objective, dict):
-            object.__setattr__(self, "objective", ObjectiveConfig(**self.objective))
-        if isinstance(self.score, dict):
-            object.__setattr__(self, "score", ScoreConfig(**self.score))
+        convert_options(self, infinite=["max_grad_norm"])
         if self.m < 1:
             raise ValueError(f"the number of seeds m must be at least 1, got {self.m}")
         if self.batch_size is not None and self.batch_size < 1:
@@ -78,8 +77,14 @@ class QNormConfig:
         for name in ("learning_rate", "max_grad_norm"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")
-        if not 0.0 <= self.warmup < 1.0:
-            raise ValueError(f"warmup must be at least 0 and below 1, got {self.warmup}")
+        for name in ("final_learning_rate", "weight_decay", "adam_eps"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"{name} must be at least 0, got {getattr(self, name)}")
+        for name in ("warmup", "beta1", "beta2"):
+            if not 0.0 <= getattr(self, name) < 1.0:
+                raise ValueError(
+                    f"{name} must be at least 0 and below 1, got {getattr(self, name)}"
+                )
 
     def learning_rate_at(self, progress: float) -> float:
         """Learning rate at `progress` in [0, 1] of the run."""
@@ -109,6 +114,13 @@ class QNormStep:
             weight_decay=config.weight_decay,
             fused=True,
         )
+        # What Adam makes of nothing at its first step: then every file has all of it.
+        for parameter in parameters:
+            self.optimizer.state[parameter] = {
+                "step": torch.zeros((), device=parameter.device),
+                "exp_avg": torch.zeros_like(parameter),
+                "exp_avg_sq": torch.zeros_like(parameter),
+            }
 
     def update(self, losses: Tensor, progress: float) -> dict[str, float]:
         """Step down the gradient of the objective; raises FloatingPointError on NaN losses."""
@@ -166,13 +178,29 @@ class QNormStep:
         named = {f"{i}.{name}": t for i, slots in state.items() for name, t in slots.items()}
         return named | {"thermostat": torch.tensor(self.thermostat.state, dtype=torch.float64)}
 
-    def load(self, tensors: dict[str, Tensor]) -> None:
-        """Go on from what `tensors` gave."""
+    def load(self, tensors: dict[str, Tensor], is_new: bool = False) -> None:
+        """Go on from what `tensors` gave; ValueError if that is something else.
+
+        Args:
+            tensors: The state.
+            is_new: Whether there may be no update yet.
+        """
+        own = self.tensors()
+        # Early files of trainers without a schedule may have no thermostat, and files of new runs
+        # no state of Adam's.
+        idle = {"thermostat": own["thermostat"]} if self.config.score.entropy is None else {}
+        stored = idle | tensors
+        check_tensors("optimiser", stored, own if len(stored) > 1 or not is_new else stored)
+        for name, tensor in stored.items():
+            if not name.endswith("exp_avg") and (tensor < 0).any():
+                raise ValueError(f"{name} in the file's optimiser must not be negative")
+            if name.endswith("step") and tensor != tensor.round():
+                raise ValueError(f"{name} in the file's optimiser must be whole")
+        self.thermostat.state = stored.pop("thermostat").tolist()
+        if not stored:
+            return
         slots: dict[int, dict[str, Tensor]] = {}
-        # Files of trainers whose gradient is exact may have none.
-        if "thermostat" in tensors:
-            self.thermostat.state = tensors.pop("thermostat").tolist()
-        for key, tensor in tensors.items():
+        for key, tensor in stored.items():
             index, name = key.split(".", 1)
             slots.setdefault(int(index), {})[name] = tensor
         whole: dict[str, Any] = self.optimizer.state_dict()
@@ -300,10 +328,19 @@ class QNorm(Agent[QNormConfig]):
 
     def _trainer_tensors(self) -> dict[str, Tensor]:
         named = self._step.tensors()
-        if self._drawn is None or self.config.seeds_kept == 1:
+        if self.config.seeds_kept == 1:
             return named
-        return named | {"seeds": self._drawn}
+        none = torch.zeros(0, self.seeds.dim)
+        return named | {"seeds": none if self._drawn is None else self._drawn}
 
     def _load_trainer_tensors(self, tensors: dict[str, Tensor]) -> None:
-        self._drawn = tensors.pop("seeds", None)
-        self._step.load(tensors)
+        begun = self.num_timesteps % self.config.seeds_kept > 0
+        # Early files have none where new ones are to be drawn.
+        seeds = tensors.pop("seeds", None)
+        if seeds is None and begun:
+            raise ValueError("there are no seeds of the last updates in the file")
+        self._drawn = None
+        if seeds is not None and len(seeds):
+            check_tensors("seeds", {"all": seeds}, {"all": torch.empty(self._m, self.seeds.dim)})
+            self._drawn = seeds
+        self._step.load(tensors, is_new=self.num_timesteps == 0)

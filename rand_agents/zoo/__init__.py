@@ -4,16 +4,16 @@ An agent NAME is NAME.safetensors, weights without the optimiser's state, beside
 card: recipe, command, `rng_seed`, duration, machine, and the scores of the run it is from.
 """
 
-import json
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from rand_agents.training.agent import Agent
-from rand_agents.training.files import write_atomically
+from rand_agents.training.files import agent_path
 from rand_agents.training.loading import load_agent
 from rand_envs.core.arrays import Json
+from rand_envs.core.sealed import read_json, write_json
 
 __all__ = [
     "add_to_zoo",
@@ -51,9 +51,12 @@ def load_zoo(name: str, device: str | torch.device = "cpu") -> Agent[Any]:
 
 
 def zoo_card(name: str) -> Json:
-    """How a zoo agent was made and what it scored; ValueError if there is no such agent."""
-    card: Json = json.loads(_path(name).with_suffix(".json").read_text())
-    return card
+    """How a zoo agent was made and what it scored.
+
+    Raises:
+        ValueError: If there is no agent of that name, or its card is damaged.
+    """
+    return read_json(_path(name).with_suffix(".json"))
 
 
 def agent_file(source: str) -> Path:
@@ -63,7 +66,7 @@ def agent_file(source: str) -> Path:
         FileNotFoundError: If it is neither.
     """
     path = Path(source)
-    if path.exists() or path.with_name(f"{path.name}.safetensors").exists():
+    if path.name and agent_path(path).is_file():
         return path
     if source in zoo_names():
         return _path(source)
@@ -73,7 +76,7 @@ def agent_file(source: str) -> Path:
 def add_to_zoo(agent: Agent[Any], name: str, card: Json) -> Path:
     """Write an agent's weights and its card into the zoo; returns the path of the weights."""
     path = agent.save(FOLDER / f"{name}.safetensors", weights_only=True)
-    write_atomically(path.with_suffix(".json"), (json.dumps(card, indent=1) + "\n").encode())
+    write_json(path.with_suffix(".json"), card, indent=1)
     return path
 
 

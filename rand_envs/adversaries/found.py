@@ -12,6 +12,7 @@ from rand_envs.adversaries.search import badness, search_seeds, worsen
 from rand_envs.adversaries.sources import Adversary
 from rand_envs.core.arrays import Array, Json, finite_number, random_words, whole_number
 from rand_envs.core.layouts.space import L, LayoutSpace
+from rand_envs.core.options import convert_options, restore_generator, rng_seed_number
 from rand_envs.core.player import Player
 
 MUTATIONS = 16
@@ -38,6 +39,9 @@ class FoundConfig:
     learn_every: int = 100
     learn_from: int = 0
     num_seeds: int = 64
+
+    def __post_init__(self) -> None:
+        convert_options(self)
 
     def source(self, space: LayoutSpace[L], rng_seed: int) -> "Found[L] | None":
         """The source of these options; None, which is uniform layouts, where the share is 0."""
@@ -86,7 +90,7 @@ class Found(Adversary[L]):
         if not 0.0 < self.share <= 1.0:
             raise ValueError(f"the share must be above 0 and at most 1, got {share}")
         self.num_seeds = whole_number("num_seeds", num_seeds, 1)
-        self._rng = np.random.default_rng(rng_seed)
+        self._rng = np.random.default_rng(rng_seed_number(rng_seed))
         self._kept = space.sample(self._rng, whole_number("size", size, 1))
 
     @property
@@ -156,5 +160,5 @@ class Found(Adversary[L]):
         cls.check_name(data)
         source = cls(space, len(data["layouts"]), data["share"], data["num_seeds"])
         source._kept = space.pack(data["layouts"])
-        source._rng.bit_generator.state = data["rng"]
+        restore_generator(source._rng, data["rng"])
         return source

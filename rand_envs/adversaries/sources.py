@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from rand_envs.adversaries.search import Kind, badness, find_worst, search_seeds
 from rand_envs.core.arrays import Array, Json, finite_number, random_words, whole_number
 from rand_envs.core.layouts.space import L, LayoutSpace
+from rand_envs.core.options import rng_seed_number
 from rand_envs.core.player import Player
 from rand_envs.core.sources import LayoutSource
 from rand_envs.core.streams import Stream, generator
@@ -69,7 +70,7 @@ class WorstFor(Adversary[L]):
 
     def __init__(self, player: Player, num_seeds: int = 256, rng_seed: int = 0) -> None:
         super().__init__(player.task.layout_space)
-        rng = generator(Stream.WORST_FOR, whole_number("rng_seed", rng_seed, 0))
+        rng = generator(Stream.WORST_FOR, rng_seed_number(rng_seed))
         seeds = search_seeds(player, rng, whole_number("num_seeds", num_seeds, 1))
         found = find_worst(player, rng, seeds=seeds)
         self.kind = found.kind
@@ -95,6 +96,8 @@ class WorstFor(Adversary[L]):
         source = cls.__new__(cls)
         LayoutSource.__init__(source, space)
         source.kind = data["kind"]
+        if source.kind not in ("exact", "bound"):
+            raise ValueError(f'its kind must be "exact" or "bound", got {source.kind!r}')
         source._layout = space.pack([data["layout"]])
         return source
 
@@ -124,7 +127,7 @@ class Hedge(Adversary[L]):
     ) -> None:
         super().__init__(space)
         self.num_seeds = whole_number("num_seeds", num_seeds, 1)
-        self.rng_seed = whole_number("rng_seed", rng_seed, 0)
+        self.rng_seed = rng_seed_number(rng_seed)
         self.learning_rate = finite_number("the learning rate", learning_rate)
         if self.learning_rate <= 0:
             raise ValueError(f"the learning rate must be above 0, got {learning_rate}")
@@ -214,7 +217,10 @@ class Hedge(Adversary[L]):
             raise ValueError(
                 f"the space has {len(source.layouts)} layouts, the data {len(data['losses'])}"
             )
-        source.rounds = int(data["rounds"])
+        source.rounds = whole_number("rounds", data["rounds"], 0)
         source._losses = np.array(data["losses"], np.float64)
         source._summed = np.array(data["summed"], np.float64)
+        for name, values in (("losses", source._losses), ("summed", source._summed)):
+            if values.shape != source.layouts.shape or not np.isfinite(values).all():
+                raise ValueError(f"{name} must be one finite number for each layout")
         return source

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 
 from rand_envs.adversaries.found import Found
 from rand_envs.adversaries.sources import Hedge, WorstFor
-from rand_envs.core.arrays import Array, Json
+from rand_envs.core.arrays import Array, Json, whole_number
 from rand_envs.core.layouts.space import L, LayoutSpace
 from rand_envs.core.sources import Fixed, LayoutSource, Sweep, Uniform
 
@@ -59,7 +59,12 @@ def restored(space: LayoutSpace[L], data: Json) -> LayoutSource[L]:
         return Missing(space, str(name))
     if not isinstance(name, str) or name not in KINDS:
         raise ValueError(f"a stored source must be one of {', '.join(KINDS)}, got {name!r}")
-    source: LayoutSource[L] = KINDS[name].from_json(space, data)
-    source.learn_every = data.get("learn_every", source.learn_every)
-    source.learn_from = data.get("learn_from", source.learn_from)
+    source: LayoutSource[L]
+    try:
+        source = KINDS[name].from_json(space, data)
+    except (KeyError, TypeError, AttributeError, OverflowError) as error:
+        raise ValueError(f"the data do not describe a {name} source: {error!r}") from error
+    # Only a trainer's file says when it learned.
+    for when, least in (("learn_every", 1), ("learn_from", 0)):
+        setattr(source, when, whole_number(when, data.get(when, getattr(source, when)), least))
     return source

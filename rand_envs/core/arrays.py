@@ -3,6 +3,7 @@
 import math
 import numbers
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -51,7 +52,10 @@ def whole_number(name: str, value: Any, low: int, high: int | None = None) -> in
 
 def finite_number(name: str, value: Any) -> float:
     """Return `value` as a float; ValueError unless it is a finite real number."""
-    is_real = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    if not is_real or not math.isfinite(value):
-        raise ValueError(f"{name} must be a finite number, got {value!r}")
-    return float(value)
+    if isinstance(value, numbers.Real) and not isinstance(value, bool):
+        # An integer may be larger than every float.
+        with suppress(OverflowError):
+            number = float(value)
+            if math.isfinite(number):
+                return number
+    raise ValueError(f"{name} must be a finite number, got {value!r}")

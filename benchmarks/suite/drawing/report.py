@@ -5,7 +5,7 @@ import html
 from pathlib import Path
 from typing import Any
 
-from rand_agents.training.files import write_atomically
+from rand_envs.core.writing import write_atomically
 
 from .figures import Picture
 from .table import COLUMNS, ZOO_TITLE, remarks, row, title

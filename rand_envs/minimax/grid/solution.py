@@ -1,7 +1,6 @@
 """A solved search game as a value: mixes, bounds, and JSON both ways."""
 
 import json
-import os
 from dataclasses import dataclass
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -10,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from rand_envs.core.sealed import read_json, write_json
 from rand_envs.minimax.grid.search_grid import Cell, Path, SearchGrid
 from rand_envs.minimax.matrix import Floats
 
@@ -153,25 +153,17 @@ class SearchGameSolution:
 
     def save(self, file: str | FilePath) -> None:
         """Write the solution as a JSON file; the file is complete or not there."""
-        target = FilePath(file)
-        temporary = target.with_suffix(".tmp")
-        temporary.write_text(json.dumps(self.to_json(), separators=(",", ":")) + "\n")
-        os.replace(temporary, target)
+        write_json(file, self.to_json())
 
     @classmethod
     def load(cls, file: str | FilePath) -> "SearchGameSolution":
         """Read a JSON file written by `save`.
 
         Raises:
-            ValueError: where the file is not JSON or does not follow the schema.
+            ValueError: where the file is not JSON, not what was written, or does not follow the
+                schema.
         """
-        try:
-            data = json.loads(FilePath(file).read_text())
-        except json.JSONDecodeError as error:
-            raise ValueError(f"{file} is not a JSON file: {error}") from error
-        if not isinstance(data, dict):
-            raise ValueError(f"{file} must hold a JSON object")
-        return cls.from_json(data)
+        return cls.from_json(read_json(file))
 
 
 def _cell(data: Any) -> Cell:

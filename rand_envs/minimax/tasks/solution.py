@@ -1,7 +1,6 @@
 """An exactly solved task as a value: bounds, both mixes, and JSON both ways."""
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from rand_envs.core.arrays import Json
+from rand_envs.core.sealed import read_json, write_json
 from rand_envs.core.task import Task
 from rand_envs.minimax.matrix import Floats
 from rand_envs.minimax.tasks.strategy import MixPlayer, Strategy
@@ -59,7 +59,7 @@ class TaskSolution:
         """Whether a file says of itself that it holds a task's solution."""
         try:
             data = json.loads(Path(file).read_text())
-        except (UnicodeDecodeError, json.JSONDecodeError):
+        except (ValueError, RecursionError):
             return False
         return isinstance(data, dict) and data.get("schema") == SCHEMA
 
@@ -140,29 +140,17 @@ class TaskSolution:
 
     def save(self, file: str | Path) -> None:
         """Write the solution as a JSON file; the file is complete or not there."""
-        target = Path(file)
-        temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-        text = json.dumps(self.to_json(), separators=(",", ":")) + "\n"
-        try:
-            temporary.write_text(text)
-            os.replace(temporary, target)
-        finally:
-            temporary.unlink(missing_ok=True)
+        write_json(file, self.to_json())
 
     @classmethod
     def load(cls, file: str | Path) -> "TaskSolution":
         """Read a JSON file written by `save`.
 
         Raises:
-            ValueError: where the file is not JSON or does not follow the schema.
+            ValueError: where the file is not JSON, not what was written, or does not follow the
+                schema.
         """
-        try:
-            data = json.loads(Path(file).read_text())
-        except ValueError as error:
-            raise ValueError(f"{file} is not a JSON file: {error}") from error
-        if not isinstance(data, dict):
-            raise ValueError(f"{file} must hold a JSON object")
-        return cls.from_json(data)
+        return cls.from_json(read_json(file))
 
 
 def _of(kind: type, value: Any) -> Any:

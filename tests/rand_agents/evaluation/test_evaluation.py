@@ -386,7 +386,7 @@ def test_a_coloring_vote_is_on_the_verdict() -> None:
 
 @pytest.mark.parametrize("name", ["num_seeds", "num_fresh_seeds"])
 def test_fewer_than_two_seeds_are_an_error(name: str) -> None:
-    with pytest.raises(ValueError, match="must be at least 2, got 1"):
+    with pytest.raises(ValueError, match="must be an integer of at least 2, got 1"):
         evaluate(Player(), **{name: 1})
 
 
@@ -398,5 +398,5 @@ def test_no_layouts_are_an_error() -> None:
 
 
 def test_a_vote_of_nobody_is_an_error() -> None:
-    with pytest.raises(ValueError, match="votes must be at least 1, got 0"):
+    with pytest.raises(ValueError, match="votes must be an integer of at least 1, got 0"):
         evaluate(Player(), votes=(0,))

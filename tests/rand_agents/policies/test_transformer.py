@@ -396,7 +396,7 @@ def test_seed_gain_scales_the_seed_weights_alone(config: TransformerConfig) -> N
         ({"token_dim": 0}, "token_dim must be an integer of at least 1, got 0"),
         ({"seed_dim": 0}, "seed_dim must be an integer of at least 1, got 0"),
         ({"num_heads": -1}, "num_heads must be an integer of at least 1, got -1"),
-        ({"key_size": 2.5}, "key_size must be an integer of at least 1, got 2.5"),
+        ({"key_size": 2.5}, "key_size must be an integer, got 2.5"),
         ({"mlp_factor": -1}, "mlp_factor must be an integer of at least 0, got -1"),
         ({"max_length": -1}, "max_length must be an integer of at least 0, got -1"),
         ({"attention": "relu"}, "attention must be one of .*got 'relu'"),

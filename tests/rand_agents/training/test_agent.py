@@ -181,7 +181,7 @@ def test_save_and_load(make: Callable[..., Agent[Any]], tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("total", [0, -1])
 def test_fewer_than_one_update_is_an_error(total: int) -> None:
-    with pytest.raises(ValueError, match=f"total_timesteps must be at least 1, got {total}"):
+    with pytest.raises(ValueError, match=f"must be an integer from 1 to .*, got {total}"):
         AGENTS["QNorm recall"]().learn(total)
 
 

@@ -311,7 +311,7 @@ def test_an_odd_population_is_an_error(population: int) -> None:
     [
         ({"std": 0.0}, "std must be above 0, got 0.0"),
         ({"learning_rate": -1.0}, "learning_rate must be above 0, got -1.0"),
-        ({"min_std": math.nan}, "min_std must be above 0, got nan"),
+        ({"min_std": math.nan}, "min_std must be a number, got nan"),
         ({"max_std_change": 1.0}, "max_std_change must be at least 0 and below 1, got 1.0"),
         ({"beta1": 1.0}, "beta1 must be at least 0 and below 1"),
         ({"std_learning_rate": -0.1}, "std_learning_rate must be at least 0"),

@@ -127,7 +127,10 @@ def test_the_chosen_are_as_good_as_the_best_of_all_choices() -> None:
         ({"paths": 0}, "paths must be at least 1, got 0"),
         ({"final_entropy": 0.9}, "final_entropy must be from 0 to entropy, 0.25, got 0.9"),
         ({"temperature": 0.0}, "temperature must be above 0, got 0.0"),
-        ({"learning_rate": math.nan}, "learning_rate must be above 0, got nan"),
+        (
+            {"learning_rate": math.nan},
+            "learning_rate must be a number, got nan",
+        ),
     ],
 )
 def test_illegal_options_are_named(changes: dict[str, Any], message: str) -> None:

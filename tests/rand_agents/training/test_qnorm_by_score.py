@@ -213,7 +213,7 @@ def test_play_is_as_random_as_is_wanted() -> None:
         ({"paths": 0}, "paths must be at least 1, got 0"),
         ({"branches": 0}, "branches must be None or at least 1, got 0"),
         ({"entropy": -0.1}, "entropy must be None, or from 0 to 1, got -0.1"),
-        ({"entropy": math.nan}, "entropy must be None, or from 0 to 1, got nan"),
+        ({"entropy": math.nan}, "entropy must be a number, got nan"),
         ({"temperature": 0.0}, "temperature must be above 0 and at most 1, got 0.0"),
         ({"cooling": 1.5}, "cooling must be above 0 and at most 1, got 1.5"),
     ],

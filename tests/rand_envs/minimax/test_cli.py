@@ -37,7 +37,11 @@ def test_any_small_task_is_solved_and_its_file_verifies(tmp_path):
     checked = run("verify", str(file))
     assert checked.returncode == 0
     assert "lower 0.5, upper 0.5" in checked.stdout
-    file.write_text(file.read_text().replace('"lower":0.5', '"lower":0.6'))
+    changed = file.read_text().replace('"lower":0.5', '"lower":0.6')
+    file.write_text(changed)
+    damaged = run("verify", str(file))
+    assert (damaged.returncode, "is damaged" in damaged.stderr) == (1, True)
+    file.write_text(changed.replace('"sha256"', '"was"'))
     rejected = run("verify", str(file))
     assert (rejected.returncode, "not verified" in rejected.stdout) == (1, True)
 

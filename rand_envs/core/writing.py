@@ -1,0 +1,89 @@
+"""Files that are there whole or not at all: written beside their place, put there in one step."""
+
+import os
+import secrets
+import stat
+import time
+from contextlib import suppress
+from pathlib import Path
+
+_LEFT_BEHIND = 3600.0
+"""Seconds after which a temporary file belongs to a process that was killed."""
+
+
+def checked_target(path: str | Path) -> Path:
+    """The file that is written for a path: what it links to, if it is a link.
+
+    Raises:
+        OSError: It is a folder, or may not be written, or a link that leads nowhere.
+    """
+    target = Path(os.path.realpath(path))
+    if target.is_dir():
+        raise IsADirectoryError(f"{path} is a folder, so no file of that name can be written")
+    if target.is_symlink():
+        raise OSError(f"{path} cannot be written: it is a link that leads to itself")
+    # Permissions are no obstacle to a superuser, whose wish for a file to stay still counts.
+    if target.exists() and not (target.stat().st_mode & 0o222 and os.access(target, os.W_OK)):
+        raise PermissionError(f"{path} cannot be written: it is read-only")
+    return target
+
+
+def write_atomically(path: str | Path, data: bytes) -> None:
+    """Write a file so that at every moment the old or the new one is there, whole.
+
+    A new file has the permissions that files have here, another one keeps its own.
+
+    Raises:
+        OSError: It cannot be written; the message names the file that was asked for.
+    """
+    target = checked_target(path)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if target.exists() and not target.is_file():
+            # A device or a pipe is nothing to be replaced.
+            target.write_bytes(data)
+            return
+        _remove_left(target)
+        _replace(target, data)
+    except OSError as error:
+        why = error.strerror or str(error)
+        named = type(error)(f"{path} cannot be written: {why}")
+        named.errno = error.errno
+        raise named from error
+
+
+def _replace(target: Path, data: bytes) -> None:
+    temporary = target.with_name(f"{_prefix(target)}{secrets.token_hex(8)}.tmp")
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, 0o666)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        if target.exists():
+            os.chmod(temporary, stat.S_IMODE(target.stat().st_mode))
+        os.replace(temporary, target)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+_BINARY: int = getattr(os, "O_BINARY", 0)
+
+
+def _prefix(target: Path) -> str:
+    # Short enough for a temporary name to be legal wherever the name itself is.
+    return f".{target.name[:40]}."
+
+
+def _remove_left(target: Path) -> None:
+    """Remove what writers of this file that were killed left behind."""
+    start, before = _prefix(target), time.time() - _LEFT_BEHIND
+    with os.scandir(target.parent) as entries:
+        names = [e.name for e in entries if e.name.startswith(start) and e.name.endswith(".tmp")]
+    for name in names:
+        left = target.with_name(name)
+        # Another process may remove it too.
+        with suppress(OSError):
+            if left.stat().st_mtime < before:
+                left.unlink()
