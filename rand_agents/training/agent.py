@@ -134,6 +134,7 @@ class Agent(SeededPolicy, Learner, ABC, Generic[C]):
     def save(self, path: str | Path, weights_only: bool = False) -> Path:
         """Write weights, optimiser, options and generator states to one file, atomically.
 
+        A checksum of all of it is in the file, and what is damaged is not loaded.
         With `weights_only` the optimiser's state is left out: the agent that is loaded plays
         as this one does, but cannot `resume`. The suffix .safetensors is added where `path`
         has none. Returns the file's path.

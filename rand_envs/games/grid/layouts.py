@@ -14,6 +14,9 @@ from rand_envs.games.grid.walls import WallBuilder, pick
 Cell = tuple[int, int]
 """(row, column); row 0 is at the bottom."""
 
+MAX_WORK = 10**7
+"""Each wall that is placed costs a look at every cell: with more a reset takes seconds."""
+
 
 @dataclass(frozen=True)
 class GridLayout(Layout):
@@ -38,7 +41,8 @@ class GridSpace(LayoutSpace[GridLayout]):
             many walls the adversary places.
 
     Raises:
-        ValueError: walls are on the start or cut off a cell, or leave none for the treasure.
+        ValueError: walls are on the start or cut off a cell, or leave none for the treasure, or
+            there are too many for the adversary to place.
     """
 
     def __init__(self, rows: int, columns: int, start: Cell, walls: Array | int) -> None:
@@ -50,6 +54,11 @@ class GridSpace(LayoutSpace[GridLayout]):
         self._fixed = None if isinstance(walls, int) else walls.reshape(-1)
         count = walls if isinstance(walls, int) else int(walls.sum())
         self.num_walls = whole_number("the number of walls", count, 0, self.num_cells - 2)
+        if self._fixed is None and self.num_walls * self.num_cells > MAX_WORK:
+            raise ValueError(
+                f"the number of walls to place times that of cells must be at most {MAX_WORK}, "
+                f"got {self.num_walls} * {self.num_cells}"
+            )
         self.num_treasures = self.num_cells - 1 - self.num_walls
         self.num_words = 1 if self._fixed is not None else 1 + self.num_cells
         self._builder = WallBuilder(rows, columns, self._start, self.num_walls)

@@ -30,6 +30,7 @@ from rand_agents.app.options import Training, TransformerOptions
 from rand_agents.app.watch import play_out
 from rand_agents.games.registry import game_for
 from rand_agents.training.evolution import SearchConfig
+from rand_agents.training.files import Contents, read_agent, write_agent
 from rand_envs import ColoringTask, GridTask, PatrolTask, RecallTask
 from rand_envs.core.streams import Stream, generator
 
@@ -312,7 +313,7 @@ def test_what_cannot_be_written_ends_in_one_sentence_before_any_work(
     failing: Callable[[list[str]], str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("rand_agents.app.players.load_agent", lambda _: pytest.fail("it worked"))
+    monkeypatch.setattr("rand_agents.app.players.agent_of", lambda *_: pytest.fail("it worked"))
     for folder in ("folder.json", "folder.gif"):
         (tmp_path / folder).mkdir()
     for command, kind in (("evaluate --json", "json"), ("watch --record", "gif")):
@@ -338,8 +339,12 @@ def test_files_that_are_no_agents_end_in_one_sentence(
         )
         assert path.read_bytes() == broken
     path.write_bytes(whole.replace(b'\\"PSRO\\"', b'\\"PSQO\\"'))
+    assert "is damaged: its checksum is of other data" in failing(command)
+    contents = read_agent(agents["grid"])
+    write_agent(path, Contents(contents.tensors, contents.facts | {"algorithm": "PSQO"}))
     assert "must hold a QNorm or PSRO or PEPG agent, got 'PSQO'" in failing(command)
-    path.write_bytes(whole.replace(b'\\"rng_seed\\"', b'\\"rng_meed\\"'))
+    del contents.facts["rng_seed"]
+    write_agent(path, contents)
     assert "does not describe a whole agent" in failing(command)
     assert "must end in .json" in failing(["evaluate", str(agents["grid"]), "--json", str(path)])
 

@@ -16,6 +16,7 @@ import torch
 
 from rand_agents import PEPG, PSRO, PEPGConfig, PSROConfig, QNorm, QNormConfig, SearchConfig
 from rand_agents.policies.mlp import MLPConfig
+from rand_agents.policies.transformer import TransformerConfig
 from rand_agents.training.agent import Agent
 from rand_agents.training.files import Contents, read_agent, write_agent
 from rand_agents.training.loading import load_agent
@@ -44,7 +45,10 @@ def matrix(updates: int) -> Agent[Any]:
         return updates > 0
 
     config = PSROConfig(rounds=2, paths=4, distillation=0.45)
-    return PSRO("SeedTransformer", GridTask(2, horizon=3), config).learn(160, callback=enough)
+    policy = TransformerConfig(
+        5, 4, 4, seed_placement="first", num_blocks=1, model_size=8, embedding="linear"
+    )
+    return PSRO(policy, GridTask(2, horizon=3), config).learn(160, callback=enough)
 
 
 def cartpole() -> Agent[Any]:
@@ -275,6 +279,25 @@ def test_a_file_opens_no_window_and_gives_no_path(
     files: dict[str, Path], task: dict[str, Any], tmp_path: Path
 ) -> None:
     refused(files["cartpole"], tmp_path / "a.safetensors", {}, {"task": task})
+
+
+@pytest.mark.parametrize(
+    "task",
+    [
+        {"size": 300, "walls": 20000},
+        {"size": 10**6},
+        {"size": [3, 10**9]},
+        {"size": 5},
+        {"horizon": 10**12},
+        {"num_episodes": 10**9},
+        {"walls": [[0, 1]] * 10**5},
+    ],
+)
+def test_a_game_is_no_larger_than_its_policy_plays(
+    files: dict[str, Path], task: dict[str, Any], tmp_path: Path
+) -> None:
+    whole = read_agent(files["grid"]).facts["task"]
+    refused(files["grid"], tmp_path / "a.safetensors", {}, {"task": whole | task})
 
 
 def test_a_population_fits_into_memory(files: dict[str, Path], tmp_path: Path) -> None:
