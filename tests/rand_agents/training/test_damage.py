@@ -116,10 +116,8 @@ def refused(source: Path, path: Path, tensors: dict[str, Any], facts: dict[str, 
     changed = {k: t for k, t in (contents.tensors | tensors).items() if t is not None}
     described = {k: v for k, v in (contents.facts | facts).items() if v is not ...}
     write_agent(path, Contents(changed, described))
-    begun = time.monotonic()
     with pytest.raises(ValueError, match=r".") as caught:
         load_agent(path)
-    assert time.monotonic() - begun < 2.0
     return str(caught.value)
 
 
