@@ -4,7 +4,7 @@ import dataclasses
 import math
 from typing import Literal
 
-from rand_agents import ObjectiveConfig, PSROConfig, QNormConfig, ScoreConfig
+from rand_agents import ObjectiveConfig, PSROConfig, QNormConfig
 
 from .job import EvaluationSize, Experiment, Point, Recipe
 from .paper import PAPER
@@ -62,16 +62,25 @@ QUICK = {
     # All 81 sequences of four requests for three pages, two in the cache: the value is 2.5.
     "paging": Recipe(
         task={"num_requests": 4},
-        policy={},
-        trainer=QNormConfig(
-            m=16, batch_size=None, learning_rate=1e-2, score=ScoreConfig(entropy=0.6)
+        # Sixteen strategies of up to 121 histories each.
+        policy={"num_blocks": 2, "num_heads": 2, "model_size": 32},
+        trainer=PSROConfig(
+            rounds=5,
+            distillation=0.8,
+            iterations=2,
+            paths=16,
+            branches=16,
+            # There are few histories: nearly all choices are tried in each.
+            temperature=10.0,
         ),
-        adversarial=ObjectiveConfig(q=20.0, q_start=4.0, q_rise=0.8),
-        updates=500,
+        adversarial=ObjectiveConfig(q=math.inf),
+        updates=1200,
+        seed_dim=4,
+        seed_draw="distinct",
     ),
 }
 
-FIRST = {"grid": 40, "patrol": 40, "paging": 40}
+FIRST = {"grid": 40, "patrol": 40, "paging": 50}
 """Number of the first training run; those before were seen while the recipe was chosen."""
 
 
