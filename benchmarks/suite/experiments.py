@@ -93,7 +93,10 @@ def _headlines(recipes: dict[str, Recipe], runs: int) -> tuple[Experiment, ...]:
 
 def _smoke(recipe: Recipe, updates: int) -> Recipe:
     size = EvaluationSize(layouts=64, num_seeds=16, num_fresh_seeds=64, votes=(5,), search_rounds=2)
-    return dataclasses.replace(recipe, updates=updates, evaluation=size)
+    trainer = recipe.trainer
+    if isinstance(trainer, PSROConfig):
+        trainer = dataclasses.replace(trainer, paths=1)
+    return dataclasses.replace(recipe, trainer=trainer, updates=updates, evaluation=size)
 
 
 SMOKE = {

@@ -37,6 +37,8 @@ from rand_envs.core.options import convert_options
 
 ROWS_AT_ONCE = 1 << 16
 """About how many instances are played to look for strategies."""
+MOST_PATHS = 128
+"""How many times the paths of an update these are at most."""
 SHORTEST = 40
 """Updates that a round, or a part of the distillation, has at least: a short run has fewer."""
 
@@ -246,7 +248,7 @@ class PSRO(Agent[PSROConfig]):
 
     def _explored(self, model: Any, seed: Tensor) -> Tree:
         """What a policy meets and tries under a seed, (1, dim)."""
-        paths = max(1, ROWS_AT_ONCE // len(self._layouts))
+        paths = min(max(1, ROWS_AT_ONCE // len(self._layouts)), MOST_PATHS * self.config.paths)
         episodes, costs = self._played(model, seed, paths, self.config.temperature)
         return Tree(episodes.moments, costs.double().cpu().numpy())
 

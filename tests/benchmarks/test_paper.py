@@ -58,7 +58,7 @@ def tiny_recipe(task: str, recipe: Recipe) -> Recipe:
     trainer = recipe.trainer
     changes: dict[str, Any] = {"m": 2, "batch_size": 4}
     if isinstance(trainer, PSROConfig):
-        changes = {"paths": 2}
+        changes = {"paths": 1}
     if isinstance(trainer, PEPGConfig):
         search = dataclasses.replace(trainer.search, population=4)
         changes = {"m": 2, "search": search}
