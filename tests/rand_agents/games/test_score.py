@@ -264,7 +264,8 @@ def test_an_update_by_score_descends_this_estimate() -> None:
     expected = float(np.linalg.norm(flat_gradient(model)))
     config = QNormConfig(ObjectiveConfig(q=1.0), score=ScoreConfig(entropy=0.0))
     step = QNormStep(list(model.parameters()), config)
-    logs = step.update_by_score(model, episodes, episodes.costs, 0.5)
+    objective = config.objective.at(0.5)
+    logs = step.update_by_score(model, episodes, episodes.costs, objective, 0.5)
     assert logs["train/gradient_norm"] == pytest.approx(expected)
     assert logs["train/objective"] == pytest.approx(float(episodes.costs.mean()))
 
