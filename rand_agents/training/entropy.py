@@ -77,13 +77,13 @@ class Thermostat:
     """
 
     def __init__(self, wanted: Callable[[float], float] | None) -> None:
-        """Begin with a small worth, or with none where there is no schedule.
+        """Begin with a small worth, or with none where nothing is wanted.
 
         Args:
             wanted: The share of the largest entropy at a progress in [0, 1]; None for none.
         """
         self._wanted = wanted
-        self.worth = self._summed = START if wanted else 0.0
+        self.worth = self._summed = START if wanted and wanted(0.0) > 0.0 else 0.0
 
     def read(self, share: float, progress: float) -> None:
         """Learn the share of the largest entropy that an update had."""
