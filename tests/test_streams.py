@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from gymnasium.spaces import Box
 
+from benchmarks.suite.experiments import PRESETS
+from benchmarks.suite.job import START_STRIDE, jobs
 from rand_agents import PEPG, QNorm, evaluate
 from rand_agents.app.players import Spectated
 from rand_agents.app.watch import choose_layout
@@ -238,3 +240,23 @@ def test_a_recall_policy_gains_nothing_from_a_shared_integer() -> None:
         uniform = agent._rngs["acting"].random()
         hits += int(uniform >= 0.5) == layout.to_json()["values"][0][0]
     assert abs(hits / count - 0.5) < 5 * 0.5 / count**0.5
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_benchmark_s_job_scores_on_other_streams_than_it_trains_on(preset: str) -> None:
+    """Pools of found layouts and constant seeds have NumPy's own stream, and probes have, too."""
+    for job in jobs(PRESETS[preset], rng_seed=0):
+        trained = {job.rng_seed + START_STRIDE * start for start in range(job.recipe.starts + 1)}
+        assert not trained & {job.rng_seed + more for more in (500, 600, 700, 800, 900)}
+        assert job.rng_seed + 900 < job.rng_seed + START_STRIDE
+
+
+def test_rounds_of_best_responses_begin_elsewhere_than_the_policy() -> None:
+    """The integers that their weights are made from are of branches of the trainer's own."""
+    for k in (0, 1, 7):
+        made = {
+            int(np.random.SeedSequence(k, spawn_key=(5, number)).generate_state(1)[0])
+            for number in range(16)
+        }
+        assert len(made) == 16
+        assert k not in made
