@@ -69,7 +69,8 @@ class Found(Adversary[L]):
         size: How many layouts are kept.
         share: The share of draws from the pool.
         num_seeds: Seeds that score them when it learns, at most; see `search_seeds`.
-        rng_seed: Determines the first layouts, all changes, and the seeds that score them.
+        rng_seed: Determines the first layouts, all changes, and the seeds that score them; they
+            are drawn as `np.random.default_rng(rng_seed)` draws.
 
     Raises:
         ValueError: A number is illegal.
