@@ -95,7 +95,7 @@ def _converted(name: str, value: Any, kind: Any) -> Any:
     if get_origin(kind) is Sequence:
         if not isinstance(value, Sequence | np.ndarray) or isinstance(value, str):
             raise ValueError(f"{name} must be a list, got {value!r}")
-        return tuple(_converted(name, each, get_args(kind)[0]) for each in value)
+        return tuple(_converted(f"each of {name}", each, get_args(kind)[0]) for each in value)
     if dataclasses.is_dataclass(kind):
         return _described(name, value, kind)
     if kind is bool:

@@ -369,10 +369,9 @@ def test_an_mlp_answers_for_each_candidate_as_it_does_alone(hidden: tuple[int, .
     assert not torch.allclose(moved, together[0])
 
 
-@pytest.mark.parametrize(
-    ("widths", "message"),
-    [((0,), "a hidden layer's width must be an integer"), ((4, 2.5), "hidden must be an integer")],
-)
-def test_widths_that_are_no_counts_are_errors(widths: Any, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
+@pytest.mark.parametrize("widths", [(0,), (4, 2.5)])
+def test_widths_that_are_no_counts_are_errors(widths: Any) -> None:
+    with pytest.raises(
+        ValueError, match=r"(each of hidden|a hidden layer's width) must be an integer"
+    ):
         MLPConfig(4, 2, 1, widths)

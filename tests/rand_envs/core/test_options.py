@@ -74,7 +74,7 @@ def test_numbers_of_numpy_become_pythons_own() -> None:
         ({"flag": 1}, "flag must be true or false, got 1"),
         ({"word": 1}, "word must be one of"),
         ({"widths": "12"}, "widths must be a list, got '12'"),
-        ({"widths": [1, 2.5]}, "widths must be an integer, got 2.5"),
+        ({"widths": [1, 2.5]}, "each of widths must be an integer, got 2.5"),
         ({"rng_seed": None}, "rng_seed must be an integer from 0 to .*, got None"),
         ({"rng_seed": -1}, "rng_seed must be an integer from 0 to .*, got -1"),
         ({"inner": 3}, "inner must be of Inner, got 3"),
