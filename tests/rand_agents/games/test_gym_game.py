@@ -371,7 +371,6 @@ def test_an_mlp_answers_for_each_candidate_as_it_does_alone(hidden: tuple[int, .
 
 @pytest.mark.parametrize("widths", [(0,), (4, 2.5)])
 def test_widths_that_are_no_counts_are_errors(widths: Any) -> None:
-    with pytest.raises(
-        ValueError, match=r"(each of hidden|a hidden layer's width) must be an integer"
-    ):
+    message = r"(each of hidden|a hidden layer's width) must be an integer"
+    with pytest.raises(ValueError, match=message):
         MLPConfig(4, 2, 1, widths)
