@@ -82,6 +82,8 @@ class PSROConfig:
     def __post_init__(self) -> None:
         convert_options(self, infinite=["max_grad_norm"])
         objective = self.objective
+        if objective.saturation > 0.0:
+            raise ValueError(f"PSRO's costs do not saturate, got {objective.saturation}")
         if objective.kind != "q-norm" or objective.q not in (1.0, math.inf) or objective.q_start:
             raise ValueError(
                 "PSRO finds the best mean or the best worst case: q must be 1 or infinity (inf), "

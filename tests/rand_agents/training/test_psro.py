@@ -122,6 +122,10 @@ def test_the_chosen_are_as_good_as_the_best_of_all_choices() -> None:
     [
         ({"objective": ObjectiveConfig(q=40.0)}, "q must be 1 or infinity"),
         ({"objective": ObjectiveConfig("cvar")}, "q must be 1 or infinity"),
+        (
+            {"objective": ObjectiveConfig(q=math.inf, saturation=1.0)},
+            "costs do not saturate, got 1.0",
+        ),
         ({"rounds": 0}, "rounds must be at least 1, got 0"),
         ({"distillation": 1.0}, "distillation must be above 0 and below 1, got 1.0"),
         ({"paths": 0}, "paths must be at least 1, got 0"),
