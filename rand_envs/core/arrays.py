@@ -9,17 +9,37 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rand_envs.core.generators import Generators
+
 Array = NDArray[Any]
-
-
 Json = dict[str, Any]
+HALF = np.uint64(32)
+
+
+def as_bytes(batch: Array) -> Array:
+    """A view of a structured array whose rows NumPy copies as bytes.
+
+    It copies structures field by field, which takes ten times as long.
+    """
+    rows: Array = batch.view(np.dtype((np.void, batch.dtype.itemsize)))
+    return rows
 
 
 def copied(batch: Array) -> Array:
-    """Copy a structured array as bytes: NumPy's own copy goes field by field, ten times slower."""
-    raw = np.dtype((np.void, batch.dtype.itemsize))
-    copy: Array = batch.view(raw).copy().view(batch.dtype)
+    """Copy a structured array."""
+    copy: Array = as_bytes(batch).copy().view(batch.dtype)
     return copy
+
+
+def rows_at(batch: Array, index: NDArray[Any]) -> Array:
+    """Take rows of a structured array, by their indices or a mask."""
+    taken: Array = as_bytes(np.ascontiguousarray(batch))[index].view(batch.dtype)
+    return taken
+
+
+def as_integers(actions: Array) -> NDArray[np.int64]:
+    """Actions as compiled rules take them; TypeError if they are not integers."""
+    return np.asarray(actions).astype(np.int64, "C", "same_kind", copy=False)
 
 
 def random_words(rngs: Sequence[np.random.Generator], count: int) -> NDArray[np.uint64]:
@@ -28,6 +48,8 @@ def random_words(rngs: Sequence[np.random.Generator], count: int) -> NDArray[np.
     Raises:
         ValueError: a Mersenne Twister, whose words have 32 bits only.
     """
+    if isinstance(rngs, Generators):
+        return rngs.words(count)
     if isinstance(rngs[0].bit_generator, np.random.MT19937):
         raise ValueError("the generator must give 64-bit words, as np.random.default_rng does")
     # Raw words cost a tenth of Generator.bytes or .integers, and resets are all about that cost.
@@ -37,8 +59,8 @@ def random_words(rngs: Sequence[np.random.Generator], count: int) -> NDArray[np.
 
 def words_below(words: NDArray[np.uint64], bound: int) -> NDArray[np.int64]:
     """Map uniform words to integers in [0, bound); the bias is below bound / 2**32."""
-    high = words >> np.uint64(32)
-    return ((high * np.uint64(bound)) >> np.uint64(32)).astype(np.int64)
+    below: NDArray[np.int64] = ((words >> HALF) * np.uint64(bound) >> HALF).view(np.int64)
+    return below
 
 
 def whole_number(name: str, value: Any, low: int, high: int | None = None) -> int:

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from rand_envs.core.arrays import Array
 from rand_envs.core.task import Task
 
+UNSIGNED = {size: np.dtype(f"u{size}") for size in (1, 2, 4, 8)}
+
 
 class ActionCheck:
     """Checks batches of n actions against the action space of a task."""
@@ -31,10 +33,15 @@ class ActionCheck:
             self._low, self._high = space.low, space.high
             self._kinds = "iuf"
         self._is_whole = not isinstance(space, gym.spaces.Box) or space.dtype.kind != "f"
+        # One bound for all numbers is looked at faster than many.
+        if np.size(self._low) and (self._low == np.max(self._low)).all():
+            self._low = np.max(self._low).item()
+        if np.size(self._high) and (self._high == np.max(self._high)).all():
+            self._high = np.max(self._high).item()
         self._dtype = space.dtype
 
-    def check(self, actions: Array, ignored: NDArray[np.int64] | None = None) -> Array:
-        """Return the actions, with legal ones where they are ignored.
+    def check(self, actions: Array, ignored: NDArray[np.bool_] | None = None) -> Array:
+        """Return the actions, with legal ones where they are ignored and were not legal.
 
         Raises:
             gymnasium.error.InvalidAction: wrong shape or type, or a value out of range.
@@ -45,15 +52,23 @@ class ActionCheck:
                 f"actions must be {self._legal}, {numbers} of shape {self._shape} in all, "
                 f"got shape {actions.shape} and type {actions.dtype}"
             )
-        if ignored is not None and len(ignored):
-            actions = actions.copy()
-            actions[ignored] = np.clip(0, self._low, self._high)
-        legal = ((actions >= self._low) & (actions <= self._high)).all()
-        if self._is_whole and actions.dtype.kind == "f":
-            legal &= (actions == np.floor(actions)).all()
-        if not legal:
-            raise InvalidAction(f"actions must be {self._legal}, got {actions.tolist()}")
+        if not self._all_legal(actions):
+            if ignored is not None:
+                actions = actions.copy()
+                actions[ignored] = np.clip(0, self._low, self._high)
+            if ignored is None or not self._all_legal(actions):
+                raise InvalidAction(f"actions must be {self._legal}, got {actions.tolist()}")
         return actions.astype(self._dtype) if actions.dtype.kind in "bf" else actions
+
+    def _all_legal(self, actions: Array) -> bool:
+        kind, size = actions.dtype.kind, actions.dtype.itemsize
+        if kind == "i" and isinstance(self._low, int) and self._low == 0:
+            # Negative numbers are large ones if they are read as unsigned.
+            return not np.count_nonzero(actions.view(UNSIGNED[size]) > self._high)
+        legal = (actions >= self._low) & (actions <= self._high)
+        if self._is_whole and kind == "f":
+            legal &= actions == np.floor(actions)
+        return bool(legal.all())
 
 
 def checked_render_mode(mode: str | None, legal: Sequence[str]) -> str | None:

@@ -9,7 +9,7 @@ from gymnasium.envs.registration import EnvSpec
 from gymnasium.error import ResetNeeded
 from numpy.typing import NDArray
 
-from rand_envs.core.arrays import Array
+from rand_envs.core.arrays import Array, rows_at
 from rand_envs.core.task import Task, as_json
 
 
@@ -29,11 +29,14 @@ class Facts:
             final = self._task.final_info(state)
             self._types = {key: values.dtype for key, values in final.items()}
         facts = self._task.info(state)
-        final = self._task.final_info(state[ended]) if ended.any() else {}
+        at = ended.nonzero()[0]
+        if len(at) == len(state):
+            return facts | self._task.final_info(state)
+        final = self._task.final_info(rows_at(state, at)) if len(at) else {}
         for key, kind in self._types.items():
             facts[key] = np.zeros(len(state), kind)
             if key in final:
-                facts[key][ended] = final[key]
+                facts[key][at] = final[key]
         return facts
 
 
@@ -61,8 +64,10 @@ def infos_of(facts: dict[str, Array], mask: NDArray[np.bool_]) -> dict[str, Any]
     """Facts of the sub-environments under the mask, in the form of a vector environment."""
     infos: dict[str, Any] = {}
     for key, values in facts.items():
-        infos[key] = np.zeros(len(mask), values.dtype)
-        infos[key][mask] = values
+        infos[key] = values
+        if len(values) < len(mask):
+            infos[key] = np.zeros(len(mask), values.dtype)
+            infos[key][mask] = values
         infos[f"_{key}"] = mask.copy()
     return infos
 

@@ -15,7 +15,7 @@ import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
-from rand_envs.core.arrays import Array, Json
+from rand_envs.core.arrays import Array, Json, as_bytes, copied
 from rand_envs.core.layouts.space import L, LayoutSpace
 
 Named = str | Callable[..., Any]
@@ -25,6 +25,15 @@ class Transition(NamedTuple):
     """What one step of a batch gives; all of shape (n,) and in fresh memory."""
 
     state: Array
+    reward: NDArray[np.float64]
+    terminated: NDArray[np.bool_]
+
+
+class Advance(NamedTuple):
+    """What a step of a batch gives whose memory may be used again; all of shape (n, ...)."""
+
+    state: Array
+    observation: Array
     reward: NDArray[np.float64]
     terminated: NDArray[np.bool_]
 
@@ -126,6 +135,28 @@ class Task(Setting[L]):
     def step(self, state: Array, actions: Array) -> Transition:
         """Play legal actions, shape (n, *action_space.shape), in states that are not over."""
 
+    def advance(self, state: Array, actions: Array, idle: NDArray[np.bool_]) -> Advance:
+        """Step and observe at once, as vector environments do; the state is given away.
+
+        Args:
+            state: shape (n,); it may be changed, and what is returned may be the same memory.
+            actions: shape (n, *action_space.shape).
+            idle: which instances are only observed, as they have just begun, shape (n,).
+
+        Returns:
+            States, observations, rewards and ends after it; 0 and False of those that are idle.
+        """
+        if idle.all():
+            nothing = np.zeros(len(state)), np.zeros(len(state), bool)
+            return Advance(state, self.observe(state), *nothing)
+        # The idle are stepped along, which is cheaper than to pick out the others.
+        after, reward, terminated = self.step(state, actions)
+        if idle.any():
+            as_bytes(after)[idle] = as_bytes(state)[idle]
+            reward[idle] = 0.0
+            terminated[idle] = False
+        return Advance(after, self.observe(after), reward, terminated)
+
     def info(self, state: Array) -> dict[str, Array]:
         """Facts for `info`, each of shape (n,); fresh memory. None by default."""
         return {}
@@ -163,6 +194,32 @@ class Task(Setting[L]):
         """The game value or a bound of it, where the game knows one; else None."""
         found: GameValue | None = None if self.solver is None else resolved(self.solver)(self)
         return found
+
+
+class CompiledTask(Task[L]):
+    """A task whose rules are one compiled loop over the batch: `advance`, in place.
+
+    A subclass must have `advance` where a `Task` must have `step` and `observe`. It has the
+    instances step and observe one after the other, by a function that
+    `rand_envs.core.compiled.compiled_rule` compiled.
+    """
+
+    @abstractmethod
+    def advance(self, state: Array, actions: Array, idle: NDArray[np.bool_]) -> Advance:
+        """See `Task.advance`; nothing is changed where all are idle, whatever their actions."""
+
+    def observe(self, state: Array) -> Array:
+        """What the player sees, shape (n, *observation_space.shape)."""
+        n = len(state)
+        # Compiled code that would write does not take memory that may not be written to.
+        held = state if state.flags.writeable else copied(state)
+        none = np.zeros((n, *(self.action_space.shape or ())), np.int64)
+        return self.advance(held, none, np.ones(n, bool)).observation
+
+    def step(self, state: Array, actions: Array) -> Transition:
+        """Play legal actions, shape (n, *action_space.shape), in states that are not over."""
+        moved = self.advance(copied(state), actions, np.zeros(len(state), bool))
+        return Transition(moved.state, moved.reward, moved.terminated)
 
 
 def resolved(named: Named) -> Callable[..., Any]:

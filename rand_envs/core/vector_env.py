@@ -14,9 +14,10 @@ from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import batch_space
 from numpy.typing import ArrayLike, NDArray
 
-from rand_envs.core.arrays import Array, whole_number
+from rand_envs.core.arrays import Array, as_bytes, rows_at, whole_number
 from rand_envs.core.checks import ActionCheck, check_options, checked_render_mode
 from rand_envs.core.faces import Facts, History, draw, infos_of, plain_spec, started
+from rand_envs.core.generators import Generators
 from rand_envs.core.layouts.space import L
 from rand_envs.core.sources import LayoutsArgument, as_source, pack_for
 from rand_envs.core.streams import Stream, checked_seed, generator
@@ -72,7 +73,7 @@ class TaskVectorEnv(gym.vector.VectorEnv[Array, Array, Array], Generic[L]):
         self._actions = ActionCheck(task, self.num_envs)
         self._facts = Facts(task)
         seeded = [seeding.np_random() for _ in range(self.num_envs)]
-        self._rngs = [rng for rng, _ in seeded]
+        self._rngs = Generators(rng for rng, _ in seeded)
         self._rng_seeds = [seed for _, seed in seeded]
         self._layouts = np.empty(self.num_envs, task.layout_space.dtype)
         self._state: Array | None = None
@@ -134,8 +135,9 @@ class TaskVectorEnv(gym.vector.VectorEnv[Array, Array, Array], Generic[L]):
         self._seed_all(self._checked_seeds(seed), mask)
         at = mask.nonzero()[0]
         self._begin(at, None if layouts is None else layouts[at])
+        self._ended[at] = False
         state = started(self._state)
-        facts = self._facts.of(state[mask], np.zeros(len(at), bool))
+        facts = self._facts.of(rows_at(state, at), np.zeros(len(at), bool))
         return self.task.observe(state), infos_of(facts, mask)
 
     def step(
@@ -153,35 +155,28 @@ class TaskVectorEnv(gym.vector.VectorEnv[Array, Array, Array], Generic[L]):
             gymnasium.error.InvalidAction: the actions are not in the action space.
         """
         state = started(self._state)
-        begun = self._ended.nonzero()[0]
+        idle, begun = self._ended, self._ended.nonzero()[0]
         if len(begun) and self.autoreset_mode is AutoresetMode.DISABLED:
             raise ResetNeeded(
                 f"the instances {begun.tolist()} have ended: call "
                 'reset(options={"reset_mask": ...}) before the next step()'
             )
-        legal = self._actions.check(np.asarray(actions), ignored=begun)
-        stepped = ~self._ended
+        legal = self._actions.check(np.asarray(actions), ignored=idle)
         if len(begun):
             self._begin(begun)
-        # What has just begun is stepped along, which is cheaper than to pick out the others.
-        after, rewards, terminations = self.task.step(state, legal)
-        if len(begun):
-            after[begun] = state[begun]
-            rewards[begun] = 0.0
-            terminations[begun] = False
-        self._state = after
-        self._elapsed += stepped
-        truncations = np.zeros(self.num_envs, bool)
+        self._state, seen, rewards, over = self.task.advance(state, legal, idle)
+        self._ended, cut = over.copy(), np.zeros(self.num_envs, bool)
         if self.max_episode_steps is not None:
-            truncations = stepped & (self._elapsed >= self.max_episode_steps)
-        self._ended = terminations | truncations
-        self._record(stepped, legal)
-        infos, over = {}, terminations
+            self._elapsed += ~idle
+            cut = ~idle & (self._elapsed >= self.max_episode_steps)
+            self._ended |= cut
+        self._record(~idle, legal)
+        infos, told = {}, over
         if self.autoreset_mode is AutoresetMode.SAME_STEP and self._ended.any():
-            infos, over = self._finish(terminations), np.zeros(self.num_envs, bool)
-        state = started(self._state)
-        infos |= infos_of(self._facts.of(state, over), np.ones(self.num_envs, bool))
-        return self.task.observe(state), rewards, terminations.copy(), truncations, infos
+            infos, told = self._finish(over), np.zeros(self.num_envs, bool)
+            seen = self.task.observe(self._state)
+        infos |= infos_of(self._facts.of(self._state, told), np.ones(self.num_envs, bool))
+        return seen, rewards, over, cut, infos
 
     def render(self) -> tuple[Any, ...] | None:
         """Draw every instance so far: a tuple of frames or texts."""
@@ -195,15 +190,16 @@ class TaskVectorEnv(gym.vector.VectorEnv[Array, Array, Array], Generic[L]):
         """Start an instance in the sub-environments `at`, of the source's layouts by default."""
         if self._state is None and len(at) < self.num_envs:
             raise ResetNeeded("the first reset() must reset all sub-environments")
+        # All of an array are copied faster than those at indices.
+        rows = at if len(at) < self.num_envs else slice(None)
         if layouts is None:
-            layouts = self.source.draw([self._rngs[i] for i in at.tolist()], at)
+            layouts = self.source.draw(self._rngs.at(rows), at)
         first = self.task.initial(layouts)
         if self._state is None:
             self._state = np.zeros(self.num_envs, first.dtype)
-        self._layouts[at] = layouts
-        self._state[at] = first
-        self._ended[at] = False
-        self._elapsed[at] = 0
+        as_bytes(self._layouts)[rows] = as_bytes(np.ascontiguousarray(layouts))
+        as_bytes(self._state)[rows] = as_bytes(first)
+        self._elapsed[rows] = 0
         if self.render_mode is not None:
             for i, place in enumerate(at.tolist()):
                 self._histories[place] = History([first[i : i + 1]])
@@ -211,7 +207,7 @@ class TaskVectorEnv(gym.vector.VectorEnv[Array, Array, Array], Generic[L]):
     def _finish(self, terminations: NDArray[np.bool_]) -> dict[str, Any]:
         """Start the next instances where one just ended; infos of those that did."""
         mask = self._ended
-        ended = started(self._state)[mask]
+        ended = rows_at(started(self._state), mask)
         facts = self._facts.of(ended, terminations[mask])
         final_obs = np.full(self.num_envs, None, dtype=object)
         for place, observation in zip(mask.nonzero()[0], self.task.observe(ended), strict=True):

@@ -11,6 +11,7 @@ from gymnasium.spaces import Space
 from numpy.typing import NDArray
 
 from rand_envs.core.arrays import Array, Json, copied
+from rand_envs.core.compiled import compiled_rule
 from rand_envs.core.layouts.bounds import Field
 from rand_envs.core.layouts.space import MAX_ENUMERATED, Layout, LayoutSpace, layout_fields
 
@@ -215,8 +216,8 @@ class Layouts(LayoutSpace[FieldLayout]):
 
     def _built(self, words: NDArray[np.uint64]) -> Array:
         """The layouts of uniform words, (n, num_words), legal or not."""
-        sizes = np.maximum(self._sizes, 1).astype(np.uint64)
-        numbers = (words % sizes).astype(np.int64) + self._first
+        numbers = np.empty(words.shape, np.int64)
+        _number(words, np.maximum(self._sizes, 1).astype(np.uint64), self._first, numbers)
         real = self._is_real
         if real.any():
             share = (words[:, real] >> np.uint64(11)) / 2.0**53
@@ -270,6 +271,14 @@ class Layouts(LayoutSpace[FieldLayout]):
         words = rng.integers(2**64, size=(PROBES, self.num_words), dtype=np.uint64)
         probes = self._built(words)
         return np.array_equal(self._legal_mask(probes), other._legal_mask(probes))
+
+
+@compiled_rule
+def _number(words: Array, sizes: Array, first: Array, numbers: Array) -> None:
+    """Integers from words: `sizes` many from `first`."""
+    for i in range(len(words)):
+        for k in range(len(sizes)):
+            numbers[i, k] = np.int64(words[i, k] % sizes[k]) + first[k]
 
 
 def _redrawn(words: NDArray[np.uint64], drawn: int, count: int) -> NDArray[np.uint64]:

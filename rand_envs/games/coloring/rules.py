@@ -4,12 +4,13 @@ import numpy as np
 from gymnasium.spaces import MultiBinary, MultiDiscrete
 from numpy.typing import NDArray
 
-from rand_envs.core.arrays import Array, copied, whole_number
-from rand_envs.core.task import Task, Transition
+from rand_envs.core.arrays import Array, as_integers, whole_number
+from rand_envs.core.compiled import compiled_rule
+from rand_envs.core.task import Advance, CompiledTask
 from rand_envs.games.coloring.layouts import ColoringLayout, ColoringSpace
 
 
-class ColoringTask(Task[ColoringLayout]):
+class ColoringTask(CompiledTask[ColoringLayout]):
     """Colour a cycle in one step: the adversary picks which labels are neighbours.
 
     ## Description
@@ -83,23 +84,15 @@ class ColoringTask(Task[ColoringLayout]):
         state["conflicts"] = -1
         return state
 
-    def observe(self, state: Array) -> Array:
-        """Adjacency matrices, int8, shape (n, N, N)."""
-        cycle = state["cycle"]
-        following = np.roll(cycle, -1, axis=1)
-        rows = np.arange(len(state))[:, None]
-        adjacency = np.zeros((len(state), self.num_vertices, self.num_vertices), np.int8)
-        adjacency[rows, cycle, following] = 1
-        adjacency[rows, following, cycle] = 1
-        return adjacency
+    def advance(self, state: Array, actions: Array, idle: NDArray[np.bool_]) -> Advance:
+        """Colour all vertices: `actions` are their colours, shape (n, N).
 
-    def step(self, state: Array, actions: Array) -> Transition:
-        """Colour all vertices: `actions` are their colours, shape (n, N)."""
-        after = copied(state)
-        along = np.take_along_axis(actions, state["cycle"], axis=1)
-        conflicts = (along == np.roll(along, -1, axis=1)).sum(axis=1)
-        after["conflicts"] = conflicts
-        return Transition(after, (conflicts == 0).astype(np.float64), np.ones(len(state), bool))
+        Observations are adjacency matrices, int8, shape (n, N, N).
+        """
+        n, N = len(state), self.num_vertices
+        adjacency, reward = np.zeros((n, N, N), np.int8), np.empty(n)
+        _color(as_integers(actions), idle, state["cycle"], state["conflicts"], adjacency, reward)
+        return Advance(state, adjacency, reward, ~idle)
 
     def info(self, state: Array) -> dict[str, Array]:
         """The number of conflicting edges, -1 before the end."""
@@ -109,3 +102,29 @@ class ColoringTask(Task[ColoringLayout]):
         """Whether the colouring is proper, shape (n,)."""
         proper: NDArray[np.bool_] = state["conflicts"] == 0
         return proper
+
+
+@compiled_rule
+def _color(
+    colors: Array,
+    idle: Array,
+    cycle: Array,
+    conflicts: Array,
+    adjacency: Array,
+    reward: Array,
+) -> None:
+    n, num_vertices = cycle.shape
+    for i in range(n):
+        edges = 0
+        before = cycle[i, num_vertices - 1]
+        color_before = colors[i, before]
+        for place in range(num_vertices):
+            vertex = cycle[i, place]
+            color = colors[i, vertex]
+            adjacency[i, vertex, before] = 1
+            adjacency[i, before, vertex] = 1
+            edges += color == color_before
+            before, color_before = vertex, color
+        if not idle[i]:
+            conflicts[i] = edges
+        reward[i] = edges == 0 and not idle[i]

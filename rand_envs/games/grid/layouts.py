@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rand_envs.core.arrays import Array, Json, whole_number, words_below
+from rand_envs.core.compiled import compiled_rule
 from rand_envs.core.layouts.space import MAX_ENUMERATED, Layout, LayoutSpace, layout_fields
 from rand_envs.games.grid.walls import WallBuilder, pick
 
@@ -86,11 +87,10 @@ class GridSpace(LayoutSpace[GridLayout]):
         A wall that would cut off a free cell is skipped: every legal layout can occur but,
         where the adversary places walls, not all are equally likely.
         """
-        walls = np.zeros((len(words), self.num_cells), bool)
-        if self._fixed is not None:
-            walls[:] = self._fixed
-        else:
-            walls = self._builder.lay(walls, walls, words[:, :-1].argsort(axis=1))
+        walls = self._fixed
+        if walls is None:
+            bare = np.zeros((len(words), self.num_cells), bool)
+            walls = self._builder.lay(bare, bare, words[:, :-1].argsort(axis=1))
         return self._build(walls, words_below(words[:, -1], self.num_treasures))
 
     def enumerate(self) -> Array:
@@ -175,11 +175,9 @@ class GridSpace(LayoutSpace[GridLayout]):
 
     def _build(self, walls: Array, treasure: Array) -> Array:
         """Layouts whose treasures are on the `treasure`-th of the cells where one may be."""
-        counts = self._treasure_cells(walls).cumsum(axis=1)
-        cell = (counts > treasure[:, None]).argmax(axis=1)
-        layouts = np.empty(len(walls), self.dtype)
-        layouts["treasure"] = np.stack(np.divmod(cell, self.columns), axis=1)
+        layouts = np.empty(len(treasure), self.dtype)
         layouts["walls"] = walls.reshape(-1, self.rows, self.columns)
+        _hide(self._start, layouts["walls"], treasure, layouts["treasure"])
         return layouts
 
     def _check_walls(self, walls: Array) -> None:
@@ -193,6 +191,21 @@ class GridSpace(LayoutSpace[GridLayout]):
             raise ValueError(f"the start must be a free cell, got a wall on {self.start}")
         if not self._builder.connected(walls[None])[0]:
             raise ValueError("walls must leave every free cell reachable from the start")
+
+
+@compiled_rule
+def _hide(start: int, walls: Array, number: Array, treasure: Array) -> None:
+    """Each treasure on the `number`-th cell, row by row, where one may be."""
+    n, rows, columns = walls.shape
+    for i in range(n):
+        left = number[i]
+        for cell in range(rows * columns):
+            row, column = cell // columns, cell % columns
+            if cell != start and not walls[i, row, column]:
+                if left == 0:
+                    treasure[i, 0], treasure[i, 1] = row, column
+                    break
+                left -= 1
 
 
 def as_cell(name: str, value: Any, rows: int, columns: int) -> Cell:

@@ -6,17 +6,20 @@ import numpy as np
 from gymnasium.spaces import Discrete, MultiDiscrete
 from numpy.typing import ArrayLike, NDArray
 
-from rand_envs.core.arrays import Array, copied, finite_number, whole_number
-from rand_envs.core.task import Task, Transition
+from rand_envs.core.arrays import Array, as_integers, finite_number, whole_number
+from rand_envs.core.compiled import compiled_rule
+from rand_envs.core.task import Advance, CompiledTask
 from rand_envs.games.grid.layouts import Cell, GridLayout, GridSpace, as_cell
 
 __all__ = ["MOVES", "GridLayout", "GridSpace", "GridTask"]
 
 MOVES = np.array([(0, 1), (0, -1), (1, 0), (-1, 0)])
 """(rows, columns) that the actions right, left, up and down go; row 0 is at the bottom."""
+COUNTERS = ("cell", "finds", "episode", "episode_steps", "steps")
+"""Numbers of a state that change from step to step."""
 
 
-class GridTask(Task[GridLayout]):
+class GridTask(CompiledTask[GridLayout]):
     """Search for a treasure that the adversary hid, and show in later episodes what you learned.
 
     ## Description
@@ -115,11 +118,10 @@ class GridTask(Task[GridLayout]):
         self.observation_space = MultiDiscrete([self.rows, self.columns, 2])
         self.action_space = Discrete(4)
         self.max_steps = self.horizon * self.num_episodes
-        counters = ["cell", "finds", "episode", "episode_steps", "steps"]
         self._state_dtype = np.dtype(
             [
                 ("treasure", np.int64, (2,)),
-                *((name, np.int64) for name in counters),
+                *((name, np.int64) for name in COUNTERS),
                 ("found", np.bool_),
                 ("walls", np.bool_, self.size),
             ],
@@ -140,34 +142,27 @@ class GridTask(Task[GridLayout]):
         state["cell"] = self._start
         return state
 
-    def observe(self, state: Array) -> Array:
-        """Row, column and whether the last step found the treasure, int64, shape (n, 3)."""
-        observation = np.empty((len(state), 3), np.int64)
-        observation[:, :2] = self._cells.take(state["cell"], axis=0)
-        observation[:, 2] = state["found"]
-        return observation
-
     def move(self, state: Array, actions: Array) -> NDArray[np.int64]:
         """The cells, row * columns + column, that moves lead to, shape (n,)."""
-        target = self._moves[state["cell"], actions]
-        blocked = state["walls"].reshape(len(state), -1)[np.arange(len(state)), target]
-        return np.where(blocked, state["cell"], target)
+        moved = np.empty(len(state), np.int64)
+        _move(self._moves, self._walls_of(state), state["cell"], as_integers(actions), moved)
+        return moved
 
-    def step(self, state: Array, actions: Array) -> Transition:
-        """Move by `actions`, shape (n,); start the next episode where one ended."""
-        after = copied(state)
-        cell = self.move(state, actions)
-        found = cell == state["treasure"] @ (self.columns, 1)
-        ended = found | (state["episode_steps"] + 1 == self.horizon)
-        last = state["episode"] == self.num_episodes - 1
-        again = ended & ~last
-        after["cell"] = np.where(again, self._start, cell)
-        after["found"] = found
-        after["finds"] += found
-        after["episode"] += again
-        after["episode_steps"] = np.where(again, 0, state["episode_steps"] + 1)
-        after["steps"] += 1
-        return Transition(after, self.step_reward + self.find_reward * found, ended & last)
+    def advance(self, state: Array, actions: Array, idle: NDArray[np.bool_]) -> Advance:
+        """Move by `actions`, shape (n,); start the next episode where one ended.
+
+        Observations are row, column and whether the last step found the treasure, int64.
+        """
+        n = len(state)
+        seen, reward, over = np.empty((n, 3), np.int64), np.empty(n), np.empty(n, bool)
+        rewards, lengths = (self.step_reward, self.find_reward), (self.horizon, self.num_episodes)
+        fields = state["treasure"], state["found"], *(state[name] for name in COUNTERS)
+        given = self._cells, self._moves, self._walls_of(state), as_integers(actions), idle
+        _search(self._start, self.columns, *lengths, *rewards, *given, *fields, seen, reward, over)
+        return Advance(state, seen, reward, over)
+
+    def _walls_of(self, state: Array) -> Array:
+        return state["walls"].reshape(len(state), self.rows * self.columns)
 
     def info(self, state: Array) -> dict[str, Array]:
         """Index of the episode, and steps used over all episodes."""
@@ -207,6 +202,63 @@ class GridTask(Task[GridLayout]):
     def outcome(self, state: Array) -> NDArray[np.float64]:
         """Steps used over all episodes, shape (n,)."""
         return state["steps"].astype(np.float64)
+
+
+@compiled_rule
+def _target(moves: Array, walls: Array, i: int, cell: int, action: int) -> int:
+    """Where a move leads: nowhere if there is a wall."""
+    target: int = moves[cell, action]
+    return cell if walls[i, target] else target
+
+
+@compiled_rule
+def _move(moves: Array, walls: Array, cell: Array, actions: Array, moved: Array) -> None:
+    for i in range(len(cell)):
+        moved[i] = _target(moves, walls, i, cell[i], actions[i])
+
+
+@compiled_rule
+def _search(
+    start: int,
+    columns: int,
+    horizon: int,
+    num_episodes: int,
+    step_reward: float,
+    find_reward: float,
+    cells: Array,
+    moves: Array,
+    walls: Array,
+    actions: Array,
+    idle: Array,
+    treasure: Array,
+    found: Array,
+    cell: Array,
+    finds: Array,
+    episode: Array,
+    episode_steps: Array,
+    steps: Array,
+    seen: Array,
+    reward: Array,
+    over: Array,
+) -> None:
+    for i in range(len(cell)):
+        if idle[i]:
+            reward[i], over[i] = 0.0, False
+        else:
+            cell[i] = _target(moves, walls, i, cell[i], actions[i])
+            found[i] = cell[i] == treasure[i, 0] * columns + treasure[i, 1]
+            finds[i] += found[i]
+            steps[i] += 1
+            episode_steps[i] += 1
+            ended = found[i] or episode_steps[i] == horizon
+            over[i] = ended and episode[i] == num_episodes - 1
+            reward[i] = step_reward + find_reward * found[i]
+            if ended and not over[i]:
+                cell[i] = start
+                episode[i] += 1
+                episode_steps[i] = 0
+        seen[i, 0], seen[i, 1] = cells[cell[i], 0], cells[cell[i], 1]
+        seen[i, 2] = found[i]
 
 
 def _grid_size(size: Any) -> tuple[int, int]:

@@ -4,12 +4,13 @@ import numpy as np
 from gymnasium.spaces import Discrete, MultiDiscrete
 from numpy.typing import NDArray
 
-from rand_envs.core.arrays import Array, copied, whole_number
+from rand_envs.core.arrays import Array, as_integers, whole_number
+from rand_envs.core.compiled import compiled_rule
 from rand_envs.core.layouts.fields import FieldLayout, Layouts
-from rand_envs.core.task import GameValue, Task, Transition
+from rand_envs.core.task import Advance, CompiledTask, GameValue
 
 
-class PagingTask(Task[FieldLayout]):
+class PagingTask(CompiledTask[FieldLayout]):
     """Decide which page leaves the cache when another is requested, not knowing what is next.
 
     ## Description
@@ -100,24 +101,17 @@ class PagingTask(Task[FieldLayout]):
         state["cache"] = np.arange(self.cache_size)
         return state
 
-    def observe(self, state: Array) -> Array:
-        """The requested page and the pages in the slots, int64, shape (n, 1 + cache_size)."""
-        observation = np.empty((len(state), 1 + self.cache_size), np.int64)
-        last = np.minimum(state["time"], self.num_requests - 1)
-        observation[:, 0] = state["requests"][np.arange(len(state)), last]
-        observation[:, 1:] = state["cache"]
-        return observation
+    def advance(self, state: Array, actions: Array, idle: NDArray[np.bool_]) -> Advance:
+        """Serve the next request; on a fault its page goes into the slot `actions`, shape (n,).
 
-    def step(self, state: Array, actions: Array) -> Transition:
-        """Serve the next request; on a fault its page goes into the slot `actions`, shape (n,)."""
-        after = copied(state)
-        page = state["requests"][np.arange(len(state)), state["time"]]
-        fault = (state["cache"] != page[:, None]).all(axis=1)
-        row = fault.nonzero()[0]
-        after["cache"][row, np.asarray(actions)[row]] = page[row]
-        after["time"] += 1
-        after["faults"] += fault
-        return Transition(after, 0.0 - fault, after["time"] == self.num_requests)
+        Observations are the requested page and the pages in the slots, int64.
+        """
+        n = len(state)
+        seen = np.empty((n, 1 + self.cache_size), np.int64)
+        reward, over = np.empty(n), np.empty(n, bool)
+        fields = [state[name] for name in self._state_dtype.names or ()]
+        _serve(as_integers(actions), idle, *fields, seen, reward, over)
+        return Advance(state, seen, reward, over)
 
     def info(self, state: Array) -> dict[str, Array]:
         """How many faults there were."""
@@ -137,22 +131,8 @@ class PagingTask(Task[FieldLayout]):
 
         L. A. Belady, "A study of replacement algorithms", IBM Systems Journal 5, 1966.
         """
-        requests = layouts["requests"]
-        row = np.arange(len(requests))
-        again = np.empty_like(requests)
-        due = np.full((len(requests), self.num_pages), self.num_requests)
-        for time in reversed(range(self.num_requests)):
-            again[:, time] = due[row, requests[:, time]]
-            due[row, requests[:, time]] = time
-        # When the page in each slot is requested next. At that time it is the only one due.
-        next_use = due[:, : self.cache_size]
-        faults = np.zeros(len(requests))
-        for time in range(self.num_requests):
-            hit = next_use == time
-            fault = ~hit.any(axis=1)
-            slot = np.where(fault, next_use.argmax(axis=1), hit.argmax(axis=1))
-            next_use[row, slot] = again[:, time]
-            faults += fault
+        faults = np.zeros(len(layouts))
+        _serve_by_belady(self.num_pages, self.cache_size, layouts["requests"], faults)
         return faults
 
     def known_value(self) -> GameValue:
@@ -168,3 +148,55 @@ class PagingTask(Task[FieldLayout]):
         if new in (1, self.num_requests):
             return GameValue(bound, "exact")
         return GameValue(bound, "bound", "known exactly where one page does not fit in the cache")
+
+
+@compiled_rule
+def _serve(
+    actions: Array,
+    idle: Array,
+    requests: Array,
+    cache: Array,
+    time: Array,
+    faults: Array,
+    seen: Array,
+    reward: Array,
+    over: Array,
+) -> None:
+    num_requests, cache_size = requests.shape[1], cache.shape[1]
+    for i in range(len(time)):
+        reward[i], over[i] = 0.0, False
+        if not idle[i]:
+            page = requests[i, time[i]]
+            hit = False
+            for slot in range(cache_size):
+                hit |= cache[i, slot] == page
+            if not hit:
+                cache[i, actions[i]] = page
+                faults[i] += 1
+                reward[i] = -1.0
+            time[i] += 1
+            over[i] = time[i] == num_requests
+        seen[i, 0] = requests[i, min(time[i], num_requests - 1)]
+        for slot in range(cache_size):
+            seen[i, 1 + slot] = cache[i, slot]
+
+
+@compiled_rule
+def _serve_by_belady(num_pages: int, cache_size: int, requests: Array, faults: Array) -> None:
+    never = requests.shape[1]
+    again = np.empty(never, np.int64)
+    next_use = np.empty(num_pages, np.int64)
+    for i in range(len(requests)):
+        next_use[:] = never
+        for time in range(never - 1, -1, -1):
+            again[time] = next_use[requests[i, time]]
+            next_use[requests[i, time]] = time
+        # Slot i holds page i at first. When a page is requested, it is the only one due.
+        for time in range(never):
+            slot = 0
+            for other in range(1, cache_size):
+                is_due = next_use[slot] == time
+                if not is_due and (next_use[other] == time or next_use[other] > next_use[slot]):
+                    slot = other
+            faults[i] += next_use[slot] != time
+            next_use[slot] = again[time]

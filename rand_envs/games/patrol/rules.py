@@ -6,13 +6,14 @@ import numpy as np
 from gymnasium.spaces import Discrete, MultiDiscrete
 from numpy.typing import NDArray
 
-from rand_envs.core.arrays import Array, copied, whole_number
+from rand_envs.core.arrays import Array, as_integers, whole_number
+from rand_envs.core.compiled import compiled_rule
 from rand_envs.core.layouts.fields import FieldLayout, Layouts
-from rand_envs.core.task import GameValue, Task, Transition
+from rand_envs.core.task import Advance, CompiledTask, GameValue
 from rand_envs.games.patrol.graphs import checked_graph, closed_tour
 
 
-class PatrolTask(Task[FieldLayout]):
+class PatrolTask(CompiledTask[FieldLayout]):
     """Walk on a graph past the node that is under attack, not knowing where and when.
 
     ## Description
@@ -110,25 +111,17 @@ class PatrolTask(Task[FieldLayout]):
         state["place"] = self.num_nodes
         return state
 
-    def observe(self, state: Array) -> Array:
-        """The patroller's node and the steps taken, int64, shape (n, 2)."""
-        observation = np.empty((len(state), 2), np.int64)
-        observation[:, 0] = state["place"]
-        observation[:, 1] = state["time"]
-        return observation
+    def advance(self, state: Array, actions: Array, idle: NDArray[np.bool_]) -> Advance:
+        """Go to the nodes `actions`, shape (n,), where they are next to the patroller's.
 
-    def step(self, state: Array, actions: Array) -> Transition:
-        """Go to the nodes `actions`, shape (n,), where they are next to the patroller's."""
-        after = copied(state)
-        place = self._moves[state["place"], actions]
-        attacked_for = state["time"] - state["start"]
-        met = (place == state["node"]) & (attacked_for >= 0)
-        met &= attacked_for < self.attack_duration
-        after["place"] = place
-        after["time"] += 1
-        after["intercepted"] |= met
-        terminated = after["time"] == self.horizon
-        return Transition(after, (terminated & after["intercepted"]).astype(float), terminated)
+        Observations are the patroller's node and the steps taken, int64.
+        """
+        n = len(state)
+        seen, reward, over = np.empty((n, 2), np.int64), np.empty(n), np.empty(n, bool)
+        fields = [state[name] for name in self._state_dtype.names or ()]
+        given = self._moves, as_integers(actions), idle
+        _walk(self.horizon, self.attack_duration, *given, *fields, seen, reward, over)
+        return Advance(state, seen, reward, over)
 
     def info(self, state: Array) -> dict[str, Array]:
         """The patroller's node."""
@@ -152,3 +145,33 @@ class PatrolTask(Task[FieldLayout]):
         if reached == bound:
             return GameValue(bound, "exact")
         return GameValue(bound, "bound", "the nodes are attacked alike, though some are remote")
+
+
+@compiled_rule
+def _walk(
+    horizon: int,
+    attack_duration: int,
+    moves: Array,
+    actions: Array,
+    idle: Array,
+    node: Array,
+    start: Array,
+    place: Array,
+    time: Array,
+    intercepted: Array,
+    seen: Array,
+    reward: Array,
+    over: Array,
+) -> None:
+    for i in range(len(place)):
+        if idle[i]:
+            reward[i], over[i] = 0.0, False
+        else:
+            place[i] = moves[place[i], actions[i]]
+            attacked = 0 <= time[i] - start[i] < attack_duration
+            if attacked and place[i] == node[i]:
+                intercepted[i] = True
+            time[i] += 1
+            over[i] = time[i] == horizon
+            reward[i] = over[i] and intercepted[i]
+        seen[i, 0], seen[i, 1] = place[i], time[i]

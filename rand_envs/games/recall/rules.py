@@ -6,12 +6,13 @@ import numpy as np
 from gymnasium.spaces import MultiBinary
 from numpy.typing import NDArray
 
-from rand_envs.core.arrays import Array, copied, whole_number
-from rand_envs.core.task import Task, Transition
+from rand_envs.core.arrays import Array, whole_number
+from rand_envs.core.compiled import compiled_rule
+from rand_envs.core.task import Advance, CompiledTask
 from rand_envs.games.recall.layouts import RecallLayout, RecallSpace
 
 
-class RecallTask(Task[RecallLayout]):
+class RecallTask(CompiledTask[RecallLayout]):
     """Associative recall: the adversary picks the pairs and which of them is asked for.
 
     ## Description
@@ -77,7 +78,7 @@ class RecallTask(Task[RecallLayout]):
         self.max_steps = self.num_pairs + 1
         self.wrong_answers = 2**self.value_bits - 1
         fields = [("step", np.int64), ("correct", np.bool_)]
-        self._state_dtype = np.dtype([*_fields(self.layout_space.dtype), *fields])
+        self._state_dtype = np.dtype([*_fields(self.layout_space.dtype), *fields], align=True)
 
     def initial(self, layouts: Array) -> Array:
         """States in which nothing has been played, shape (n,)."""
@@ -86,28 +87,17 @@ class RecallTask(Task[RecallLayout]):
         state["query"] = layouts["query"]
         return state
 
-    def observe(self, state: Array) -> Array:
-        """Key (one-hot), value and query flag, int8, shape (n, N + d + 1)."""
-        N = self.num_pairs
-        rows = np.arange(len(state))
-        step = state["step"]
-        asked = step >= N
-        key = np.where(asked, state["query"], step)
-        observation = np.zeros((len(state), N + self.value_bits + 1), np.int8)
-        observation[rows, key] = 1
-        observation[:, N:-1] = state["values"][rows, key] * ~asked[:, None]
-        observation[:, -1] = asked
-        return observation
+    def advance(self, state: Array, actions: Array, idle: NDArray[np.bool_]) -> Advance:
+        """Go to the next pair; score `actions`, shape (n, d), where the query is shown.
 
-    def step(self, state: Array, actions: Array) -> Transition:
-        """Go to the next pair; score `actions`, shape (n, d), where the query is shown."""
-        after = copied(state)
-        after["step"] += 1
-        terminated = after["step"] > self.num_pairs
-        if terminated.any():
-            truth = state["values"][np.arange(len(state)), state["query"]]
-            after["correct"] = terminated & (truth == actions).all(axis=1)
-        return Transition(after, after["correct"].astype(np.float64), terminated)
+        Observations are key (one-hot), value and query flag, int8, shape (n, N + d + 1).
+        """
+        n = len(state)
+        seen = np.zeros((n, self.num_pairs + self.value_bits + 1), np.int8)
+        reward, over = np.zeros(n), np.zeros(n, bool)
+        fields = [state[name] for name in self._state_dtype.names or ()]
+        _recall(np.ascontiguousarray(actions, np.int8), idle, *fields, seen, reward, over)
+        return Advance(state, seen, reward, over)
 
     def success(self, state: Array) -> NDArray[np.bool_]:
         """Whether all bits were recalled, shape (n,)."""
@@ -117,3 +107,34 @@ class RecallTask(Task[RecallLayout]):
 
 def _fields(dtype: np.dtype[Any]) -> list[tuple[str, Any]]:
     return [(name, dtype[name]) for name in dtype.names or ()]
+
+
+@compiled_rule
+def _recall(
+    actions: Array,
+    idle: Array,
+    values: Array,
+    query: Array,
+    step: Array,
+    correct: Array,
+    seen: Array,
+    reward: Array,
+    over: Array,
+) -> None:
+    n, num_pairs, value_bits = values.shape
+    for i in range(n):
+        if not idle[i]:
+            step[i] += 1
+            over[i] = step[i] > num_pairs
+            if over[i]:
+                correct[i] = True
+                for bit in range(value_bits):
+                    correct[i] &= values[i, query[i], bit] == actions[i, bit]
+                reward[i] = correct[i]
+        if step[i] < num_pairs:
+            seen[i, step[i]] = 1
+            for bit in range(value_bits):
+                seen[i, num_pairs + bit] = values[i, step[i], bit]
+        else:
+            seen[i, query[i]] = 1
+            seen[i, num_pairs + value_bits] = 1

@@ -5,7 +5,6 @@ different rows or sets share a fingerprint with a probability of about 1e-27.
 """
 
 import math
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,13 +69,6 @@ def first_of_equals(values: NDArray[np.uint64]) -> NDArray[np.bool_]:
     first = np.empty(values.shape, bool)
     np.put_along_axis(first, order, new, axis=1)
     return first
-
-
-def rows_at(batch: Array, index: NDArray[Any]) -> Array:
-    """Take rows of a batch as bytes: NumPy takes structures field by field, ten times slower."""
-    raw = np.dtype((np.void, batch.dtype.itemsize))
-    taken: Array = np.ascontiguousarray(batch).view(raw)[index].view(batch.dtype)
-    return taken
 
 
 def _words(table: Array) -> NDArray[np.uint64]:

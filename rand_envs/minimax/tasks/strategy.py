@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rand_envs.core.arrays import Array, Json
+from rand_envs.core.arrays import Array, Json, rows_at
 from rand_envs.core.player import Play
 from rand_envs.core.task import Task
 from rand_envs.minimax.matrix import Floats
-from rand_envs.minimax.tasks.fingerprints import distinct, fingerprints, rows_at
+from rand_envs.minimax.tasks.fingerprints import distinct, fingerprints
 from rand_envs.minimax.tasks.information import InformationGraph
 from rand_envs.minimax.tasks.response import Choices
 

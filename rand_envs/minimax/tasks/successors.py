@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rand_envs.core.arrays import Array
+from rand_envs.core.arrays import Array, rows_at
 from rand_envs.core.task import Task
-from rand_envs.minimax.tasks.fingerprints import Prints, distinct, fingerprints, rows_at
+from rand_envs.minimax.tasks.fingerprints import Prints, distinct, fingerprints
 
 Ints = NDArray[np.int64]
 
