@@ -152,7 +152,7 @@ class _Stage:
         if self.env is not None:
             return actions
         assert isinstance(self.task, Task)
-        return ActionCheck(self.task, len(actions)).check(actions)
+        return ActionCheck(self.task.action_space).check(actions, len(actions))
 
     def _reset(self, env: gym.Env[Any, Any], layout: Any, seed: int) -> Array:
         if isinstance(self.task, GymTask) and not self.task.has_layouts:

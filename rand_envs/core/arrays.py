@@ -4,6 +4,7 @@ import math
 import numbers
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -21,8 +22,13 @@ def as_bytes(batch: Array) -> Array:
 
     It copies structures field by field, which takes ten times as long.
     """
-    rows: Array = batch.view(np.dtype((np.void, batch.dtype.itemsize)))
+    rows: Array = batch.view(_bytes(batch.dtype.itemsize))
     return rows
+
+
+@cache
+def _bytes(count: int) -> np.dtype[np.void]:
+    return np.dtype((np.void, count))
 
 
 def copied(batch: Array) -> Array:
@@ -35,11 +41,6 @@ def rows_at(batch: Array, index: NDArray[Any]) -> Array:
     """Take rows of a structured array, by their indices or a mask."""
     taken: Array = as_bytes(np.ascontiguousarray(batch))[index].view(batch.dtype)
     return taken
-
-
-def as_integers(actions: Array) -> NDArray[np.int64]:
-    """Actions as compiled rules take them; TypeError if they are not integers."""
-    return np.asarray(actions).astype(np.int64, "C", "same_kind", copy=False)
 
 
 def random_words(rngs: Sequence[np.random.Generator], count: int) -> NDArray[np.uint64]:

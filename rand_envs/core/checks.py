@@ -9,18 +9,16 @@ from gymnasium.error import InvalidAction
 from numpy.typing import NDArray
 
 from rand_envs.core.arrays import Array
-from rand_envs.core.task import Task
 
 UNSIGNED = {size: np.dtype(f"u{size}") for size in (1, 2, 4, 8)}
 
 
 class ActionCheck:
-    """Checks batches of n actions against the action space of a task."""
+    """Checks batches of actions against an action space."""
 
-    def __init__(self, task: Task[Any], n: int) -> None:
-        space = task.action_space
-        self._legal = f"{n} of {space}" if n > 1 else str(space)
-        self._shape = (n, *(space.shape or ()))
+    def __init__(self, space: gym.Space[Any]) -> None:
+        self._space = space
+        self._shape = space.shape or ()
         # Bits may be booleans, and Stable-Baselines3 gives them as floats.
         self._kinds = "iubf" if isinstance(space, gym.spaces.MultiBinary) else "iu"
         self._low: Any = 0
@@ -40,16 +38,17 @@ class ActionCheck:
             self._high = np.max(self._high).item()
         self._dtype = space.dtype
 
-    def check(self, actions: Array, ignored: NDArray[np.bool_] | None = None) -> Array:
-        """Return the actions, with legal ones where they are ignored and were not legal.
+    def check(self, given: Any, n: int, ignored: NDArray[np.bool_] | None = None) -> Array:
+        """Return n actions, contiguous and of the space's type, and legal where ignored.
 
         Raises:
             gymnasium.error.InvalidAction: wrong shape or type, or a value out of range.
         """
-        if actions.shape != self._shape or actions.dtype.kind not in self._kinds:
+        actions, shape = np.asarray(given), (n, *self._shape)
+        if actions.shape != shape or actions.dtype.kind not in self._kinds:
             numbers = "whole numbers" if self._is_whole else "numbers"
             raise InvalidAction(
-                f"actions must be {self._legal}, {numbers} of shape {self._shape} in all, "
+                f"actions must be {self._legal(n)}, {numbers} of shape {shape} in all, "
                 f"got shape {actions.shape} and type {actions.dtype}"
             )
         if not self._all_legal(actions):
@@ -57,8 +56,11 @@ class ActionCheck:
                 actions = actions.copy()
                 actions[ignored] = np.clip(0, self._low, self._high)
             if ignored is None or not self._all_legal(actions):
-                raise InvalidAction(f"actions must be {self._legal}, got {actions.tolist()}")
-        return actions.astype(self._dtype) if actions.dtype.kind in "bf" else actions
+                raise InvalidAction(f"actions must be {self._legal(n)}, got {actions.tolist()}")
+        return actions.astype(self._dtype, "C", copy=False)
+
+    def _legal(self, n: int) -> str:
+        return f"{n} of {self._space}" if n > 1 else str(self._space)
 
     def _all_legal(self, actions: Array) -> bool:
         kind, size = actions.dtype.kind, actions.dtype.itemsize

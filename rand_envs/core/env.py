@@ -12,7 +12,7 @@ import numpy as np
 from gymnasium.envs.registration import EnvSpec
 from gymnasium.error import ResetNeeded
 
-from rand_envs.core.arrays import Array
+from rand_envs.core.arrays import Array, copied
 from rand_envs.core.checks import ActionCheck, check_options, checked_render_mode
 from rand_envs.core.faces import Facts, History, draw, first_of, plain_spec, started
 from rand_envs.core.layouts.space import L
@@ -45,7 +45,7 @@ class TaskEnv(gym.Env[Array, Any], Generic[L]):
         self.observation_space = deepcopy(task.observation_space)
         self.action_space = deepcopy(task.action_space)
         self.render_mode = checked_render_mode(render_mode, self.metadata["render_modes"])
-        self._actions = ActionCheck(task, 1)
+        self._actions = ActionCheck(task.action_space)
         self._facts = Facts(task)
         self._layout: Array | None = None
         self._state: Array | None = None
@@ -116,15 +116,17 @@ class TaskEnv(gym.Env[Array, Any], Generic[L]):
         state = started(self._state)
         if self._ended:
             raise ResetNeeded("the instance has ended: call reset() before the next step()")
-        actions = self._actions.check(np.asarray(action)[None])
-        self._state, reward, terminated = self.task.step(state, actions)
+        actions = self._actions.check(np.asarray(action)[None], 1)
+        # What happened before is kept where it is drawn, so the state is not given away.
+        moved = self.task.advance(copied(state), actions, np.zeros(1, bool))
+        self._state, seen, reward, terminated = moved
         self._ended = bool(terminated[0])
         if self.render_mode is not None:
             self._history.states.append(self._state)
             self._history.actions.append(actions[0].copy())
         if self.render_mode == "human":
             self.render()
-        return self.task.observe(self._state)[0], float(reward[0]), self._ended, False, self._info()
+        return seen[0], float(reward[0]), self._ended, False, self._info()
 
     def _info(self) -> dict[str, Any]:
         return first_of(self._facts.of(started(self._state), np.array([self._ended])))

@@ -9,6 +9,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar, Generic, Literal, NamedTuple
 
 import gymnasium as gym
@@ -16,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rand_envs.core.arrays import Array, Json, as_bytes, copied
+from rand_envs.core.checks import ActionCheck
 from rand_envs.core.layouts.space import L, LayoutSpace
 
 Named = str | Callable[..., Any]
@@ -140,18 +142,19 @@ class Task(Setting[L]):
 
         Args:
             state: shape (n,); it may be changed, and what is returned may be the same memory.
-            actions: shape (n, *action_space.shape).
+            actions: legal ones, shape (n, *action_space.shape), of the space's type.
             idle: which instances are only observed, as they have just begun, shape (n,).
 
         Returns:
             States, observations, rewards and ends after it; 0 and False of those that are idle.
         """
-        if idle.all():
+        num_idle = np.count_nonzero(idle)
+        if num_idle == len(state):
             nothing = np.zeros(len(state)), np.zeros(len(state), bool)
             return Advance(state, self.observe(state), *nothing)
         # The idle are stepped along, which is cheaper than to pick out the others.
         after, reward, terminated = self.step(state, actions)
-        if idle.any():
+        if num_idle:
             as_bytes(after)[idle] = as_bytes(state)[idle]
             reward[idle] = 0.0
             terminated[idle] = False
@@ -199,9 +202,10 @@ class Task(Setting[L]):
 class CompiledTask(Task[L]):
     """A task whose rules are one compiled loop over the batch: `advance`, in place.
 
-    A subclass must have `advance` where a `Task` must have `step` and `observe`. It has the
-    instances step and observe one after the other, by a function that
-    `rand_envs.core.compiled.compiled_rule` compiled.
+    A subclass must have `advance` where a `Task` must have `step` and `observe`. It makes the
+    instances step, and observes them, one after the other, in a function that
+    `rand_envs.core.compiled.compiled` compiled. Such code takes the single fields of states,
+    `state["cell"]`, and looks at no index: actions are checked before.
     """
 
     @abstractmethod
@@ -213,13 +217,23 @@ class CompiledTask(Task[L]):
         n = len(state)
         # Compiled code that would write does not take memory that may not be written to.
         held = state if state.flags.writeable else copied(state)
-        none = np.zeros((n, *(self.action_space.shape or ())), np.int64)
+        none = np.zeros((n, *(self.action_space.shape or ())), self.action_space.dtype)
         return self.advance(held, none, np.ones(n, bool)).observation
 
     def step(self, state: Array, actions: Array) -> Transition:
-        """Play legal actions, shape (n, *action_space.shape), in states that are not over."""
-        moved = self.advance(copied(state), actions, np.zeros(len(state), bool))
+        """Play actions, shape (n, *action_space.shape), in states that are not over.
+
+        Raises:
+            gymnasium.error.InvalidAction: the actions are not in the action space.
+        """
+        legal = self.legal_actions.check(actions, len(state))
+        moved = self.advance(copied(state), legal, np.zeros(len(state), bool))
         return Transition(moved.state, moved.reward, moved.terminated)
+
+    @cached_property
+    def legal_actions(self) -> ActionCheck:
+        """Checks actions before compiled code gets them."""
+        return ActionCheck(self.action_space)
 
 
 def resolved(named: Named) -> Callable[..., Any]:

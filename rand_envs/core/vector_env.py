@@ -70,13 +70,14 @@ class TaskVectorEnv(gym.vector.VectorEnv[Array, Array, Array], Generic[L]):
         self.single_action_space = deepcopy(task.action_space)
         self.observation_space = batch_space(self.single_observation_space, self.num_envs)
         self.action_space = batch_space(self.single_action_space, self.num_envs)
-        self._actions = ActionCheck(task, self.num_envs)
+        self._actions = ActionCheck(task.action_space)
         self._facts = Facts(task)
         seeded = [seeding.np_random() for _ in range(self.num_envs)]
         self._rngs = Generators(rng for rng, _ in seeded)
         self._rng_seeds = [seed for _, seed in seeded]
         self._layouts = np.empty(self.num_envs, task.layout_space.dtype)
         self._state: Array | None = None
+        self._everyone = np.ones(self.num_envs, bool)
         self._ended = np.zeros(self.num_envs, bool)
         self._elapsed = np.zeros(self.num_envs, np.int64)
         self._histories = [History() for _ in range(self.num_envs)]
@@ -161,7 +162,7 @@ class TaskVectorEnv(gym.vector.VectorEnv[Array, Array, Array], Generic[L]):
                 f"the instances {begun.tolist()} have ended: call "
                 'reset(options={"reset_mask": ...}) before the next step()'
             )
-        legal = self._actions.check(np.asarray(actions), ignored=idle)
+        legal = self._actions.check(actions, self.num_envs, ignored=idle)
         if len(begun):
             self._begin(begun)
         self._state, seen, rewards, over = self.task.advance(state, legal, idle)
@@ -170,12 +171,13 @@ class TaskVectorEnv(gym.vector.VectorEnv[Array, Array, Array], Generic[L]):
             self._elapsed += ~idle
             cut = ~idle & (self._elapsed >= self.max_episode_steps)
             self._ended |= cut
-        self._record(~idle, legal)
+        if self.render_mode is not None:
+            self._record(~idle, legal)
         infos, told = {}, over
         if self.autoreset_mode is AutoresetMode.SAME_STEP and self._ended.any():
             infos, told = self._finish(over), np.zeros(self.num_envs, bool)
             seen = self.task.observe(self._state)
-        infos |= infos_of(self._facts.of(self._state, told), np.ones(self.num_envs, bool))
+        infos |= infos_of(self._facts.of(self._state, told), self._everyone)
         return seen, rewards, over, cut, infos
 
     def render(self) -> tuple[Any, ...] | None:
@@ -223,8 +225,6 @@ class TaskVectorEnv(gym.vector.VectorEnv[Array, Array, Array], Generic[L]):
         return infos
 
     def _record(self, stepped: NDArray[np.bool_], actions: Array) -> None:
-        if self.render_mode is None:
-            return
         state = started(self._state)
         for i in stepped.nonzero()[0].tolist():
             self._histories[i].states.append(state[i : i + 1].copy())

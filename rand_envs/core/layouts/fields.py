@@ -11,7 +11,7 @@ from gymnasium.spaces import Space
 from numpy.typing import NDArray
 
 from rand_envs.core.arrays import Array, Json, copied
-from rand_envs.core.compiled import compiled_rule
+from rand_envs.core.compiled import compiled
 from rand_envs.core.layouts.bounds import Field
 from rand_envs.core.layouts.space import MAX_ENUMERATED, Layout, LayoutSpace, layout_fields
 
@@ -83,6 +83,7 @@ class Layouts(LayoutSpace[FieldLayout]):
         self.num_words = sum(f.length for f in parts)
         self._first = np.concatenate([f.first for f in parts])
         self._sizes = np.concatenate([f.sizes for f in parts])
+        self._counts = np.maximum(self._sizes, 1).astype(np.uint64)
         self._low = np.concatenate([f.low for f in parts]).astype(np.float64)
         self._high = np.concatenate([f.high for f in parts]).astype(np.float64)
         self._is_real = self._sizes == 0
@@ -115,6 +116,8 @@ class Layouts(LayoutSpace[FieldLayout]):
             ValueError: no legal layout was found.
         """
         layouts = self._built(words)
+        if self._legal is None:
+            return layouts
         wrong = np.flatnonzero(~self._legal_mask(layouts))
         tried = 0
         while len(wrong):
@@ -217,9 +220,9 @@ class Layouts(LayoutSpace[FieldLayout]):
     def _built(self, words: NDArray[np.uint64]) -> Array:
         """The layouts of uniform words, (n, num_words), legal or not."""
         numbers = np.empty(words.shape, np.int64)
-        _number(words, np.maximum(self._sizes, 1).astype(np.uint64), self._first, numbers)
-        real = self._is_real
-        if real.any():
+        _number(words, self._counts, self._first, numbers)
+        if self._product is None:
+            real = self._is_real
             share = (words[:, real] >> np.uint64(11)) / 2.0**53
             low, high = self._low[real], self._high[real]
             numbers.view(np.float64)[:, real] = np.minimum(low + (high - low) * share, high)
@@ -273,7 +276,7 @@ class Layouts(LayoutSpace[FieldLayout]):
         return np.array_equal(self._legal_mask(probes), other._legal_mask(probes))
 
 
-@compiled_rule
+@compiled
 def _number(words: Array, sizes: Array, first: Array, numbers: Array) -> None:
     """Integers from words: `sizes` many from `first`."""
     for i in range(len(words)):

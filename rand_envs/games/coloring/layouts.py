@@ -9,7 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rand_envs.core.arrays import Array, Json
+from rand_envs.core.compiled import compiled
 from rand_envs.core.layouts.space import MAX_ENUMERATED, Layout, LayoutSpace, layout_fields
+
+MAX_RANKED = 32
+"""Of so many words it is faster to count the smaller ones than to sort them."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,12 @@ class ColoringSpace(LayoutSpace[ColoringLayout]):
 
     def from_words(self, words: NDArray[np.uint64]) -> Array:
         """Order the vertices 1, ..., N - 1 by their words."""
-        return self._build(1 + words.argsort(axis=1))
+        order = np.zeros(words.shape, np.int64)
+        if words.shape[1] <= MAX_RANKED:
+            _rank(words, order)
+        if not order.all():
+            order = 1 + words.argsort(axis=1)
+        return self._build(order)
 
     def enumerate(self) -> Array:
         """Every cycle once, in lexicographic order."""
@@ -96,10 +105,39 @@ class ColoringSpace(LayoutSpace[ColoringLayout]):
 
     def _build(self, orders: Array) -> Array:
         """Close orders of 1, ..., N - 1, shape (n, N - 1), to canonical cycles."""
-        backwards = orders[:, :1] > orders[:, -1:]
-        layouts = np.zeros(len(orders), self.dtype)
-        layouts["cycle"][:, 1:] = np.where(backwards, orders[:, ::-1], orders)
+        layouts = np.empty(len(orders), self.dtype)
+        _close(orders, layouts["cycle"])
         return layouts
+
+
+@compiled
+def _rank(words: Array, order: Array) -> None:
+    """The vertices 1, ..., N - 1 in the order of their words, where no two are equal.
+
+    Args:
+        words: shape (n, N - 1).
+        order: zeros of the same shape; some are left where words are equal.
+    """
+    n, count = words.shape
+    for i in range(n):
+        for vertex in range(count):
+            word = words[i, vertex]
+            rank = 0
+            for other in range(count):
+                rank += words[i, other] < word
+            order[i, rank] = 1 + vertex
+
+
+@compiled
+def _close(orders: Array, cycle: Array) -> None:
+    n, count = orders.shape
+    for i in range(n):
+        cycle[i, 0] = 0
+        backwards = orders[i, 0] > orders[i, count - 1]
+        place, step = (count - 1, -1) if backwards else (0, 1)
+        for k in range(count):
+            cycle[i, 1 + k] = orders[i, place]
+            place += step
 
 
 def _permutations(count: int) -> NDArray[np.int64]:

@@ -4,8 +4,8 @@ import numpy as np
 from gymnasium.spaces import MultiBinary, MultiDiscrete
 from numpy.typing import NDArray
 
-from rand_envs.core.arrays import Array, as_integers, whole_number
-from rand_envs.core.compiled import compiled_rule
+from rand_envs.core.arrays import Array, whole_number
+from rand_envs.core.compiled import compiled
 from rand_envs.core.task import Advance, CompiledTask
 from rand_envs.games.coloring.layouts import ColoringLayout, ColoringSpace
 
@@ -91,7 +91,14 @@ class ColoringTask(CompiledTask[ColoringLayout]):
         """
         n, N = len(state), self.num_vertices
         adjacency, reward = np.zeros((n, N, N), np.int8), np.empty(n)
-        _color(as_integers(actions), idle, state["cycle"], state["conflicts"], adjacency, reward)
+        _color(
+            actions,
+            idle,
+            state["cycle"],
+            state["conflicts"],
+            adjacency,
+            reward,
+        )
         return Advance(state, adjacency, reward, ~idle)
 
     def info(self, state: Array) -> dict[str, Array]:
@@ -104,7 +111,7 @@ class ColoringTask(CompiledTask[ColoringLayout]):
         return proper
 
 
-@compiled_rule
+@compiled
 def _color(
     colors: Array,
     idle: Array,
@@ -115,16 +122,20 @@ def _color(
 ) -> None:
     n, num_vertices = cycle.shape
     for i in range(n):
-        edges = 0
-        before = cycle[i, num_vertices - 1]
-        color_before = colors[i, before]
+        before = np.uint64(cycle[i, num_vertices - 1])
         for place in range(num_vertices):
-            vertex = cycle[i, place]
-            color = colors[i, vertex]
+            # Indices without a sign need no look at whether they count from the end.
+            vertex = np.uint64(cycle[i, place])
             adjacency[i, vertex, before] = 1
             adjacency[i, before, vertex] = 1
-            edges += color == color_before
-            before, color_before = vertex, color
+            before = vertex
+        reward[i] = 0.0
         if not idle[i]:
+            edges = 0
+            color_before = colors[i, before]
+            for place in range(num_vertices):
+                color = colors[i, np.uint64(cycle[i, place])]
+                edges += color == color_before
+                color_before = color
             conflicts[i] = edges
-        reward[i] = edges == 0 and not idle[i]
+            reward[i] = edges == 0

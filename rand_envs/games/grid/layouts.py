@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rand_envs.core.arrays import Array, Json, whole_number, words_below
-from rand_envs.core.compiled import compiled_rule
+from rand_envs.core.compiled import compiled
 from rand_envs.core.layouts.space import MAX_ENUMERATED, Layout, LayoutSpace, layout_fields
 from rand_envs.games.grid.walls import WallBuilder, pick
 
@@ -193,7 +193,7 @@ class GridSpace(LayoutSpace[GridLayout]):
             raise ValueError("walls must leave every free cell reachable from the start")
 
 
-@compiled_rule
+@compiled
 def _hide(start: int, walls: Array, number: Array, treasure: Array) -> None:
     """Each treasure on the `number`-th cell, row by row, where one may be."""
     n, rows, columns = walls.shape

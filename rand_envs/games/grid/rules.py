@@ -6,8 +6,8 @@ import numpy as np
 from gymnasium.spaces import Discrete, MultiDiscrete
 from numpy.typing import ArrayLike, NDArray
 
-from rand_envs.core.arrays import Array, as_integers, finite_number, whole_number
-from rand_envs.core.compiled import compiled_rule
+from rand_envs.core.arrays import Array, finite_number, whole_number
+from rand_envs.core.compiled import compiled
 from rand_envs.core.task import Advance, CompiledTask
 from rand_envs.games.grid.layouts import Cell, GridLayout, GridSpace, as_cell
 
@@ -145,7 +145,8 @@ class GridTask(CompiledTask[GridLayout]):
     def move(self, state: Array, actions: Array) -> NDArray[np.int64]:
         """The cells, row * columns + column, that moves lead to, shape (n,)."""
         moved = np.empty(len(state), np.int64)
-        _move(self._moves, self._walls_of(state), state["cell"], as_integers(actions), moved)
+        legal = self.legal_actions.check(actions, len(state))
+        _move(self._moves, self._walls_of(state), state["cell"], legal, moved)
         return moved
 
     def advance(self, state: Array, actions: Array, idle: NDArray[np.bool_]) -> Advance:
@@ -157,7 +158,7 @@ class GridTask(CompiledTask[GridLayout]):
         seen, reward, over = np.empty((n, 3), np.int64), np.empty(n), np.empty(n, bool)
         rewards, lengths = (self.step_reward, self.find_reward), (self.horizon, self.num_episodes)
         fields = state["treasure"], state["found"], *(state[name] for name in COUNTERS)
-        given = self._cells, self._moves, self._walls_of(state), as_integers(actions), idle
+        given = self._cells, self._moves, self._walls_of(state), actions, idle
         _search(self._start, self.columns, *lengths, *rewards, *given, *fields, seen, reward, over)
         return Advance(state, seen, reward, over)
 
@@ -204,20 +205,21 @@ class GridTask(CompiledTask[GridLayout]):
         return state["steps"].astype(np.float64)
 
 
-@compiled_rule
+@compiled
 def _target(moves: Array, walls: Array, i: int, cell: int, action: int) -> int:
     """Where a move leads: nowhere if there is a wall."""
-    target: int = moves[cell, action]
-    return cell if walls[i, target] else target
+    # Indices without a sign need no look at whether they count from the end.
+    target: int = moves[np.uint64(cell), np.uint64(action)]
+    return cell if walls[i, np.uint64(target)] else target
 
 
-@compiled_rule
+@compiled
 def _move(moves: Array, walls: Array, cell: Array, actions: Array, moved: Array) -> None:
     for i in range(len(cell)):
         moved[i] = _target(moves, walls, i, cell[i], actions[i])
 
 
-@compiled_rule
+@compiled
 def _search(
     start: int,
     columns: int,
@@ -257,7 +259,8 @@ def _search(
                 cell[i] = start
                 episode[i] += 1
                 episode_steps[i] = 0
-        seen[i, 0], seen[i, 1] = cells[cell[i], 0], cells[cell[i], 1]
+        at = np.uint64(cell[i])
+        seen[i, 0], seen[i, 1] = cells[at, 0], cells[at, 1]
         seen[i, 2] = found[i]
 
 

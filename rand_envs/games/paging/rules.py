@@ -4,8 +4,8 @@ import numpy as np
 from gymnasium.spaces import Discrete, MultiDiscrete
 from numpy.typing import NDArray
 
-from rand_envs.core.arrays import Array, as_integers, whole_number
-from rand_envs.core.compiled import compiled_rule
+from rand_envs.core.arrays import Array, whole_number
+from rand_envs.core.compiled import compiled
 from rand_envs.core.layouts.fields import FieldLayout, Layouts
 from rand_envs.core.task import Advance, CompiledTask, GameValue
 
@@ -110,7 +110,7 @@ class PagingTask(CompiledTask[FieldLayout]):
         seen = np.empty((n, 1 + self.cache_size), np.int64)
         reward, over = np.empty(n), np.empty(n, bool)
         fields = [state[name] for name in self._state_dtype.names or ()]
-        _serve(as_integers(actions), idle, *fields, seen, reward, over)
+        _serve(actions, idle, *fields, seen, reward, over)
         return Advance(state, seen, reward, over)
 
     def info(self, state: Array) -> dict[str, Array]:
@@ -150,7 +150,7 @@ class PagingTask(CompiledTask[FieldLayout]):
         return GameValue(bound, "bound", "known exactly where one page does not fit in the cache")
 
 
-@compiled_rule
+@compiled
 def _serve(
     actions: Array,
     idle: Array,
@@ -166,22 +166,23 @@ def _serve(
     for i in range(len(time)):
         reward[i], over[i] = 0.0, False
         if not idle[i]:
-            page = requests[i, time[i]]
-            hit = False
-            for slot in range(cache_size):
-                hit |= cache[i, slot] == page
-            if not hit:
-                cache[i, actions[i]] = page
-                faults[i] += 1
-                reward[i] = -1.0
+            # Indices without a sign need no look at whether they count from the end.
+            page, slot = requests[i, np.uint64(time[i])], np.uint64(actions[i])
+            fault = 1
+            for other in range(cache_size):
+                fault &= cache[i, other] != page
+            # Without a branch, as processors cannot guess whether it is a fault.
+            cache[i, slot] = page if fault else cache[i, slot]
+            faults[i] += fault
+            reward[i] = 0.0 - fault
             time[i] += 1
             over[i] = time[i] == num_requests
-        seen[i, 0] = requests[i, min(time[i], num_requests - 1)]
-        for slot in range(cache_size):
-            seen[i, 1 + slot] = cache[i, slot]
+        seen[i, 0] = requests[i, np.uint64(min(time[i], num_requests - 1))]
+        for other in range(cache_size):
+            seen[i, 1 + other] = cache[i, other]
 
 
-@compiled_rule
+@compiled
 def _serve_by_belady(num_pages: int, cache_size: int, requests: Array, faults: Array) -> None:
     never = requests.shape[1]
     again = np.empty(never, np.int64)
@@ -189,14 +190,14 @@ def _serve_by_belady(num_pages: int, cache_size: int, requests: Array, faults: A
     for i in range(len(requests)):
         next_use[:] = never
         for time in range(never - 1, -1, -1):
-            again[time] = next_use[requests[i, time]]
-            next_use[requests[i, time]] = time
-        # Slot i holds page i at first. When a page is requested, it is the only one due.
+            page = np.uint64(requests[i, time])
+            again[time], next_use[page] = next_use[page], time
+        # Slot i holds page i at first. The page that is requested is the only one due.
         for time in range(never):
-            slot = 0
-            for other in range(1, cache_size):
-                is_due = next_use[slot] == time
-                if not is_due and (next_use[other] == time or next_use[other] > next_use[slot]):
-                    slot = other
-            faults[i] += next_use[slot] != time
+            slot, latest = np.uint64(0), -1
+            for other in range(cache_size):
+                use = next_use[other] if next_use[other] != time else never + 1
+                slot = np.uint64(other) if use > latest else slot
+                latest = max(latest, use)
+            faults[i] += latest <= never
             next_use[slot] = again[time]

@@ -6,8 +6,8 @@ import numpy as np
 from gymnasium.spaces import Discrete, MultiDiscrete
 from numpy.typing import NDArray
 
-from rand_envs.core.arrays import Array, as_integers, whole_number
-from rand_envs.core.compiled import compiled_rule
+from rand_envs.core.arrays import Array, whole_number
+from rand_envs.core.compiled import compiled
 from rand_envs.core.layouts.fields import FieldLayout, Layouts
 from rand_envs.core.task import Advance, CompiledTask, GameValue
 from rand_envs.games.patrol.graphs import checked_graph, closed_tour
@@ -119,7 +119,7 @@ class PatrolTask(CompiledTask[FieldLayout]):
         n = len(state)
         seen, reward, over = np.empty((n, 2), np.int64), np.empty(n), np.empty(n, bool)
         fields = [state[name] for name in self._state_dtype.names or ()]
-        given = self._moves, as_integers(actions), idle
+        given = self._moves, actions, idle
         _walk(self.horizon, self.attack_duration, *given, *fields, seen, reward, over)
         return Advance(state, seen, reward, over)
 
@@ -147,7 +147,7 @@ class PatrolTask(CompiledTask[FieldLayout]):
         return GameValue(bound, "bound", "the nodes are attacked alike, though some are remote")
 
 
-@compiled_rule
+@compiled
 def _walk(
     horizon: int,
     attack_duration: int,

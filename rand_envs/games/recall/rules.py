@@ -7,7 +7,7 @@ from gymnasium.spaces import MultiBinary
 from numpy.typing import NDArray
 
 from rand_envs.core.arrays import Array, whole_number
-from rand_envs.core.compiled import compiled_rule
+from rand_envs.core.compiled import compiled
 from rand_envs.core.task import Advance, CompiledTask
 from rand_envs.games.recall.layouts import RecallLayout, RecallSpace
 
@@ -96,7 +96,7 @@ class RecallTask(CompiledTask[RecallLayout]):
         seen = np.zeros((n, self.num_pairs + self.value_bits + 1), np.int8)
         reward, over = np.zeros(n), np.zeros(n, bool)
         fields = [state[name] for name in self._state_dtype.names or ()]
-        _recall(np.ascontiguousarray(actions, np.int8), idle, *fields, seen, reward, over)
+        _recall(actions, idle, *fields, seen, reward, over)
         return Advance(state, seen, reward, over)
 
     def success(self, state: Array) -> NDArray[np.bool_]:
@@ -109,7 +109,7 @@ def _fields(dtype: np.dtype[Any]) -> list[tuple[str, Any]]:
     return [(name, dtype[name]) for name in dtype.names or ()]
 
 
-@compiled_rule
+@compiled
 def _recall(
     actions: Array,
     idle: Array,
