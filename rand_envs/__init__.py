@@ -8,6 +8,7 @@ from rand_envs import games
 from rand_envs.adversaries.found import Found
 from rand_envs.adversaries.sources import Adversary, Hedge, WorstFor
 from rand_envs.core.check_task import check_task
+from rand_envs.core.compiled import compiled
 from rand_envs.core.env import TaskEnv
 from rand_envs.core.layouts.fields import FieldLayout, Layouts
 from rand_envs.core.layouts.space import Layout, LayoutSpace
@@ -15,14 +16,16 @@ from rand_envs.core.player import Play, Player
 from rand_envs.core.register import register
 from rand_envs.core.regret import RegretTask
 from rand_envs.core.sources import Fixed, LayoutSource, Sweep, Uniform
-from rand_envs.core.task import GameValue, Task, Transition
+from rand_envs.core.task import Advance, CompiledTask, GameValue, Task, Transition
 from rand_envs.core.vector_env import TaskVectorEnv
 from rand_envs.core.wrappers.layouts import LayoutWrapper, layout_space_of
 from rand_envs.core.wrappers.random_seed import RandomSeedObservation
 from rand_envs.games import *  # noqa: F403
 
 __all__ = [
+    "Advance",
     "Adversary",
+    "CompiledTask",
     "FieldLayout",
     "Fixed",
     "Found",
@@ -45,6 +48,7 @@ __all__ = [
     "Uniform",
     "WorstFor",
     "check_task",
+    "compiled",
     "layout_space_of",
     "register",
 ]

@@ -10,6 +10,13 @@ R = TypeVar("R")
 
 
 def compiled(function: Callable[P, R]) -> Callable[P, R]:
-    """Compile a function of arrays and numbers; the machine code is cached beside the source."""
-    compile_cached = cast(Callable[[Any], Any], numba.njit(cache=True))
-    return cast(Callable[P, R], compile_cached(function))
+    """Compile a function of arrays and numbers; the machine code is cached beside the source.
+
+    Indices are not looked at, as in C. Code that is in no file is compiled anew every time.
+    """
+    numbas = cast(Callable[..., Callable[[Any], Any]], numba.njit)
+    try:
+        made = numbas(cache=True)(function)
+    except RuntimeError:
+        made = numbas()(function)
+    return cast(Callable[P, R], made)

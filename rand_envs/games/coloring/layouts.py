@@ -49,7 +49,7 @@ class ColoringSpace(LayoutSpace[ColoringLayout]):
         if words.shape[1] <= MAX_RANKED:
             _rank(words, order)
         if not order.all():
-            order = 1 + words.argsort(axis=1)
+            order = 1 + words.argsort(axis=1, kind="stable")
         return self._build(order)
 
     def enumerate(self) -> Array:

@@ -15,8 +15,6 @@ __all__ = ["MOVES", "GridLayout", "GridSpace", "GridTask"]
 
 MOVES = np.array([(0, 1), (0, -1), (1, 0), (-1, 0)])
 """(rows, columns) that the actions right, left, up and down go; row 0 is at the bottom."""
-COUNTERS = ("cell", "finds", "episode", "episode_steps", "steps")
-"""Numbers of a state that change from step to step."""
 
 
 class GridTask(CompiledTask[GridLayout]):
@@ -118,10 +116,11 @@ class GridTask(CompiledTask[GridLayout]):
         self.observation_space = MultiDiscrete([self.rows, self.columns, 2])
         self.action_space = Discrete(4)
         self.max_steps = self.horizon * self.num_episodes
+        counters = ["cell", "finds", "episode", "episode_steps", "steps"]
         self._state_dtype = np.dtype(
             [
                 ("treasure", np.int64, (2,)),
-                *((name, np.int64) for name in COUNTERS),
+                *((name, np.int64) for name in counters),
                 ("found", np.bool_),
                 ("walls", np.bool_, self.size),
             ],
@@ -156,10 +155,29 @@ class GridTask(CompiledTask[GridLayout]):
         """
         n = len(state)
         seen, reward, over = np.empty((n, 3), np.int64), np.empty(n), np.empty(n, bool)
-        rewards, lengths = (self.step_reward, self.find_reward), (self.horizon, self.num_episodes)
-        fields = state["treasure"], state["found"], *(state[name] for name in COUNTERS)
-        given = self._cells, self._moves, self._walls_of(state), actions, idle
-        _search(self._start, self.columns, *lengths, *rewards, *given, *fields, seen, reward, over)
+        _search(
+            self._start,
+            self.columns,
+            self.horizon,
+            self.num_episodes,
+            self.step_reward,
+            self.find_reward,
+            self._cells,
+            self._moves,
+            self._walls_of(state),
+            actions,
+            idle,
+            state["treasure"],
+            state["found"],
+            state["cell"],
+            state["finds"],
+            state["episode"],
+            state["episode_steps"],
+            state["steps"],
+            seen,
+            reward,
+            over,
+        )
         return Advance(state, seen, reward, over)
 
     def _walls_of(self, state: Array) -> Array:

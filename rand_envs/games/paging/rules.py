@@ -109,8 +109,17 @@ class PagingTask(CompiledTask[FieldLayout]):
         n = len(state)
         seen = np.empty((n, 1 + self.cache_size), np.int64)
         reward, over = np.empty(n), np.empty(n, bool)
-        fields = [state[name] for name in self._state_dtype.names or ()]
-        _serve(actions, idle, *fields, seen, reward, over)
+        _serve(
+            actions,
+            idle,
+            state["requests"],
+            state["cache"],
+            state["time"],
+            state["faults"],
+            seen,
+            reward,
+            over,
+        )
         return Advance(state, seen, reward, over)
 
     def info(self, state: Array) -> dict[str, Array]:

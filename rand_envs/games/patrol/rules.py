@@ -118,9 +118,21 @@ class PatrolTask(CompiledTask[FieldLayout]):
         """
         n = len(state)
         seen, reward, over = np.empty((n, 2), np.int64), np.empty(n), np.empty(n, bool)
-        fields = [state[name] for name in self._state_dtype.names or ()]
-        given = self._moves, actions, idle
-        _walk(self.horizon, self.attack_duration, *given, *fields, seen, reward, over)
+        _walk(
+            self.horizon,
+            self.attack_duration,
+            self._moves,
+            actions,
+            idle,
+            state["node"],
+            state["start"],
+            state["place"],
+            state["time"],
+            state["intercepted"],
+            seen,
+            reward,
+            over,
+        )
         return Advance(state, seen, reward, over)
 
     def info(self, state: Array) -> dict[str, Array]:

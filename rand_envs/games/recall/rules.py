@@ -95,8 +95,17 @@ class RecallTask(CompiledTask[RecallLayout]):
         n = len(state)
         seen = np.zeros((n, self.num_pairs + self.value_bits + 1), np.int8)
         reward, over = np.zeros(n), np.zeros(n, bool)
-        fields = [state[name] for name in self._state_dtype.names or ()]
-        _recall(actions, idle, *fields, seen, reward, over)
+        _recall(
+            actions,
+            idle,
+            state["values"],
+            state["query"],
+            state["step"],
+            state["correct"],
+            seen,
+            reward,
+            over,
+        )
         return Advance(state, seen, reward, over)
 
     def success(self, state: Array) -> NDArray[np.bool_]:
