@@ -13,21 +13,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import gymnasium as gym
 import numpy as np
 import torch
-from gymnasium.vector import SyncVectorEnv, VectorEnv
 from rich.console import Console
 from rich.table import Table
+from suite.timing.environments import environments
 from suite.timing.rollouts import rollouts
 from suite.timing.seeds import seeds
 from suite.timing.training import training
 
 from rand_agents import QNorm
-from rand_envs.core.register import TASKS
-
-NUM_ENVS = 1024
-THEIRS = ("FrozenLake-v1", "CartPole-v1")
 
 
 @dataclass(frozen=True)
@@ -55,32 +50,6 @@ def timing(call: Callable[[int], Any], calls: int, repeats: int, units: int = 1)
         if repeat > 0:
             rates.append(units * calls / seconds)
     return Timing(rates)
-
-
-def step_rate(envs: VectorEnv[Any, Any, Any], steps: int, repeats: int = 5) -> Timing:
-    """Steps of all sub-environments per second, autoreset included, actions drawn before."""
-    envs.action_space.seed(0)
-    actions = [envs.action_space.sample() for _ in range(64)]
-    envs.reset(seed=0)
-    return timing(lambda k: envs.step(actions[k % 64]), steps, repeats, envs.num_envs)
-
-
-def environments() -> Table:
-    """Native vector environments, SyncVectorEnv of the same, and two of gymnasium's own."""
-    table = Table("environment", "native steps/s (range)", "SyncVectorEnv steps/s", "ratio")
-    table.title = f"{NUM_ENVS} sub-environments, random actions, autoreset included, one core"
-    for env_id in (*TASKS, *THEIRS):
-        # Bare sub-environments: gym.make's wrappers would only make the reference slower.
-        sync = SyncVectorEnv([lambda: gym.make(env_id).unwrapped] * NUM_ENVS)  # noqa: B023
-        reference = step_rate(sync, steps=4)
-        if env_id == "FrozenLake-v1":  # it has no native vector environment
-            table.add_row(env_id, "-", str(reference), "-")
-            continue
-        native = gym.make_vec(env_id, num_envs=NUM_ENVS, vectorization_mode="vector_entry_point")
-        rate = step_rate(native, steps=300)
-        ratio = rate.median / reference.median
-        table.add_row(env_id, str(rate), str(reference), f"{ratio:.1f} x")
-    return table
 
 
 def coloring(num_seeds: int = 100, direct_cycles: int = 1000, direct_seeds: int = 10) -> Table:

@@ -80,7 +80,8 @@ class TaskVectorEnv(gym.vector.VectorEnv[Array, Array, Array], Generic[L]):
         self._everyone = np.ones(self.num_envs, bool)
         self._ended = np.zeros(self.num_envs, bool)
         self._elapsed = np.zeros(self.num_envs, np.int64)
-        self._histories = [History() for _ in range(self.num_envs)]
+        told = 0 if self.render_mode is None else self.num_envs
+        self._histories = [History() for _ in range(told)]
 
     @property
     def spec(self) -> EnvSpec | None:
