@@ -20,30 +20,27 @@ from suite.timing.scaling import CURVES, measure_apart, rows  # noqa: E402
 
 PAGE = """# Costs as work grows
 
-Made by `python benchmarks/scaling.py` on one core of {machine}: processor time of one step, and the
-memory that making it ready and taking it adds to the process, a process for each row. Each curve changes one size
-and keeps the others at the paper's: recall 20 pairs of 5 bits, m = 30, 512 layouts; the grid 4 x 4,
-all treasures, 100 candidates, 10 seeds. A step of environments is a hundred steps of 1,024 grids of 5 x 5 side
-by side, random actions, resets included.
+Made by `python benchmarks/scaling.py` on one core of {machine}: processor time of one step, and
+the memory that the step and what it is taken by add to a process that has imported everything, a
+process for each row. Each curve changes one size and keeps the others: recall 20 pairs of 5 bits,
+m = 30, 512 layouts, as in the paper; the grid 4 x 4, all treasures, 100 candidates, 10 seeds. A
+step of environments is a hundred steps of 1,024 grids of 5 x 5 side by side, random actions,
+resets included.
 
-A curve bends where its size begins to cost: below, a step pays for calls whatever the size; from there on it
-pays for the work. Twice the size for twice the time is what work in proportion would cost.
+A curve bends where its size begins to cost: below, a step pays for calls whatever the size; from
+there on it pays for the work. Work in proportion costs 2.0 times as much at twice the size.
 
 | what grows | to | ms a step | MiB | where it bends |
 |---|---|---|---|---|
 {table}
 
-{notes}
-"""
-
-NOTES = """\
-- **Seeds and layouts** are the rows of one batch: time is in proportion to both. Memory stops growing
-  with m at `seeds_at_once`, from where a step takes its seeds in parts.
+- **Seeds and layouts** are the rows of one batch. With more seeds than `seeds_at_once` a step takes
+  them in parts: a second pass, and memory that no longer grows with m.
 - **Pairs** lengthen the sequence, whose attention is linear, and each token by the key's one-hot.
-- **The side of a grid** counts several times: in treasures, in the horizon and in what a policy must
-  remember.
-- **Environments** side by side share the price of a call, some 40 microseconds, until there are
-  hundreds of them; then each costs the same, until their states no longer fit in the cache.
+- **The side of a grid** counts several times: in treasures, in the horizon, and in what a policy
+  must remember.
+- **Environments** side by side share the price of the calls until there are hundreds of them;
+  then each costs the same until their states no longer fit in the cache.
 """
 
 
@@ -57,7 +54,7 @@ def main() -> None:
         points = [measure_apart(curve.kind, curve.size, value) for value in curve.values]
         table += rows(curve, points)
     machine = platform.processor() or platform.machine()
-    page = PAGE.format(machine=machine, table="\n".join(table), notes=NOTES)
+    page = PAGE.format(machine=machine, table="\n".join(table))
     out.write_text(page, encoding="utf-8")
 
 

@@ -94,7 +94,6 @@ class Point:
 
 def measure(kind: str, size: str, value: int) -> Point:
     """A point, in this process."""
-    STEPS[kind]()()  # What is compiled and loaded once for all is there before.
     before = peak()
     step = STEPS[kind](**{size: value})
     taken = []
@@ -126,10 +125,8 @@ def bend(values: tuple[int, ...], costs: list[float]) -> str:
     places = [k for k, times in enumerate(growth) if times >= BENT]
     if not places:
         return f"flat: twice the size costs {growth[-1]:.1f} times as much at the end"
-    begin = values[places[0]]
-    return (
-        f"grows from {begin:,} on; twice the size costs {growth[-1]:.1f} times as much at the end"
-    )
+    end = f"twice the size costs {growth[-1]:.1f} times as much at the end"
+    return f"grows from {values[places[0]]:,} on; {end}"
 
 
 def rows(curve: Curve, points: list[Point]) -> list[str]:
@@ -138,11 +135,8 @@ def rows(curve: Curve, points: list[Point]) -> list[str]:
     for k, (value, point) in enumerate(zip(curve.values, points, strict=True)):
         title = curve.title if k == 0 else ""
         note = bend(curve.values, [p.milliseconds for p in points]) if k == 0 else ""
-        taken = (
-            f"{point.milliseconds:,.3g}"
-            if point.milliseconds < 100
-            else (f"{point.milliseconds:,.0f}")
-        )
+        digits = ".3g" if point.milliseconds < 100 else ",.0f"
+        taken = format(point.milliseconds, digits)
         lines.append(f"| {title} | {value:,} | {taken} | {point.memory:,.0f} | {note} |")
     return lines
 
