@@ -2,7 +2,7 @@
 
     python benchmarks/scaling.py [--out FILE]
 
-Some ten minutes on one core.
+A few minutes on one core.
 """
 
 import argparse
@@ -16,7 +16,7 @@ for name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[name] = "1"
 
 from rich.progress import track  # noqa: E402
-from suite.timing.scaling import CURVES, measure_apart, rows  # noqa: E402
+from suite.timing.scaling import CURVES, measure_all, rows  # noqa: E402
 
 PAGE = """# Costs as work grows
 
@@ -50,8 +50,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=default, help="default docs/scaling.md")
     out = parser.parse_args().out
     table: list[str] = []
-    for curve in track(CURVES, "curves"):
-        points = [measure_apart(curve.kind, curve.size, value) for value in curve.values]
+    for curve, points in zip(track(CURVES, "curves"), measure_all(CURVES), strict=True):
         table += rows(curve, points)
     machine = platform.processor() or platform.machine()
     page = PAGE.format(machine=machine, table="\n".join(table))

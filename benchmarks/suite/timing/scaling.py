@@ -3,22 +3,21 @@
 Every point is measured in a process of its own, since a process never gives its peak back.
 """
 
-import json
 import math
+import multiprocessing
 import statistics
-import subprocess
-import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Any
 
 import torch
 
 from rand_agents import PEPG, PEPGConfig, QNorm, QNormConfig, SearchConfig
 from rand_agents.games import task_of
-from suite.timing.environments import native
-from suite.timing.seeds import peak
+
+from .environments import native
+from .seeds import peak
 
 Step = Callable[[], object]
 REPEATS = 5
@@ -94,6 +93,7 @@ class Point:
 
 def measure(kind: str, size: str, value: int) -> Point:
     """A point, in this process."""
+    torch.set_num_threads(1)
     before = peak()
     step = STEPS[kind](**{size: value})
     taken = []
@@ -104,11 +104,14 @@ def measure(kind: str, size: str, value: int) -> Point:
     return Point(statistics.median(taken[1:]), peak() - before)
 
 
-def measure_apart(kind: str, size: str, value: int) -> Point:
-    """A point, in a process of its own."""
-    command = [sys.executable, "-m", "suite.timing.scaling", json.dumps([kind, size, value])]
-    found = subprocess.run(command, check=True, capture_output=True, text=True)
-    return Point(*json.loads(found.stdout.splitlines()[-1]))
+def measure_all(curves: Iterable[Curve]) -> Iterator[list[Point]]:
+    """The points of each curve, a process each, of which a server has imported everything."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    with ProcessPoolExecutor(1, context, max_tasks_per_child=1) as pool:
+        for curve in curves:
+            arguments = [(curve.kind, curve.size, value) for value in curve.values]
+            yield [pool.submit(measure, *point).result() for point in arguments]
 
 
 def doublings(values: tuple[int, ...], costs: list[float]) -> list[float]:
@@ -139,14 +142,3 @@ def rows(curve: Curve, points: list[Point]) -> list[str]:
         taken = format(point.milliseconds, digits)
         lines.append(f"| {title} | {value:,} | {taken} | {point.memory:,.0f} | {note} |")
     return lines
-
-
-def main(arguments: list[Any]) -> None:
-    """Measure one point and print it."""
-    torch.set_num_threads(1)
-    point = measure(*arguments)
-    print(json.dumps([point.milliseconds, point.memory]))
-
-
-if __name__ == "__main__":
-    main(json.loads(sys.argv[1]))

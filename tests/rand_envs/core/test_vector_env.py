@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 from gymnasium.error import InvalidAction, ResetNeeded
 from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
+from gymnasium.wrappers import TimeLimit
 
-from rand_envs import GridLayout, GridTask, Sweep, TaskVectorEnv
+from rand_envs import GridLayout, GridTask, Sweep, TaskEnv, TaskVectorEnv
 from rand_envs.core.register import make_vector_env
+from tests.rand_envs.core.games import Hunt
 
 Case = tuple[str, dict[str, Any]]
 NUM_ENVS = 5
@@ -348,3 +350,35 @@ def test_bad_resets_are_refused(arguments: dict[str, Any], message: str) -> None
     envs.reset(seed=0)
     with pytest.raises(ValueError, match=message):
         envs.reset(**arguments)
+
+
+@pytest.mark.parametrize("mode", list(AutoresetMode))
+@pytest.mark.parametrize("limit", [None, 2])
+def test_rules_on_arrays_are_played_as_compiled_ones_are(mode: AutoresetMode, limit: Any) -> None:
+    ours = TaskVectorEnv(Hunt(), NUM_ENVS, autoreset_mode=mode, max_episode_steps=limit)
+
+    def alone() -> gym.Env[Any, Any]:
+        return TaskEnv(Hunt()) if limit is None else TimeLimit(TaskEnv(Hunt()), limit)
+
+    theirs = SyncVectorEnv([alone] * NUM_ENVS, autoreset_mode=mode)
+    said = told(ours, mode)
+    assert_equal(said, told(theirs, mode))
+    ended = [answer[2] | answer[3] for answer in said if len(answer) == 5]
+    assert any(0 < over.sum() < NUM_ENVS for over in ended)
+
+
+def test_histories_are_kept_where_they_are_drawn() -> None:
+    envs = make_vector_env("RandGrid-v0", 2, render_mode="ansi", size=2)
+    layouts = {"layout": [GridLayout((1, 1))] * 2}
+    envs.reset(options=layouts)
+    first = envs.render()
+    envs.step([0, 2])
+    envs.step([2, 1])
+    assert envs.render() != first
+    alone = TaskEnv(GridTask(2), GridLayout((1, 1)), "ansi")
+    alone.reset()
+    alone.step(2)
+    alone.step(1)
+    frames = envs.render()
+    assert frames is not None
+    assert frames[1] == alone.render()
