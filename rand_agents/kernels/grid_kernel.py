@@ -10,7 +10,6 @@ import functools
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
-import numba
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -19,6 +18,7 @@ from rand_agents.kernels import counter_random, lane_functions, lane_transformer
 from rand_agents.kernels.counter_random import gumbel, mixed
 from rand_agents.kernels.lane_transformer import Memory, Shape, copy_context, memory, step
 from rand_agents.kernels.lanes import LANES, compiled, sources_of
+from rand_envs.core.compiled import kept
 
 SEARCHES = LANES
 """The most searches of a job."""
@@ -288,7 +288,7 @@ def _goes_on(rules: Rules, rows: _Rows, row: int, finds: bool) -> bool:
 
 def _compiled_jobs(sources: int) -> Any:
     # `sources` is held for numba's cache, see `lanes.sources_of`.
-    @numba.njit(cache=True, nogil=True, error_model="numpy")
+    @kept(nogil=True, error_model="numpy")
     def play_jobs(
         shape: Shape, rules: Rules, policies: Policies, draws: Draws, steps: Steps,
         memory: Memory, rows: _Rows, jobs: Any, tokens: Any,
