@@ -128,7 +128,7 @@ class Referee:
 
     def wrong_reset(self) -> None:
         wrong: list[Any] = [{"layuot": 1}, {"layout": {"no": 1}}, 5, {3: 4}]
-        with pytest.raises(ValueError, match="."):
+        with pytest.raises(ValueError, match=r"."):
             self.envs.reset(options=wrong[self.rng.integers(len(wrong))])
 
     def some_actions(self) -> Any:
