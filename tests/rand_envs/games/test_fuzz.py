@@ -138,7 +138,7 @@ class Referee:
         return self.rng.integers(low, high, (self.n, *space.shape))
 
     def wrong_step(self) -> None:
-        if all(self.ended):
+        if all(self.ended) or (self.mode is NEVER and any(self.ended)):
             return
         wrong: Any = self.some_actions()
         counts = self.ended.index(False)
@@ -215,7 +215,7 @@ def test_random_play_is_as_the_story_tells(env_id: str, steps: int) -> None:
         referee = Referee(env_id, np.random.default_rng(rng_seed))
         try:
             played += referee.play()
-        except AssertionError:
+        except Exception:
             print(f"rng_seed {rng_seed}: {vars(referee)}")
             raise
 
