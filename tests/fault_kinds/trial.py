@@ -1,0 +1,168 @@
+"""One trial: something runs in a process of its own, a fault meets it, the outcome is judged."""
+
+import os
+import signal
+import time
+import traceback
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+BAD_INPUT, INTERRUPTED = 2, 130
+"""Exit codes of a refusal and of what was stopped."""
+
+SECONDS = 600.0
+"""After which a process counts as hanging."""
+
+
+@dataclass
+class Tally:
+    """What came of the trials of one kind.
+
+    Attributes:
+        kind: What was done.
+        equal: How often the result was that of an undisturbed run.
+        refused: How often a sentence said what is wrong.
+        wrong: What came of the others.
+    """
+
+    kind: str
+    equal: int = 0
+    refused: int = 0
+    wrong: list[str] = field(default_factory=list)
+
+    @property
+    def tried(self) -> int:
+        return self.equal + self.refused + len(self.wrong)
+
+    def note(self, is_equal: bool, why: str, count: int = 1) -> None:
+        """Count trials whose results could be compared."""
+        if is_equal:
+            self.equal += count
+        else:
+            self.wrong += [why] * count
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a process ended: its exit code, negative for a signal, and what it printed."""
+
+    code: int
+    printed: str
+
+    @property
+    def is_refusal(self) -> bool:
+        """Whether it said in one sentence what is wrong."""
+        errors = [line for line in self.printed.splitlines() if line.startswith("error: ")]
+        return (
+            self.code == BAD_INPUT
+            and len(errors) == 1
+            and len(errors[0]) > len("error: None: ")
+            and "error: None" not in errors[0]
+            and "Traceback" not in self.printed
+        )
+
+
+class Child:
+    """A function in a forked process, which is in a session of its own, with those it starts."""
+
+    def __init__(self, work: Callable[[], int], printed: Path) -> None:
+        self.printed = printed
+        self.pid = os.fork()
+        if self.pid == 0:
+            self._work(work)
+
+    def _work(self, work: Callable[[], int]) -> None:
+        code = 1
+        try:
+            os.setsid()
+            output = os.open(self.printed, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+            for stream in (1, 2):
+                os.dup2(output, stream)
+            code = work()
+        except BaseException:
+            with suppress(BaseException):
+                os.write(2, traceback.format_exc().encode())
+        finally:
+            with suppress(BaseException):
+                import sys
+
+                sys.stdout.flush()
+                sys.stderr.flush()
+            os._exit(code)
+
+    def has_ended(self) -> bool:
+        """Whether it is no longer running; it can still be waited for."""
+        found = os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        return found is not None
+
+    def kill(self, number: int) -> None:
+        os.kill(self.pid, number)
+
+    def wait(self) -> Ended:
+        """Wait for its end, and for those it started."""
+        until = time.monotonic() + SECONDS
+        while not self.has_ended():
+            if time.monotonic() > until:
+                os.killpg(self.pid, signal.SIGKILL)
+            time.sleep(0.005)
+        _, status = os.waitpid(self.pid, 0)
+        printed = self.printed.read_text(errors="replace") if self.printed.exists() else ""
+        return Ended(os.waitstatus_to_exitcode(status), printed)
+
+    def left_behind(self, seconds: float) -> int:
+        """How many of those it started live on so long after its end; they are ended then."""
+        until = time.monotonic() + seconds
+        while left := session_of(self.pid):
+            if time.monotonic() > until:
+                for pid in left:
+                    with suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
+                return len(left)
+            time.sleep(0.05)
+        return 0
+
+
+def session_of(leader: int) -> list[int]:
+    """The living processes of a session but for its leader (Linux)."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            state, _, _, session = entry.read_text().rpartition(")")[2].split()[:4]
+            pid = int(entry.parent.name)
+            if int(session) == leader and pid != leader and state != "Z":
+                found.append(pid)
+    return found
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Something that runs in a folder, and goes on there where it was stopped.
+
+    Attributes:
+        name: What it is called in the table.
+        run: Does it; returns the exit code.
+        ending: What must be equal at the end, whatever happened.
+        signals: Which it may be stopped by.
+        has_workers: Whether it starts processes.
+    """
+
+    name: str
+    run: Callable[[Path], int]
+    ending: Callable[[Path], Any]
+    signals: tuple[int, ...] = (signal.SIGKILL,)
+    has_workers: bool = False
+
+    def start(self, folder: Path) -> Child:
+        folder.mkdir(parents=True, exist_ok=True)
+        return Child(lambda: self.run(folder), folder.with_name(f"{folder.name}.txt"))
+
+    def reference(self, folder: Path) -> tuple[Any, float]:
+        """The ending of an undisturbed run, and how long it took."""
+        start = time.monotonic()
+        ended = self.start(folder).wait()
+        if ended.code != 0:
+            raise RuntimeError(f"{self.name} does not even run undisturbed: {ended.printed}")
+        return self.ending(folder), time.monotonic() - start
