@@ -20,7 +20,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -38,6 +37,7 @@ from tests.fault_kinds.subjects import (
     TRAINERS,
     job_of_benchmark,
     load_all,
+    report_of_benchmark,
     trained_by_command,
     trained_in_library,
     whole_benchmark,
@@ -71,30 +71,29 @@ def tallies(folder: Path, short: bool, rng: np.random.Generator) -> Iterator[Tal
         yield kills.killed(trained_by_command(name), new(), 3 if short else 30, rng)
     for name in [] if short else list(TRAINERS):
         yield kills.killed(trained_in_library(name), new(), 15, rng)
-    finished = new()
-    yield kills.killed(job, finished, 2 if short else 40, rng)
+    yield kills.killed(job, new(), 2 if short else 40, rng)
     for name in some:
-        command = trained_by_command(name)
         # Each of its writes is three calls.
-        yield writes.disk_full(command, new(), 9 if short else 30, 4 if short else 1)
+        yield writes.disk_full(trained_by_command(name), new(), 30, 12 if short else 1)
+    for kind, path, read in damage.kinds(folder, job.finished()):
+        yield damage.damaged(kind, path, read, folder, 20 if short else 500, rng)
     if not short:
         command = trained_by_command(some[0])
-        yield writes.file_size_limit(command, new(), [0, 1, 1000, 4096, 10_000])
+        yield writes.file_size_limit(command, new(), [1000, 2000, 4000, 8000, 16_000])
         yield writes.read_only(command, new())
         yield writes.two_at_once(command, new(), 10)
         yield from _of_the_benchmark(new, rng)
-    for kind, path, read in damage.kinds(folder, finished / "reference"):
-        yield damage.damaged(kind, path, read, folder, 20 if short else 500, rng)
 
 
 def _of_the_benchmark(new: Callable[[], Path], rng: np.random.Generator) -> Iterator[Tally]:
     """With processes of its own, which take seconds to start."""
     whole = whole_benchmark()
-    yield kills.killed(whole, new(), 12, rng)
+    yield kills.killed(whole, new(), 10, rng)
     yield kills.lost_workers(whole, new(), 2)
-    yield writes.two_at_once(whole, new(), 2)
-    yield writes.read_only(whole, new())
-    yield writes.disk_full(whole, new(), 60, 10)
+    yield writes.two_at_once(whole, new(), 1)
+    report = report_of_benchmark(whole.finished())
+    yield writes.read_only(report, new())
+    yield writes.disk_full(report, new(), 20)
 
 
 def print_table(found: list[Tally], console: Console) -> None:

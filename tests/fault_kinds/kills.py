@@ -27,7 +27,7 @@ def killed(subject: Subject, folder: Path, count: int, rng: np.random.Generator)
         for _ in range(min(KILLS_OF_A_RUN, count - done)):
             number = int(rng.choice(subject.signals))
             child = subject.start(own)
-            time.sleep(rng.uniform(0.0, seconds))
+            child.runs_for(rng.uniform(0.0, seconds))
             if child.has_ended():
                 child.wait()
                 break

@@ -1,8 +1,9 @@
-"""What is stopped: the command `train`, the trainers as a library, a benchmark's jobs, all of it."""
+"""What is stopped: `train`, the trainers as a library, a benchmark's jobs, and all of one."""
 
 import contextlib
 import dataclasses
 import importlib
+import shutil
 import signal
 import sys
 from collections.abc import Callable
@@ -206,7 +207,9 @@ def whole_benchmark() -> Subject:
 
     def run(folder: Path) -> int:
         words = ["run.py", "--preset", "smoke", "--tasks", "recall", "--processes", "1"]
-        with patch.object(sys, "argv", [*words, "--out", str(folder)]):
+        # Workers need not import what stops them.
+        main = patch.object(sys.modules["__main__"], "__file__", None)
+        with main, patch.object(sys, "argv", [*words, "--out", str(folder)]):
             return benchmark.main()
 
     def ending(folder: Path) -> Any:
@@ -215,3 +218,15 @@ def whole_benchmark() -> Subject:
 
     signals = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
     return Subject("benchmark", run, ending, signals, has_workers=True)
+
+
+def report_of_benchmark(finished: Path) -> Subject:
+    """`benchmarks/run.py` where all training runs are there: it writes results and figures."""
+    whole = whole_benchmark()
+
+    def run(folder: Path) -> int:
+        for name in ("agents", "runs"):
+            shutil.copytree(finished / name, folder / name, dirs_exist_ok=True)
+        return whole.run(folder)
+
+    return dataclasses.replace(whole, name="report of the benchmark", run=run)

@@ -98,6 +98,17 @@ class Child:
         found = os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
         return found is not None
 
+    def runs_for(self, seconds: float) -> float:
+        """Wait until it and those it started have had so much of a processor, or have ended.
+
+        A processor's time, as others may keep it busy. Returns how much they had.
+        """
+        used = 0.0
+        while used < seconds and not self.has_ended():
+            used = max(used, sum(map(cpu_seconds, (self.pid, *session_of(self.pid)))))
+            time.sleep(0.005)
+        return used
+
     def kill(self, number: int) -> None:
         os.kill(self.pid, number)
 
@@ -125,15 +136,22 @@ class Child:
         return 0
 
 
+def cpu_seconds(pid: int) -> float:
+    """Of a process and of those it has waited for (Linux)."""
+    with suppress(OSError):
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+    return 0.0
+
+
 def session_of(leader: int) -> list[int]:
     """The living processes of a session but for its leader (Linux)."""
     found = []
-    for entry in Path("/proc").glob("[0-9]*/stat"):
+    for pid in (int(name) for name in os.listdir("/proc") if name.isdigit()):
         with suppress(OSError):
-            state, _, _, session = entry.read_text().rpartition(")")[2].split()[:4]
-            pid = int(entry.parent.name)
-            if int(session) == leader and pid != leader and state != "Z":
-                found.append(pid)
+            if pid != leader and os.getsid(pid) == leader:
+                state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+                found += [pid] if state != "Z" else []
     return found
 
 
@@ -160,9 +178,22 @@ class Subject:
         return Child(lambda: self.run(folder), folder.with_name(f"{folder.name}.txt"))
 
     def reference(self, folder: Path) -> tuple[Any, float]:
-        """The ending of an undisturbed run, and how long it took."""
-        start = time.monotonic()
-        ended = self.start(folder).wait()
-        if ended.code != 0:
-            raise RuntimeError(f"{self.name} does not even run undisturbed: {ended.printed}")
-        return self.ending(folder), time.monotonic() - start
+        """The ending of an undisturbed run, and how much of a processor it took, in seconds.
+
+        It runs in this folder, or ran in another one before.
+        """
+        if self.name not in _REFERENCES:
+            child = self.start(folder)
+            seconds = child.runs_for(SECONDS)
+            ended = child.wait()
+            if ended.code != 0:
+                raise RuntimeError(f"{self.name} does not even run undisturbed: {ended.printed}")
+            _REFERENCES[self.name] = self.ending(folder), seconds, folder
+        return _REFERENCES[self.name][:2]
+
+    def finished(self) -> Path:
+        """The folder of the undisturbed run."""
+        return _REFERENCES[self.name][2]
+
+
+_REFERENCES: dict[str, tuple[Any, float, Path]] = {}

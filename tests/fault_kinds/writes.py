@@ -3,6 +3,7 @@
 import errno
 import os
 import resource
+import shutil
 import signal
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -77,7 +78,7 @@ def file_size_limit(subject: Subject, folder: Path, sizes: list[int]) -> Tally:
 def _judge(subject: Subject, own: Path, run: Any, expected: Any, tally: Tally) -> None:
     """A sentence or nothing wrong; no half file; and what is started again ends as ever."""
     ended = Child(run, own.with_name(f"{own.name}.txt")).wait()
-    litter = [path for path in own.rglob("*.tmp")]
+    litter = list(own.rglob("*.tmp"))
     if litter or not (ended.code == 0 or ended.is_refusal):
         tally.wrong.append(f"exit code {ended.code}, left {litter}: {ended.printed[-400:]}")
         return
@@ -93,8 +94,9 @@ def _judge(subject: Subject, own: Path, run: Any, expected: Any, tally: Tally) -
 def read_only(subject: Subject, folder: Path) -> Tally:
     """A folder that is read-only, new and with a finished run in it."""
     tally = Tally(f"read-only folder: {subject.name}")
-    expected, _ = subject.reference(folder / "finished")
-    (folder / "new").mkdir()
+    expected, _ = subject.reference(folder / "reference")
+    (folder / "new").mkdir(parents=True)
+    shutil.copytree(subject.finished(), folder / "finished")
     for own in (folder / "new", folder / "finished"):
         before = {path: path.stat().st_mtime_ns for path in own.rglob("*")}
         for path in (own, *(path for path in own.rglob("*") if path.is_dir())):
@@ -123,7 +125,7 @@ def two_at_once(subject: Subject, folder: Path, count: int) -> Tally:
     expected, _ = subject.reference(folder / "reference")
     for run in range(count):
         own = folder / str(run)
-        own.mkdir()
+        own.mkdir(parents=True)
         printed = [folder / f"{run}-{which}.txt" for which in "ab"]
         children = [Child(lambda own=own: subject.run(own), path) for path in printed]  # type: ignore[misc]
         ended = [child.wait() for child in children]
