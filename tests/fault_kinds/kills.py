@@ -26,13 +26,9 @@ def killed(subject: Subject, folder: Path, count: int, rng: np.random.Generator)
         own, kills = folder / str(run), 0
         for _ in range(min(KILLS_OF_A_RUN, count - done)):
             number = int(rng.choice(subject.signals))
-            child = subject.start(own)
-            child.runs_for(rng.uniform(0.0, seconds))
-            if child.has_ended():
-                child.wait()
+            ended, child = subject.killed(own, rng.uniform(0.0, seconds), number)
+            if ended.code == 0:
                 break
-            child.kill(number)
-            ended = child.wait()
             kills += 1
             done += 1
             if left := child.left_behind(PATIENCE):
@@ -47,7 +43,7 @@ def _not_as_a_kill(ended: Ended, number: int) -> str:
     """What is wrong with how a killed process ended; "" if nothing is."""
     if "Traceback" in ended.printed:
         return f"after {signal.Signals(number).name}: {ended.printed[-400:]}"
-    if ended.code not in (-number, INTERRUPTED, 0):
+    if ended.code not in (-number, -signal.SIGPROF, INTERRUPTED):
         return f"exit code {ended.code} after {signal.Signals(number).name}"
     return ""
 

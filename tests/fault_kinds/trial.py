@@ -47,10 +47,17 @@ class Tally:
 
 @dataclass(frozen=True)
 class Ended:
-    """How a process ended: its exit code, negative for a signal, and what it printed."""
+    """How a process ended.
+
+    Attributes:
+        code: Its exit code, negative for a signal.
+        printed: What it printed.
+        seconds: How much of a processor it had.
+    """
 
     code: int
     printed: str
+    seconds: float
 
     @property
     def is_refusal(self) -> bool:
@@ -98,18 +105,12 @@ class Child:
         found = os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
         return found is not None
 
-    def runs_for(self, seconds: float) -> float:
-        """Wait until it and those it started have had so much of a processor, or have ended.
-
-        A processor's time, as others may keep it busy. Returns how much they had.
-        """
+    def kill_after(self, seconds: float, number: int) -> None:
+        """Send a signal when it and those it started have had so much of a processor."""
         used = 0.0
         while used < seconds and not self.has_ended():
             used = max(used, sum(map(cpu_seconds, (self.pid, *session_of(self.pid)))))
-            time.sleep(0.005)
-        return used
-
-    def kill(self, number: int) -> None:
+            time.sleep(0.01)
         os.kill(self.pid, number)
 
     def wait(self) -> Ended:
@@ -119,9 +120,10 @@ class Child:
             if time.monotonic() > until:
                 os.killpg(self.pid, signal.SIGKILL)
             time.sleep(0.005)
-        _, status = os.waitpid(self.pid, 0)
+        _, status, used = os.wait4(self.pid, 0)
         printed = self.printed.read_text(errors="replace") if self.printed.exists() else ""
-        return Ended(os.waitstatus_to_exitcode(status), printed)
+        code = os.waitstatus_to_exitcode(status)
+        return Ended(code, printed, used.ru_utime + used.ru_stime)
 
     def left_behind(self, seconds: float) -> int:
         """How many of those it started live on so long after its end; they are ended then."""
@@ -134,6 +136,19 @@ class Child:
                 return len(left)
             time.sleep(0.05)
         return 0
+
+
+def die_after(seconds: float, number: int) -> None:
+    """Let a signal come to this process when it has had so much of a processor.
+
+    By the system's clock of that, which is exact however busy the machine is.
+    """
+    if number == signal.SIGKILL:
+        # What it does where nobody handles it is the same: an end at once.
+        signal.signal(signal.SIGPROF, signal.SIG_DFL)
+    else:
+        signal.signal(signal.SIGPROF, lambda *_: os.kill(os.getpid(), number))
+    signal.setitimer(signal.ITIMER_PROF, max(seconds, 1e-6))
 
 
 def cpu_seconds(pid: int) -> float:
@@ -177,18 +192,31 @@ class Subject:
         folder.mkdir(parents=True, exist_ok=True)
         return Child(lambda: self.run(folder), folder.with_name(f"{folder.name}.txt"))
 
+    def killed(self, folder: Path, seconds: float, number: int) -> tuple[Ended, Child]:
+        """Run it until it has had so much of a processor, and then send a signal."""
+        if self.has_workers:
+            child = self.start(folder)
+            child.kill_after(seconds, number)
+            return child.wait(), child
+
+        def run() -> int:
+            die_after(seconds, number)
+            return self.run(folder)
+
+        folder.mkdir(parents=True, exist_ok=True)
+        child = Child(run, folder.with_name(f"{folder.name}.txt"))
+        return child.wait(), child
+
     def reference(self, folder: Path) -> tuple[Any, float]:
         """The ending of an undisturbed run, and how much of a processor it took, in seconds.
 
         It runs in this folder, or ran in another one before.
         """
         if self.name not in _REFERENCES:
-            child = self.start(folder)
-            seconds = child.runs_for(SECONDS)
-            ended = child.wait()
+            ended = self.start(folder).wait()
             if ended.code != 0:
                 raise RuntimeError(f"{self.name} does not even run undisturbed: {ended.printed}")
-            _REFERENCES[self.name] = self.ending(folder), seconds, folder
+            _REFERENCES[self.name] = self.ending(folder), ended.seconds, folder
         return _REFERENCES[self.name][:2]
 
     def finished(self) -> Path:
