@@ -76,7 +76,7 @@ def tallies(folder: Path, short: bool, rng: np.random.Generator) -> Iterator[Tal
         # Each of its writes is three calls.
         yield writes.disk_full(trained_by_command(name), new(), 30, 12 if short else 1)
     for kind, path, read in damage.kinds(folder, job.finished()):
-        yield damage.damaged(kind, path, read, folder, 20 if short else 500, rng)
+        yield damage.damaged(kind, path, read, folder, 8 if short else 500, rng)
     if not short:
         command = trained_by_command(some[0])
         yield writes.file_size_limit(command, new(), [1000, 2000, 4000, 8000, 16_000])

@@ -214,6 +214,8 @@ def verify(folder: Path, processes: int, console: Console) -> int:
         ValueError: results.json or an agent's file is damaged.
     """
     results = read_json(folder / "results.json")
+    if results.get("preset") not in PRESETS:
+        raise ValueError(f"{folder / 'results.json'} holds no results of a preset")
     rows = list(rows_of(results, folder))
     sources = list(dict.fromkeys(source for row in rows for source in row.sources.values()))
     with (

@@ -224,24 +224,17 @@ def test_agents_are_scored_again_and_numbers_that_do_not_hold_are_named(
     tmp_path: Path, finished: Path, verified: Callable[[Path], tuple[int, str]]
 ) -> None:
     code, printed = verified(finished)
-    assert (code, "1 of 1 training runs scored again: all of their numbers hold" in printed) == (
-        0,
-        True,
-    )
+    assert code == 0, printed
+    assert "1 of 1 training runs scored again: all of their numbers hold" in printed
     shutil.copytree(finished, tmp_path, dirs_exist_ok=True)
     facts = read_json(finished / "results.json")
     model = facts["tasks"]["RandRecall-v0"]["models"]["adv-seeded"]
-    honest = dict(model["average"])
-    model["average"] |= {"runs": [0.99], "estimate": 0.99}
-    write_json(tmp_path / "results.json", facts)
-    code, printed = verified(tmp_path)
-    assert code == 1
-    assert "average of the run of rng_seed 0: recorded 0.99, now" in printed
-    model["average"] = honest | {"estimate": 0.99}
+    model["average"] |= {"runs": [0.99], "estimate": 0.98}
     facts["tasks"]["RandRecall-v0"]["ground_truth"]["value"] = 0.9
     write_json(tmp_path / "results.json", facts)
     code, printed = verified(tmp_path)
     assert code == 1
+    assert "average of the run of rng_seed 0: recorded 0.99, now" in printed
     for why in ("average is not the mean of its runs", "the game value is 1.0, not 0.9", "the gap"):
         assert why in printed
 
