@@ -44,7 +44,11 @@ class ActionCheck:
         Raises:
             gymnasium.error.InvalidAction: wrong shape or type, or a value out of range.
         """
-        actions, shape = np.asarray(given), (n, *self._shape)
+        try:
+            actions = np.asarray(given)
+        except ValueError:  # lists of lists of different lengths
+            actions = np.array(None)
+        shape = (n, *self._shape)
         if actions.shape != shape or actions.dtype.kind not in self._kinds:
             numbers = "whole numbers" if self._is_whole else "numbers"
             raise InvalidAction(

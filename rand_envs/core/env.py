@@ -116,7 +116,7 @@ class TaskEnv(gym.Env[Array, Any], Generic[L]):
         state = started(self._state)
         if self._ended:
             raise ResetNeeded("the instance has ended: call reset() before the next step()")
-        actions = self._actions.check(np.asarray(action)[None], 1)
+        actions = self._actions.check([action], 1)
         # What happened before is kept where it is drawn, so the state is not given away.
         moved = self.task.advance(copied(state), actions, np.zeros(1, bool))
         self._state, seen, reward, terminated = moved
