@@ -18,6 +18,8 @@ from typing import Annotated, Any, Literal
 import tyro
 from rich.console import Console
 
+from rand_envs.core.plain import plain_where_needed
+
 from .drawing.figures import draw_figures
 from .drawing.report import write_report
 from .drawing.table import results_table
@@ -129,6 +131,7 @@ def write_outputs(
 def main() -> int:
     # A polite kill stops like Ctrl-C: the workers end and their checkpoints stay.
     signal.signal(signal.SIGTERM, _interrupt)
+    plain_where_needed()
     arguments = tyro.cli(Arguments, description=__doc__)
     console = Console(width=None if sys.stdout.isatty() else 130)
     try:
