@@ -39,7 +39,9 @@ def regret_of(
     # Of costs, where one is inevitable (Sleator and Tarjan 1985).
     rows = every[best > 0]
     if not task.higher_is_better and len(rows):
-        worst = _largest(player, trial, Scale(1.0, scale=best[rows]), rows, (num_fresh_seeds, fresh))
+        worst = _largest(
+            player, trial, Scale(1.0, scale=best[rows]), rows, (num_fresh_seeds, fresh)
+        )
         ratio = worst.figure()
     return Regret(
         average_figure(losses, _limits(trial, best, limits_of(task), sign), trial.scope),

@@ -31,9 +31,7 @@ class Seeds:
         only: The one seed there is, (1, ...), where that is known.
     """
 
-    def __init__(
-        self, player: Player, rng: np.random.Generator, only: Array | None = None
-    ) -> None:
+    def __init__(self, player: Player, rng: np.random.Generator, only: Array | None = None) -> None:
         self._player, self._rng = player, rng
         self._every = listed_seeds(player) if only is None else only
 

@@ -119,7 +119,9 @@ def test_delta_and_best_seed_by_hand() -> None:
     answer = np.full((2, m), 7)
     answer[0, :60], answer[0, 60:100] = 1, 2
     play = Play(outcome, answer, outcome[..., None].astype(np.float32))
-    found = certify(play, 0, exhaustive=True, higher_is_better=True, limits=SUCCESS, wrong_answers=3)
+    found = certify(
+        play, 0, exhaustive=True, higher_is_better=True, limits=SUCCESS, wrong_answers=3
+    )
     right = stats.binomtest(300, m).proportion_ci(0.95, "exact").low
     wrong = stats.binomtest(60, m).proportion_ci(0.95, "exact").high
     assert found.delta == pytest.approx(right - wrong)
@@ -137,7 +139,9 @@ def test_counts_of_two_sets_of_seeds_certify_like_all_at_once() -> None:
         for part in (outcome[:, :50], outcome[:, 50:])
     ]
     together = Tally.of(halves[0], 1) + Tally.of(halves[1], 1)
-    at_once = certify(whole, 3, exhaustive=True, higher_is_better=True, limits=SUCCESS, wrong_answers=1)
+    at_once = certify(
+        whole, 3, exhaustive=True, higher_is_better=True, limits=SUCCESS, wrong_answers=1
+    )
     assert certify_success(together, 3, exhaustive=True, wrong_answers=1) == at_once
     assert 0.7 < at_once.worst[0] < at_once.worst[1] < 1.0
 

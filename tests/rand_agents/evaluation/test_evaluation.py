@@ -18,7 +18,7 @@ from rand_agents.evaluation.evaluate import (
 )
 from rand_agents.evaluation.bounds import SUCCESS, UNKNOWN
 from rand_agents.evaluation.intervals import mean_interval, percentile95
-from rand_agents.evaluation.report import Search
+from rand_agents.evaluation.report import Search, gap_sign
 from rand_envs import ColoringTask, GridTask, RecallTask
 from rand_envs.core.arrays import Array
 from rand_envs.core.player import Play
@@ -346,6 +346,44 @@ def test_a_report_survives_json(tmp_path: Path) -> None:
     assert facts["average"]["ci95"] == list(report.average.ci95)
     space = TASK.layout_space
     assert space.validate(facts["worst"]["layout"]).to_json() == report.worst.layout
+
+
+def test_results_of_every_layout_come_on_request() -> None:
+    report = evaluate(Weak(), num_seeds=10, per_layout=True)
+    assert report.layouts is not None
+    assert len(report.layouts) == 32
+    means = [figure.estimate for figure in report.layouts]
+    assert np.mean(means) == pytest.approx(report.average.estimate)
+    first = report.to_json()["layouts"][0]
+    assert first.keys() == {"layout", "estimate", "ci95", "guaranteed"}
+    assert TASK.layout_space.validate(first["layout"]).to_json() == first["layout"]
+    assert evaluate(Weak(), num_seeds=10).layouts is None
+
+
+def test_a_report_shows_itself_as_a_table_with_the_gap() -> None:
+    report = evaluate(Weak(), num_seeds=10)
+    assert repr(report) == str(report)
+    assert report.gap is not None, "the game value was found without being given"
+    assert "gap to the game value" in str(report)
+    # Of a search the gap may be larger, of a bound of the value smaller.
+    assert report.gap_sign == ""
+    assert gap_sign("exact", "estimate") == ""
+    assert (gap_sign("exact", "bound"), gap_sign("bound", "exact")) == ("≥", "≤")
+    assert gap_sign("bound", "bound") == "≈"
+    searched = evaluate(Player(LARGE), layouts=5, num_seeds=5, search_rounds=1)
+    assert searched.gap is not None
+    assert f"{searched.gap_sign} {100 * searched.gap.estimate:.1f} %" in str(searched)
+    assert searched.gap_sign in ("≥", "≈")
+
+
+def test_near_ties_have_an_interval_that_holds_for_all_of_them() -> None:
+    # All layouts are equal: whichever is named, the worst case is 0.5.
+    for rng_seed in range(5):
+        report = evaluate(Player(), num_seeds=20, num_fresh_seeds=50, votes=(), rng_seed=rng_seed)
+        low, high = report.worst.ci95
+        assert low <= 0.5 <= high
+        assert report.certificate is not None
+        assert report.certificate.worst == report.worst.ci95
 
 
 def test_a_coloring_vote_is_on_the_verdict() -> None:
