@@ -4,8 +4,8 @@ python benchmarks/make_zoo.py [--out results/paper]
 
 It is the run of the first rng_seed, not the best one, so that the zoo shows what a recipe gives.
 Only finished runs are taken; each zoo agent that exists is replaced. A card has the scores that
-`python -m rand_agents evaluate NAME` prints. With --rescore the agents stay as they are, and are only
-evaluated anew.
+`python -m rand_agents evaluate NAME` prints. With --rescore the agents stay as they are, and are
+only evaluated anew.
 """
 
 import dataclasses

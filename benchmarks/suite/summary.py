@@ -48,9 +48,9 @@ def machine() -> Json:
 def over_runs(figures: list[Json]) -> Json:
     """Mean of one figure over training runs.
 
-    The interval covers both the percentile bootstrap over the runs (Agarwal et al., 2021; with three
-    runs this is their whole range, which holds the mean of further runs far less often than in
-    95 %) and the mean of the runs' own 95 % intervals, so that neither a lucky agreement of few
+    The interval covers both the percentile bootstrap over the runs (Agarwal et al., 2021; with
+    three runs this is their whole range, which holds the mean of further runs far less often than
+    in 95 %) and the mean of the runs' own 95 % intervals, so that neither a lucky agreement of few
     runs nor one run alone narrows it.
     """
     values = np.array([figure["estimate"] for figure in figures])

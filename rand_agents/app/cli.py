@@ -142,7 +142,9 @@ def _evaluate(words: Sequence[str]) -> int:
     from rand_agents.app.evaluate import evaluate_and_print
     from rand_agents.app.players import loaded
 
-    contestants = {name: partial(loaded, name, _ERRORS) for name in options.subjects}
+    contestants: dict[str, Callable[[], Any]] = {
+        name: partial(loaded, name, _ERRORS) for name in options.subjects
+    }
     if options.player:
         contestants = {options.player: contestant}
     return evaluate_and_print(options, contestants, _CONSOLE, _ERRORS)

@@ -47,7 +47,7 @@ def evaluate_and_print(
     if len(reports) > 1:
         print_comparison(reports, console)
     else:
-        print_report(*reports.values(), console, known.remark)
+        print_report(next(iter(reports.values())), console, known.remark)
     if options.json is not None:
         console.print(f"Saved {options.json}", soft_wrap=True, markup=False)
     return 0

@@ -124,8 +124,9 @@ def betting_lower(draws: FloatArray, alpha: float) -> FloatArray:
 def _student_lower(outcome: FloatArray, alpha: float) -> FloatArray:
     """Student's lower bounds of means, (k, n) to (k,); the mean itself where all are equal."""
     n = outcome.shape[1]
+    means: FloatArray = outcome.mean(1)
     if n < 2:
-        return outcome.mean(1)
+        return means
     half = stats.t.ppf(1 - alpha, n - 1) * outcome.std(1, ddof=1) / np.sqrt(n)
-    bound: FloatArray = outcome.mean(1) - half
+    bound: FloatArray = means - half
     return bound

@@ -121,7 +121,7 @@ def evaluate(
     """
     player = as_player(policy, env, deterministic)
     task, usual = player.task, usual_effort(player.task)
-    given = {
+    given: dict[str, Any] = {
         "layouts": layouts,
         "num_seeds": num_seeds,
         "num_fresh_seeds": num_fresh_seeds,

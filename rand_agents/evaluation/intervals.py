@@ -72,7 +72,8 @@ def exactly(number: float) -> Figure:
 
 
 def _around(estimate: float, low: float, high: float, guaranteed: bool) -> Figure:
-    low, high = float(low), float(high)
+    # Adding 0 makes a negative zero a plain one.
+    low, high = float(low) + 0.0, float(high) + 0.0
     return Figure(estimate, (min(low, estimate), max(high, estimate)), guaranteed=guaranteed)
 
 
@@ -147,12 +148,12 @@ def p95_figure(
         return _around(estimate, *ends, False)
     sign = -1.0 if higher_is_better else 1.0
     costs, limits = sign * outcome, limits.moved(sign)
-    ends = tuple(sorted(sign * end for end in _p95_bounds(costs, limits, scope)))
+    low, high = sorted(sign * end for end in _p95_bounds(costs, limits, scope))
     # An infinite end: the sample is too small to have a bound, and its own range stands in.
-    guaranteed = bool(np.isfinite(ends).all())
+    guaranteed = bool(np.isfinite([low, high]).all())
     if not guaranteed:
-        ends = tuple(np.clip(ends, means.min(), means.max()))
-    return _around(estimate, *ends, guaranteed)
+        low, high = max(low, float(means.min())), min(high, float(means.max()))
+    return _around(estimate, low, high, guaranteed)
 
 
 def _p95_bounds(costs: FloatArray, limits: Limits, scope: Scope) -> tuple[float, float]:

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from rand_agents.evaluation.bounds import FloatArray, Limits, lower_bounds, upper_bounds
 from rand_agents.evaluation.intervals import ALPHA, Figure
 from rand_envs.adversaries.search import worst_of
-from rand_envs.core.arrays import Array
 
 Rows = NDArray[np.int64]
 
@@ -164,8 +163,10 @@ def find_worst(standing: Standing, play: PlayRows, num_seeds: int, effort: Halvi
         standing.see(rows, outcome, last=last)
     own = standing.scale.sign * outcome[rows == leader]
     low = own.mean(1) if is_all else lower_bounds(own, standing.limits, ALPHA / 2)
-    ends = (standing.scale.of(end, np.array([leader])) for end in (own.mean(1), low))
-    return Found(leader, *(float(end[0]) for end in ends), standing)
+    mean, least = (
+        float(standing.scale.of(end, np.array([leader]))[0]) for end in (own.mean(1), low)
+    )
+    return Found(leader, mean, least, standing)
 
 
 def _contenders(standing: Standing, rows: Rows, most: int) -> Rows:

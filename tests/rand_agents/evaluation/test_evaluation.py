@@ -11,12 +11,12 @@ import pytest
 from scipy import stats
 
 from rand_agents import QNorm, SeedSpec
+from rand_agents.evaluation.bounds import SUCCESS, UNKNOWN
 from rand_agents.evaluation.evaluate import (
     Report,
     evaluate,
     majority_success,
 )
-from rand_agents.evaluation.bounds import SUCCESS, UNKNOWN
 from rand_agents.evaluation.intervals import mean_interval, percentile95
 from rand_agents.evaluation.report import Search, gap_sign
 from rand_envs import ColoringTask, GridTask, RecallTask
