@@ -6,10 +6,11 @@ import shlex
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 
 from rand_agents.evaluation.intervals import Figure
-from rand_agents.evaluation.report import Report, gap_sign
+from rand_agents.evaluation.report import Report
 from rand_envs.core.arrays import Json
 
 SCOPES = {"exact": "of all", "estimate": "of all", "bound": "of a search"}
@@ -36,7 +37,7 @@ def print_report(report: Report, console: Console, remark: str | None = None) ->
     rows = _rows(report)
     for row in rows:
         table.add_row(*row)
-    console.print(table)
+    print_table(table, console)
     if not report.all_seeds:
         console.print("* over noisy means of few seeds, so on the pessimistic side")
     if any("~" in row[2] for row in rows):
@@ -81,6 +82,13 @@ def report_text(report: Report) -> str:
     return captured.get()
 
 
+def print_table(table: Table, console: Console) -> None:
+    """Print a table, on lines as long as it takes where nobody's terminal would break them."""
+    options = console.options.update(max_width=1000)
+    width = None if console.is_terminal else Measurement.get(console, options, table).maximum
+    console.print(table, width=width, crop=False)
+
+
 def print_comparison(reports: dict[str, Report], console: Console) -> None:
     """Print several players beside one another, a row each.
 
@@ -105,7 +113,7 @@ def print_comparison(reports: dict[str, Report], console: Console) -> None:
     console.print(_title(first) if len(games) == 1 else "Of several games", style="bold")
     if len(games) == 1:
         console.print(", ".join(f"{k}={v}" for k, v in first.config.items()), markup=False)
-    console.print(table)
+    print_table(table, console)
     console.print(READING)
 
 
@@ -122,23 +130,17 @@ def print_zoo(cards: dict[str, Json], console: Console) -> None:
         return
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("agent", no_wrap=True)
-    for column in ("average", "95th pct", "worst", "95 % interval", "gap", "vote", "minutes"):
+    for column in ("average", "95th pct", "worst", "vote, 95th", "minutes"):
         table.add_column(column, justify="right", no_wrap=True)
     for name, card in cards.items():
         scores = card["scores"]
-        unit, worst, gap = scores["unit"], scores["worst"], scores.get("gap")
+        unit = scores["unit"]
         shown = [number(scores[key]["estimate"], unit) for key in ("average", "p95", "worst")]
-        interval = interval_of(Figure(worst["estimate"], tuple(worst["ci95"])), unit)
-        away = "-"
-        if gap:
-            sign = gap_sign(scores["game_value_kind"], worst["kind"])
-            away = f"{sign} {number(gap['estimate'], unit)}".strip()
         vote = (scores["majority"] or [None])[-1]
         voted = f"{number(vote['p95']['estimate'], unit)} ({vote['votes']})" if vote else "-"
-        minutes = f"{card['train_seconds'] / 60:.1f}"
-        table.add_row(name, *shown, interval, away, voted, minutes)
+        table.add_row(name, *shown, voted, f"{card['train_seconds'] / 60:.1f}")
     console.print(table)
-    console.print(f"Success or steps; votes are of so many seeds, 95th percentile. {READING}")
+    console.print("Of the run each is from: success or steps, and the vote of so many seeds.")
     console.print("python -m rand_agents evaluate NAME plays anew.")
 
 

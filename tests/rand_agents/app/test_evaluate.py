@@ -10,7 +10,6 @@ from rich.console import Console
 
 from rand_agents import QNorm, evaluate, load_agent
 from rand_agents.__main__ import main
-from rand_agents.app.watch import choose_layout
 from rand_agents.evaluation.evaluate import worst_layout
 from rand_envs import RecallTask
 
@@ -87,10 +86,18 @@ def test_the_file_is_written_before_anything_is_printed(
     assert picture.is_file()
 
 
-def test_watch_and_evaluate_name_the_same_worst_layout(files: list[str]) -> None:
+def test_watch_and_evaluate_name_the_same_worst_layout(
+    files: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     agent = load_agent(files[0])
     report = evaluate(agent, rng_seed=3, votes=())
-    layout, worst = worst_layout(agent, 3)
+    _, worst = worst_layout(agent, 3)
     assert worst.layout == report.worst.layout
     assert worst.estimate == report.worst.estimate
-    assert choose_layout(agent, "worst", 3).layout == layout
+    picture = str(tmp_path / "end.png")
+    assert (
+        main(["watch", files[0], "--layout", "worst", "--rng-seed", "3", "--record", picture]) == 0
+    )
+    printed = capsys.readouterr().out
+    assert json.dumps(worst.layout) in printed
+    assert f"{100 * worst.estimate:.1f} %" in printed
