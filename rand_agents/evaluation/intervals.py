@@ -106,7 +106,8 @@ def average_figure(outcome: FloatArray, limits: Limits, scope: Scope) -> Figure:
         rows, columns = (np.array_split(np.arange(size), blocks) for size in outcome.shape)
         draws = np.array([outcome[np.ix_(*b)].mean() for b in zip(rows, columns, strict=True)])
     single = len(draws) == outcome.size
-    return mean_interval(draws, limits if single else limits.mixed())
+    found = mean_interval(draws, limits if single else limits.mixed())
+    return _around(mean, *found.ci95, found.guaranteed)
 
 
 def _crossed(outcome: FloatArray, scope: Scope) -> tuple[float, float]:

@@ -198,6 +198,14 @@ def test_intervals_hold_in_2000_simulations(name: str) -> None:
     assert share >= (0.935 if guaranteed else 0.8)
 
 
+def test_an_average_is_that_of_all_that_was_played() -> None:
+    outcome = np.random.default_rng(2).random((30, 7))
+    for layouts in (ALL, SOME):
+        for seeds in (ALL, SOME):
+            figure = average_figure(outcome, Limits(0.0, 1.0), Scope(layouts, seeds))
+            assert figure.estimate == outcome.mean()
+
+
 def test_a_bound_is_no_wider_than_it_must_be() -> None:
     # The interval of a mean of a thousand outcomes is at most a third wider than the usual one.
     outcome = np.random.default_rng(1).random(1000) * 50
