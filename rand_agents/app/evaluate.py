@@ -1,6 +1,6 @@
 """`evaluate`: reports of players, as a table and as JSON."""
 
-import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,11 +9,12 @@ from rich.console import Console
 from rand_agents.app.commands import Evaluate
 from rand_agents.app.paths import checked_output
 from rand_agents.evaluation.evaluate import evaluate
+from rand_agents.evaluation.provenance import provenance
 from rand_agents.evaluation.report import Report
 from rand_agents.evaluation.tables import print_comparison, print_report
 from rand_envs.core.player import Player
+from rand_envs.core.sealed import write_json
 from rand_envs.core.task import GameValue
-from rand_envs.core.writing import write_atomically
 from rand_envs.minimax import game_value
 
 
@@ -35,13 +36,14 @@ def evaluate_and_print(
         checked_output(options.json, "--json", ".json")
     players = {name: make() for name, make in contestants.items()}
     reports: dict[str, Report] = {}
+    start = time.monotonic()
     with errors.status("playing …"):
         for name, player in players.items():
             known = game_value(player.task)
             reports[name] = _report(player, known, options)
     # The file first: whatever becomes of the output, the result is kept.
     if options.json is not None:
-        _save(reports, options.json)
+        _save(reports, options.json, time.monotonic() - start)
     if options.player is not None:
         console.print(f"Player: {options.player}", markup=False)
     if len(reports) > 1:
@@ -66,10 +68,10 @@ def _report(player: Player, known: GameValue, options: Evaluate) -> Report:
     )
 
 
-def _save(reports: dict[str, Report], path: Path) -> None:
+def _save(reports: dict[str, Report], path: Path, seconds: float) -> None:
     """One report as it is, several by the names of their players."""
     if len(reports) == 1:
-        next(iter(reports.values())).save(path)
+        next(iter(reports.values())).save(path, seconds)
         return
     every = {name: report.to_json() for name, report in reports.items()}
-    write_atomically(path, json.dumps(every, indent=1).encode())
+    write_json(path, {"players": every} | provenance(seconds), indent=1)

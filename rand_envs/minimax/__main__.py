@@ -124,7 +124,7 @@ class SolveTask:
         # The file first: whatever becomes of the output, the result is kept.
         if self.out is not None:
             solution.save(self.out)
-        console = Console(soft_wrap=True)
+        console = Console(soft_wrap=True, markup=False)
         closed = "value" if solution.gap <= CLOSED else "value between"
         bounds = (solution.lower, solution.upper)[: 1 if solution.gap <= CLOSED else 2]
         console.print(f"{closed} {' and '.join(f'{b:.9g}' for b in bounds)} ({solution.unit})")
@@ -160,7 +160,7 @@ class Verify:
         else:
             report = verify_search_solution(self.file)
             worst = f"treasure on {report.worst_treasure}"
-        console = Console(soft_wrap=True)
+        console = Console(soft_wrap=True, markup=False)
         if report.upper is not None:
             console.print(f"lower {report.lower:.9g}, upper {report.upper:.9g} ({worst})")
         for reason in report.reasons:
@@ -228,7 +228,7 @@ def _walls(shape: tuple[int, int], cells: tuple[str, ...]) -> NDArray[np.bool_] 
 def _report(solution: SearchGameSolution, out: FilePath | None) -> int:
     if out is not None:
         solution.save(out)
-    console = Console()
+    console = Console(markup=False)
     console.print(_table(solution))
     console.print(_treasure(solution))
     if solution.interrupted:
@@ -275,7 +275,7 @@ def main() -> None:
     )
     try:
         sys.exit(command.run())
-    except (ValueError, FileNotFoundError) as error:
+    except (ValueError, OSError) as error:
         sys.exit(f"error: {error}")
 
 

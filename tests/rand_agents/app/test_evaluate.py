@@ -32,7 +32,7 @@ def test_several_players_stand_in_one_table(
     assert main(["evaluate", *files[:2], *FEW, "--json", str(report)]) == 0
     printed = capsys.readouterr().out
     assert "RandRecall-v0: success (more is better)" in printed
-    facts = json.loads(report.read_text())
+    facts = json.loads(report.read_text())["players"]
     assert list(facts) == files[:2]
     for name in files[:2]:
         alone = evaluate(load_agent(name), num_seeds=10, num_fresh_seeds=20)
