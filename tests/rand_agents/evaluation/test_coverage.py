@@ -1,7 +1,7 @@
 """Every interval that is printed holds as often as it says, by simulation of what is known.
 
-`pytest -m slow -s tests/rand_agents/evaluation/test_coverage.py` simulates each 2,000 times and
-prints how often the truth was inside, and how wide the intervals were.
+`pytest -n 0 -m slow -s tests/rand_agents/evaluation/test_coverage.py` simulates each 2,000 times
+and prints how often the truth was inside, and how wide the intervals were.
 """
 
 from collections.abc import Callable
