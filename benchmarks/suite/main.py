@@ -25,6 +25,7 @@ from typing import Annotated, Any, Literal
 import tyro
 from rich.console import Console
 
+from rand_envs.core.plain import plain_where_needed
 from rand_envs.core.writing import only_writer
 
 from .drawing.figures import draw_figures
@@ -139,6 +140,7 @@ def write_outputs(
 
 
 def main() -> int:
+    plain_where_needed()
     # Paths may look like markup.
     console = Console(width=None if sys.stdout.isatty() else 130, markup=False)
     try:

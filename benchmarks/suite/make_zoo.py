@@ -3,18 +3,22 @@
 python benchmarks/make_zoo.py [--out results/paper]
 
 It is the run of the first rng_seed, not the best one, so that the zoo shows what a recipe gives.
-Only finished runs are taken; each zoo agent that exists is replaced.
+Only finished runs are taken; each zoo agent that exists is replaced. A card has the scores that
+`python -m rand_agents evaluate NAME` prints. With --rescore the agents stay as they are, and are
+only evaluated anew.
 """
 
 import dataclasses
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import tyro
 
-from rand_agents import load_agent
-from rand_agents.zoo import add_to_zoo
+from rand_agents import evaluate, load_agent, load_zoo, zoo_names
+from rand_agents.training.agent import Agent
+from rand_agents.zoo import add_to_zoo, replace_card, zoo_card
 
 from .experiments import PRESETS
 from .job import Experiment, Job, jobs
@@ -29,6 +33,10 @@ SCORES = (
     "average",
     "p95",
     "worst",
+    "search",
+    "game_value",
+    "game_value_kind",
+    "gap",
     "majority",
     "sampled",
     "loss",
@@ -44,10 +52,18 @@ class Arguments:
     Attributes:
         out: The folder that the runs are in.
         rng_seed: What the benchmark was run with.
+        rescore: Evaluate the agents that are in the zoo anew, and train nothing.
     """
 
     out: Path = Path("results/paper")
     rng_seed: int = 0
+    rescore: bool = False
+
+
+def scores_of(agent: Agent[Any]) -> Json:
+    """What `evaluate` finds of an agent, as its card has it."""
+    report = json.loads(json.dumps(evaluate(agent).to_json()))
+    return {name: report[name] for name in SCORES}
 
 
 def commands(experiment: str, job: Job, rng_seed: int) -> Json:
@@ -83,7 +99,7 @@ def publish(experiments: tuple[Experiment, ...], out: Path, rng_seed: int) -> li
                 "machine": result["machine"],
                 "code": result.get("code"),
                 "recipe": dataclasses.asdict(job.recipe),
-                "scores": {name: result["report"][name] for name in SCORES},
+                "scores": scores_of(agent),
             }
             add_to_zoo(agent, f"{job.label}-{job.model}", json.loads(json.dumps(card)))
             names.append(f"{job.label}-{job.model}")
@@ -92,5 +108,10 @@ def publish(experiments: tuple[Experiment, ...], out: Path, rng_seed: int) -> li
 
 def main() -> None:
     arguments = tyro.cli(Arguments, description=__doc__)
+    if arguments.rescore:
+        for name in zoo_names():
+            replace_card(name, zoo_card(name) | {"scores": scores_of(load_zoo(name))})
+            print(f"scored {name}", flush=True)
+        return
     added = publish(PRESETS["paper"], arguments.out, arguments.rng_seed)
     print(f"added {', '.join(added)}" if added else f"no finished headline run in {arguments.out}")

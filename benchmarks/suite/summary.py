@@ -30,9 +30,10 @@ HEADLINE_ONLY = ("certificates", "gap", "history")
 def over_runs(figures: list[Json]) -> Json:
     """Mean of one figure over training runs.
 
-    The 95 % interval covers both the percentile bootstrap over the runs (Agarwal et al., 2021;
-    with three runs this is their whole range) and the mean of the runs' own intervals, so that
-    neither a lucky agreement of few runs nor one run alone narrows it.
+    The interval covers both the percentile bootstrap over the runs (Agarwal et al., 2021; with
+    three runs this is their whole range, which holds the mean of further runs far less often than
+    in 95 %) and the mean of the runs' own 95 % intervals, so that neither a lucky agreement of few
+    runs nor one run alone narrows it.
     """
     values = np.array([figure["estimate"] for figure in figures])
     own = np.array([figure["ci95"] for figure in figures]).mean(0)

@@ -4,28 +4,21 @@ from typing import Any
 
 from rich.console import Console
 
-from rand_agents import load_zoo, zoo_names
+from rand_agents import evaluate, load_zoo, zoo_names
 from rand_agents.zoo import zoo_card
 
-from .job import TASKS, EvaluationSize
+from .job import TASKS
 from .pool import workers
 from .summary import ground_truth, is_better_higher, summarise_model
 
 Json = dict[str, Any]
 
-# Small, but for the search, which is that of `python -m rand_agents evaluate`: a number that our
-# own command refutes must not stand in our own report.
-SIZES = {
-    "recall": EvaluationSize(1000, 50, 500, (30,)),
-    "coloring": EvaluationSize(num_seeds=20, num_fresh_seeds=50, votes=(30,)),
-    "grid": EvaluationSize(num_seeds=100, num_fresh_seeds=500),
-}
-
 
 def score_agent(name: str) -> Json:
-    """A report on an agent of the zoo, with other draws than those of its card."""
+    """A report on an agent of the zoo, which is that of its card where nothing has changed."""
     agent, card = load_zoo(name), zoo_card(name)
-    report = SIZES[_task_of(agent.task.env_id)].evaluate(agent, card["rng_seed"] + 900)
+    # As `python -m rand_agents evaluate NAME`, and as the card: one number for one agent.
+    report = evaluate(agent)
     return {key: card[key] for key in ("rng_seed", "train_seconds")} | {"report": report.to_json()}
 
 

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import make_dataclass
+from functools import partial
 from typing import Annotated, Any, Union
 
 import tyro
@@ -12,6 +13,7 @@ from tyro.conf import arg, subcommand
 from rand_agents.app import commands
 from rand_agents.app.commands import INTERRUPTED, PROG
 from rand_agents.app.words import asks_for_help, subject_of, value_of, values_of
+from rand_envs.core.plain import plain_where_needed
 
 BAD_INPUT = 2
 """Exit code after an error of the user's, as of the argument parser's."""
@@ -40,6 +42,7 @@ A game of your own is played like ours, once the module that registers it is imp
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line `argv` (the process's by default) and return its exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
+    plain_where_needed()
     try:
         run = COMMANDS.get(words[0]) if words else None
         if run is None:
@@ -133,9 +136,18 @@ def _contestant(kind: type[Any], words: Sequence[str]) -> tuple[Any, Any]:
 
 def _evaluate(words: Sequence[str]) -> int:
     options, contestant = _contestant(commands.Evaluate, words)
+    if not options.subjects or (options.player and len(options.subjects) > 1):
+        wanted = "one game with --player" if options.player else "an agent, or several"
+        raise ValueError(f"evaluate takes {wanted}, got {len(options.subjects)} names")
     from rand_agents.app.evaluate import evaluate_and_print
+    from rand_agents.app.players import loaded
 
-    return evaluate_and_print(options, contestant, _CONSOLE, _ERRORS)
+    contestants: dict[str, Callable[[], Any]] = {
+        name: partial(loaded, name, _ERRORS) for name in options.subjects
+    }
+    if options.player:
+        contestants = {options.player: contestant}
+    return evaluate_and_print(options, contestants, _CONSOLE, _ERRORS)
 
 
 def _watch(words: Sequence[str]) -> int:

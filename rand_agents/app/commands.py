@@ -54,10 +54,11 @@ class Train:
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluate:
-    """Play an agent or another player on many layouts and seeds and report how good it is.
+    """Play agents or another player on many layouts and seeds and report how good they are.
 
     Attributes:
-        subject: The agent file, or the name of an agent in the zoo; with --player the game.
+        subjects: Agent files, or names of agents in the zoo, which are compared where there are
+            several; with --player the game.
         modules: Import this module first: it may register games.
         player: Who plays the game instead of an agent: random (uniform legal actions), a
             classical player of the game's (see `python -m rand_agents games`), or sb3:FILE.zip,
@@ -77,7 +78,7 @@ class Evaluate:
         json: Write the report to this file as well.
     """
 
-    subject: Annotated[Positional[str], arg(metavar="AGENT|GAME")]
+    subjects: Annotated[Positional[tuple[str, ...]], arg(metavar="AGENT [AGENT …]|GAME")]
     modules: Modules = ()
     player: PlayerName = None
     algorithm: str = "PPO"

@@ -1,49 +1,77 @@
-"""`evaluate`: a player's report, as a table and as JSON."""
+"""`evaluate`: reports of players, as a table and as JSON."""
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from rich.console import Console
 
 from rand_agents.app.commands import Evaluate
 from rand_agents.app.paths import checked_output
 from rand_agents.evaluation.evaluate import evaluate
-from rand_agents.evaluation.tables import print_report
+from rand_agents.evaluation.provenance import provenance
+from rand_agents.evaluation.report import Report
+from rand_agents.evaluation.tables import print_comparison, print_report
 from rand_envs.core.player import Player
+from rand_envs.core.sealed import write_json
+from rand_envs.core.task import GameValue
 from rand_envs.minimax import game_value
 
 
 def evaluate_and_print(
-    options: Evaluate, contestant: Callable[[], Player], console: Console, errors: Console
+    options: Evaluate,
+    contestants: dict[str, Callable[[], Player]],
+    console: Console,
+    errors: Console,
 ) -> int:
     """Play and report; the exit code.
 
     Args:
         options: How much to play, and where the report goes.
-        contestant: Makes the player.
+        contestants: Make the players, by name.
         console: Where to report.
         errors: Where to show that it is working.
     """
     if options.json is not None:
         checked_output(options.json, "--json", ".json")
-    player = contestant()
+    players = {name: make() for name, make in contestants.items()}
+    reports: dict[str, Report] = {}
     start = time.monotonic()
     with errors.status("playing …"):
-        known = game_value(player.task)
-        report = evaluate(
-            player,
-            layouts=options.layouts,
-            num_seeds=options.num_seeds,
-            num_fresh_seeds=options.num_fresh_seeds,
-            search_rounds=options.search_rounds,
-            search_starts=options.search_starts,
-            game_value=known,
-            rng_seed=options.rng_seed,
-        )
+        for name, player in players.items():
+            known = game_value(player.task)
+            reports[name] = _report(player, known, options)
+    # The file first: whatever becomes of the output, the result is kept.
+    if options.json is not None:
+        _save(reports, options.json, time.monotonic() - start)
     if options.player is not None:
         console.print(f"Player: {options.player}", markup=False)
-    print_report(report, console, known.remark)
+    if len(reports) > 1:
+        print_comparison(reports, console)
+    else:
+        print_report(next(iter(reports.values())), console, known.remark)
     if options.json is not None:
-        report.save(options.json, time.monotonic() - start)
         console.print(f"Saved {options.json}", soft_wrap=True, markup=False)
     return 0
+
+
+def _report(player: Player, known: GameValue, options: Evaluate) -> Report:
+    return evaluate(
+        player,
+        layouts=options.layouts,
+        num_seeds=options.num_seeds,
+        num_fresh_seeds=options.num_fresh_seeds,
+        search_rounds=options.search_rounds,
+        search_starts=options.search_starts,
+        game_value=known,
+        rng_seed=options.rng_seed,
+    )
+
+
+def _save(reports: dict[str, Report], path: Path, seconds: float) -> None:
+    """One report as it is, several by the names of their players."""
+    if len(reports) == 1:
+        next(iter(reports.values())).save(path, seconds)
+        return
+    every = {name: report.to_json() for name, report in reports.items()}
+    write_json(path, {"players": every} | provenance(seconds), indent=1)

@@ -16,7 +16,7 @@ from rich.console import Console
 from rand_agents.app.commands import Watch
 from rand_agents.app.gym_frames import gym_frames
 from rand_agents.app.paths import checked_output
-from rand_agents.evaluation.evaluate import evaluate
+from rand_agents.evaluation.evaluate import worst_layout
 from rand_agents.evaluation.tables import interval_of, number
 from rand_agents.training.agent import Agent
 from rand_envs.core.arrays import Array, Json
@@ -44,14 +44,16 @@ def watch(options: Watch, contestant: Callable[[], Any], console: Console, error
         player.set_random_seed(options.rng_seed)
         frames = _frames(player, choice.layout, options)
     described = player.task.layout_space.unpack(choice.layout)[0].to_json()
+    # The file first: whatever becomes of the output, the result is kept.
+    if options.record is not None:
+        record(frames, options.record, options.fps)
     console.print(f"Layout ({choice.remark}):", soft_wrap=True, markup=False)
     console.print(f"  {shlex.quote(json.dumps(described))}", soft_wrap=True, markup=False)
     if options.record is None:
         name = options.player or Path(options.subject).name
         show(frames, f"{name} on {player.task.env_id}", options.fps)
-        return 0
-    record(frames, options.record, options.fps)
-    console.print(f"Saved {options.record}", soft_wrap=True, markup=False)
+    else:
+        console.print(f"Saved {options.record}", soft_wrap=True, markup=False)
     return 0
 
 
@@ -116,20 +118,15 @@ def choose_layout(agent: Agent[Any], wish: str, rng_seed: int) -> Choice:
         rng = generator(Stream.WATCHING, rng_seed)
         return Choice(space.sample(rng, 1), "a uniformly drawn layout")
     if wish == "worst":
-        report = evaluate(
-            agent, layouts=200, num_seeds=30, num_fresh_seeds=300, votes=(), rng_seed=rng_seed
-        )
-        worst = report.worst
+        layout, worst = worst_layout(agent, rng_seed)
         how = {
             "exact": "the worst of all layouts",
             "estimate": "what looked worst of all layouts",
             "bound": "the worst layout that was found",
         }
-        mean, interval = number(worst.estimate, report.unit), interval_of(worst, report.unit)
-        return Choice(
-            space.pack([worst.layout]),
-            f"{how[worst.kind]}; mean {report.unit} {mean}, 95 % interval {interval}",
-        )
+        unit = agent.task.unit
+        mean, interval = number(worst.estimate, unit), interval_of(worst, unit)
+        return Choice(layout, f"{how[worst.kind]}; mean {unit} {mean}, 95 % interval {interval}")
     return Choice(space.pack([_parsed(wish, agent)]), "the layout asked for")
 
 

@@ -15,10 +15,16 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from rand_agents.evaluation.bounds import (
+    FloatArray,
+    Limits,
+    binomial_lower,
+    binomial_upper,
+    lower_bounds,
+    upper_bounds,
+)
+from rand_agents.evaluation.intervals import ALPHA
 from rand_envs.core.player import Play
-
-FloatArray = NDArray[np.float64]
-ALPHA = 0.05
 
 
 @dataclass(frozen=True)
@@ -28,7 +34,7 @@ class Certificate:
     Attributes:
         kind: "exact" if every layout of the game was tried, so that the bounds are about the
             game; "bound" if they are about the layouts tried.
-        worst: Interval of the worst case, in the task's unit.
+        worst: Interval of the worst case, in the task's unit; of an exact one that of `Worst`.
         majority_layouts: Layouts on which the right answer is certified to have more than half
             of the seeds, with Holm's correction, so that many votes find it; None without a
             vote.
@@ -57,40 +63,6 @@ class Certificate:
     confidence: float = 1.0 - ALPHA
 
 
-def binomial_lower(successes: NDArray[np.int64], draws: int, alpha: float) -> FloatArray:
-    """One-sided Clopper-Pearson lower bounds of success probabilities, level 1 - alpha each."""
-    # There are few counts, and quantiles are slow.
-    counts, place = np.unique(successes, return_inverse=True)
-    bound = np.where(counts == 0, 0.0, stats.beta.ppf(alpha, counts, draws - counts + 1))
-    return bound[place].astype(np.float64)
-
-
-def binomial_upper(successes: NDArray[np.int64], draws: int, alpha: float) -> FloatArray:
-    """One-sided Clopper-Pearson upper bounds of success probabilities, level 1 - alpha each."""
-    upper: FloatArray = 1.0 - binomial_lower(draws - successes, draws, alpha)
-    return upper
-
-
-def bernstein_margin(outcome: FloatArray, spread: float, alpha: float) -> FloatArray:
-    """One-sided margin of means of bounded draws, (n, m) to (n,), level 1 - alpha each.
-
-    Empirical Bernstein bound (Maurer and Pontil, 2009, theorem 4):
-    sqrt(2 V log(2 / alpha) / m) + 7 spread log(2 / alpha) / (3 (m - 1)), V the sample variance.
-
-    Args:
-        outcome: At least two independent draws for each layout.
-        spread: Largest possible outcome minus the smallest.
-        alpha: Probability with which each bound may fail.
-    """
-    m = outcome.shape[-1]
-    if m < 2:
-        raise ValueError(f"the bound needs at least 2 draws, got {m}")
-    log = np.log(2.0 / alpha)
-    margin: FloatArray = np.sqrt(2 * outcome.var(-1, ddof=1) * log / m)
-    margin += 7 * spread * log / (3 * (m - 1))
-    return margin
-
-
 def holm_rejections(p_values: FloatArray, alpha: float) -> int:
     """How many hypotheses Holm's step-down procedure rejects at family-wise level alpha."""
     ordered = np.sort(p_values)
@@ -99,7 +71,7 @@ def holm_rejections(p_values: FloatArray, alpha: float) -> int:
 
 
 def worst_interval(
-    outcome: FloatArray, suspect: int, higher_is_better: bool, spread: float, alpha: float = ALPHA
+    outcome: FloatArray, suspect: int, higher_is_better: bool, limits: Limits, alpha: float = ALPHA
 ) -> tuple[float, float]:
     """Interval of the worst layout's mean, of level 1 - alpha in all.
 
@@ -107,15 +79,14 @@ def worst_interval(
         outcome: Fresh draws, shape (n, m).
         suspect: The layout that looked worst on other draws; it bounds the good end.
         higher_is_better: Success rates in {0, 1}; else bounded costs.
-        spread: Largest possible cost minus the smallest.
+        limits: What the costs can be.
         alpha: Half goes to either end.
     """
     if higher_is_better:
         successes = outcome.sum(1).astype(np.int64)
         return _worst_success(successes, outcome.shape[1], suspect, alpha)
-    margin = bernstein_margin(outcome, spread, alpha / 2)
-    means = outcome.mean(1)
-    return float(max(means[suspect] - margin[suspect], 0.0)), float((means + margin).max())
+    low = lower_bounds(outcome[suspect : suspect + 1], limits, alpha / 2)[0]
+    return float(low), float(upper_bounds(outcome, limits, alpha / 2).max())
 
 
 def _worst_success(
@@ -185,7 +156,7 @@ def certify(
     *,
     exhaustive: bool,
     higher_is_better: bool,
-    spread: float,
+    limits: Limits,
     wrong_answers: int,
     failure: float = 0.01,
 ) -> Certificate:
@@ -196,7 +167,7 @@ def certify(
         suspect: Index of the layout that looked worst on other seeds.
         exhaustive: Whether these are all layouts of the game.
         higher_is_better: Success; else bounded costs.
-        spread: Largest possible cost minus the smallest.
+        limits: What outcomes can be.
         wrong_answers: How many wrong answers there are.
         failure: Failure probability that the votes are for.
     """
@@ -207,7 +178,7 @@ def certify(
         )
     return Certificate(
         kind="exact" if exhaustive else "bound",
-        worst=worst_interval(play.outcome, suspect, False, spread),
+        worst=worst_interval(play.outcome, suspect, False, limits),
         majority_layouts=None,
         num_layouts=len(play.outcome),
         delta=None,

@@ -3,17 +3,20 @@
 Seeds inside, layouts outside: outcomes are averaged over seeds for each layout first.
 """
 
+import dataclasses
 import functools
 import operator
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from rand_agents.evaluation.bounds import UNKNOWN, FloatArray, binomial_lower, upper_bounds
 from rand_agents.evaluation.certificates import Certificate, Tally, certify, certify_success
 from rand_agents.evaluation.intervals import (
     Figure,
-    FloatArray,
+    Scope,
     average_figure,
     mean_interval,
     p95_figure,
@@ -21,52 +24,39 @@ from rand_agents.evaluation.intervals import (
 )
 from rand_agents.evaluation.players import as_player
 from rand_agents.evaluation.regret import regret_of
-from rand_agents.evaluation.report import Report, Search, Vote, Worst
-from rand_agents.evaluation.seeds import Seeds, kind_of
+from rand_agents.evaluation.report import LayoutFigure, Report, Vote, Worst
+from rand_agents.evaluation.trial import (
+    FULL_PLAYS,
+    Effort,
+    Streams,
+    Trial,
+    hold,
+    limits_of,
+    usual_effort,
+    worst_layout,
+)
 from rand_agents.evaluation.votes import majority_success, play_layouts, plays_all, votes_of
 from rand_agents.games.registry import Environment
 from rand_envs import minimax
-from rand_envs.adversaries.search import (
-    MAX_EXHAUSTIVE,
-    ROUNDS,
-    STARTS,
-    PlayerWithLosses,
-    Suspects,
-    badness,
-    is_enumerable,
-    search_seeds,
-    search_worst,
-    worst_of,
-)
+from rand_envs.adversaries.search import MAX_EXHAUSTIVE, STARTS, PlayerWithLosses
 from rand_envs.core.arrays import Array, whole_number
 from rand_envs.core.options import rng_seed_number
 from rand_envs.core.player import Play, Player
-from rand_envs.core.streams import Stream, generator
-from rand_envs.core.task import GameValue, Setting, Task
+from rand_envs.core.task import GameValue, Setting
 
-__all__ = ["Figure", "Report", "Vote", "Worst", "evaluate", "majority_success", "percentile95"]
+__all__ = [
+    "Figure",
+    "Report",
+    "Vote",
+    "Worst",
+    "evaluate",
+    "majority_success",
+    "percentile95",
+    "worst_layout",
+]
 
-NUM_SUSPECTS = 64
 BINS = 20
-SEARCH_SEEDS = 64
-"""The search for a worse layout uses at most so many seeds; others score what it finds."""
 TALLIED_AT_ONCE = 50
-CERTIFIED_PLAYS = 200_000
-"""Certificates use as many seeds as the worst layout's score does while plays are this few."""
-
-
-@dataclass(frozen=True)
-class _Effort:
-    """How much is played by default."""
-
-    layouts: int
-    num_seeds: int
-    num_fresh_seeds: int
-    search_rounds: int
-
-
-BATCHES = _Effort(2000, 100, 1000, ROUNDS)
-ONE_BY_ONE = _Effort(40, 8, 100, 2)
 
 
 def _seed_correlation(outcome: FloatArray) -> float | None:
@@ -81,21 +71,6 @@ def _seed_correlation(outcome: FloatArray) -> float | None:
     return correlation if np.isfinite(correlation) else None
 
 
-@dataclass(frozen=True)
-class _Streams:
-    layouts: np.random.Generator
-    seeds: np.random.Generator
-    fresh: np.random.Generator
-    votes: np.random.Generator
-    sampling: np.random.Generator
-    search: np.random.Generator
-    bootstrap: np.random.Generator
-    certificate: np.random.Generator
-    loss: np.random.Generator
-    elections: np.random.Generator
-    regret: np.random.Generator
-
-
 def evaluate(
     policy: Any,
     env: Environment | None = None,
@@ -108,6 +83,7 @@ def evaluate(
     search_rounds: int | None = None,
     search_starts: int = STARTS,
     game_value: GameValue | None = None,
+    per_layout: bool = False,
     rng_seed: int = 0,
 ) -> Report:
     """Play many layouts under many seeds and summarise.
@@ -125,8 +101,8 @@ def evaluate(
             None is 2,000 of a task, whose rules are played on batches, and 40 of an environment,
             which is stepped one instance at a time.
         num_seeds: Seeds a layout, at least 2; by default 100, or 8.
-        num_fresh_seeds: Seeds that score the worst layout, other than those that selected it; by
-            default 1,000, or 100.
+        num_fresh_seeds: Seeds of the first of several stages that look for the worst layout, each
+            with half as many layouts and twice as many seeds; by default 1,000, or 100.
         votes: Sizes of the majority votes.
         search_rounds: Rounds of the search for a worse layout, where there are too many to try;
             by default 30, or 2.
@@ -134,6 +110,7 @@ def evaluate(
             `rand_envs.adversaries.search_worst`.
         game_value: Best worst case that any randomised strategy can reach, for the gap; None for
             what `rand_envs.minimax.game_value(task)` finds.
+        per_layout: Whether the report has the result of every layout that was played.
         rng_seed: Determines every draw.
 
     Returns:
@@ -143,69 +120,78 @@ def evaluate(
         ValueError: If a number is illegal, or the policy does not fit the environment.
     """
     player = as_player(policy, env, deterministic)
-    task = player.task
-    effort = BATCHES if isinstance(task, Task) else ONE_BY_ONE
-    layouts = effort.layouts if layouts is None else layouts
-    num_seeds = effort.num_seeds if num_seeds is None else num_seeds
-    num_fresh_seeds = effort.num_fresh_seeds if num_fresh_seeds is None else num_fresh_seeds
-    search_rounds = effort.search_rounds if search_rounds is None else search_rounds
-    higher = task.higher_is_better
-    num_seeds, num_fresh_seeds = (
-        whole_number(name, count, 2)
-        for name, count in (("num_seeds", num_seeds), ("num_fresh_seeds", num_fresh_seeds))
-    )
+    task, usual = player.task, usual_effort(player.task)
+    given: dict[str, Any] = {
+        "layouts": layouts,
+        "num_seeds": num_seeds,
+        "num_fresh_seeds": num_fresh_seeds,
+        "search_rounds": search_rounds,
+        "search_starts": search_starts,
+    }
+    effort = dataclasses.replace(usual, **{k: v for k, v in given.items() if v is not None})
+    for name in ("num_seeds", "num_fresh_seeds"):
+        whole_number(name, getattr(effort, name), 2)
     votes = tuple(whole_number("the number of votes", count, 1) for count in votes)
     rng_seed = rng_seed_number(rng_seed)
     known = minimax.game_value(task) if game_value is None else game_value
-    streams = _Streams(*(generator(Stream.EVALUATION, rng_seed, i) for i in range(11)))
-    played, exhaustive = _choose_layouts(player, layouts, streams.layouts)
-    drawn = Seeds(player, streams.seeds, num_seeds)
-    seeds = drawn()
-    is_fixed = bool((seeds == seeds[:1]).all())
-    seeds = seeds[:1] if is_fixed else seeds
-    play = play_layouts(player, played, exhaustive, seeds)
+    streams = Streams.of(rng_seed)
+    trial = hold(player, effort, streams)
+    certificate = None if trial.is_fixed else _certificate(player, trial, effort, streams)
+    worst = trial.worst(task)
+    if certificate is not None and trial.kind == "estimate":
+        certificate = dataclasses.replace(certificate, worst=worst.ci95)
+    play, scope, limits = trial.play, trial.scope, limits_of(task)
     means = play.outcome.mean(1)
     counts, edges = np.histogram(means, bins=BINS, range=_histogram_range(task, means))
-    suspects, search = _suspects(
-        player, played, means, exhaustive, (search_rounds, search_starts), streams.search
-    )
-    fresh, again = (
-        Seeds(player, rng, num_fresh_seeds, seeds if is_fixed else None)
-        for rng in (streams.fresh, streams.regret)
-    )
-    hardest, worst = _score_worst(player, suspects, fresh)
-    votes = () if is_fixed else votes
     return Report(
         env_id=task.env_id,
         config=task.config,
         unit=task.unit,
-        num_layouts=len(played),
-        exhaustive=exhaustive,
-        num_seeds=len(seeds),
-        all_seeds=fresh.all,
-        average=average_figure(play.outcome, exhaustive, task.unit, drawn.all),
-        p95=p95_figure(play.outcome, exhaustive, higher, streams.bootstrap, drawn.all),
+        num_layouts=len(trial.layouts),
+        exhaustive=scope.layouts,
+        num_seeds=len(trial.seeds),
+        all_seeds=scope.seeds,
+        average=average_figure(play.outcome, limits, scope),
+        p95=p95_figure(play.outcome, limits, scope, task.higher_is_better, streams.bootstrap),
         worst=worst,
-        search=search,
+        search=trial.search,
         histogram=counts.tolist(),
         bin_edges=edges.tolist(),
         majority=votes_of(
-            player, played, hardest, play, exhaustive, votes, (streams.votes, streams.elections)
+            player,
+            trial.layouts,
+            trial.hardest,
+            play,
+            scope.layouts,
+            () if trial.is_fixed else votes,
+            (streams.votes, streams.elections),
         ),
-        sampled=_sampled(player, played, seeds, num_seeds, exhaustive, streams),
-        loss=_loss(player, played, seeds, (exhaustive, drawn.all), streams.loss),
+        sampled=_sampled(player, trial, effort.num_seeds, streams.sampling),
+        loss=_loss(player, trial, streams.loss),
         seed_variance=_seed_variance(play),
         correlation=_seed_correlation(play.outcome),
-        constant_seed_variance=_constant_seed_variance(player, played[:64], seeds[0]),
+        constant_seed_variance=_constant_seed_variance(player, trial.layouts[:64], trial.seeds[0]),
         game_value=known.value,
         game_value_kind=known.kind,
-        gap=None if known.value is None else gap_to(known.value, worst, higher),
-        regret=regret_of(player, played, play, exhaustive, again),
-        certificate=None
-        if is_fixed
-        else _certificate(player, played, means, suspects, (num_seeds, num_fresh_seeds), streams),
+        gap=None if known.value is None else gap_to(known.value, worst, task.higher_is_better),
+        regret=regret_of(player, trial, effort.num_fresh_seeds, streams.regret),
+        certificate=certificate,
         rng_seed=rng_seed,
+        layouts=_by_layout(player, trial) if per_layout else None,
     )
+
+
+def _by_layout(player: Player, trial: Trial) -> list[LayoutFigure]:
+    """Every layout that was played, with its mean over the seeds."""
+    limits = limits_of(player.task)
+    figures = []
+    for layout, outcome in zip(trial.layouts, trial.play.outcome, strict=True):
+        mean = mean_interval(outcome, limits, trial.scope.seeds)
+        described = player.task.layout_space.unpack(layout[None])[0].to_json()
+        figures.append(
+            LayoutFigure(mean.estimate, mean.ci95, described, guaranteed=mean.guaranteed)
+        )
+    return figures
 
 
 def _histogram_range(task: Setting[Any], means: FloatArray) -> tuple[float, float]:
@@ -217,139 +203,97 @@ def _histogram_range(task: Setting[Any], means: FloatArray) -> tuple[float, floa
 
 
 def _certificate(
-    player: Player,
-    played: Array,
-    means: FloatArray,
-    suspects: Suspects,
-    seed_counts: tuple[int, int],
-    streams: _Streams,
+    player: Player, trial: Trial, effort: Effort, streams: Streams
 ) -> Certificate | None:
     """Bounds from fresh seeds, as many as are affordable of (few, many).
 
-    Who plays all layouts of a game at once affords many: only successes are kept of them.
+    Who plays all layouts of a game at once affords many: only successes are kept of them. These
+    seeds also bound the worst case of all layouts, where it is an estimate.
     """
-    task, exhaustive = player.task, suspects.kind == "exact"
-    low, high = task.outcome_range
+    task, exhaustive, limits = player.task, trial.scope.layouts, limits_of(player.task)
     # The bounds are of success rates and of costs.
-    if task.unit == "return" or not np.isfinite(high - low):
+    if task.unit == "return" or not limits.finite:
         return None
-    tried = played if exhaustive else np.concatenate([suspects.layouts, played])
-    few, many = seed_counts
-    scores = -means if task.higher_is_better else means
-    suspect = int(worst_of(scores, 1)[0]) if exhaustive else 0
+    layouts, suspect = trial.layouts, trial.found.row
+    if not exhaustive:
+        layouts = np.concatenate([trial.suspects, layouts])
+    few, many = effort.num_seeds, effort.num_fresh_seeds
     wrong_answers = task.wrong_answers
+    witness: Callable[[float], FloatArray]
     if exhaustive and plays_all(player) and task.unit == "success" and wrong_answers == 1:
         seeds = player.draw_seeds(streams.certificate, many)
         parts = np.array_split(seeds, -(-many // TALLIED_AT_ONCE))
-        tallies = (Tally.of(play_layouts(player, tried, True, part), 1) for part in parts)
-        return certify_success(
-            functools.reduce(operator.add, tallies), suspect, exhaustive=True, wrong_answers=1
+        tallies = (Tally.of(play_layouts(player, layouts, True, part), 1) for part in parts)
+        tally = functools.reduce(operator.add, tallies)
+        found = certify_success(tally, suspect, exhaustive=True, wrong_answers=1)
+        witness = functools.partial(_cost_bounds, tally.successes, many)
+    else:
+        count = many if len(layouts) * many <= FULL_PLAYS else few
+        seeds = player.draw_seeds(streams.certificate, count)
+        play = play_layouts(player, layouts, exhaustive, seeds)
+        found = certify(
+            play,
+            suspect,
+            exhaustive=exhaustive,
+            higher_is_better=task.higher_is_better,
+            limits=limits,
+            wrong_answers=wrong_answers,
         )
-    count = many if len(tried) * many <= CERTIFIED_PLAYS else few
-    return certify(
-        play_layouts(player, tried, exhaustive, player.draw_seeds(streams.certificate, count)),
-        suspect,
-        exhaustive=exhaustive,
-        higher_is_better=task.higher_is_better,
-        spread=high - low,
-        wrong_answers=wrong_answers,
-    )
+        sign = -1.0 if task.higher_is_better else 1.0
+        witness = functools.partial(upper_bounds, sign * play.outcome, limits.moved(sign))
+    if trial.kind == "estimate":
+        trial.found.standing.seen_by(witness)
+    return found
+
+
+def _cost_bounds(successes: NDArray[np.int64], draws: int, alpha: float) -> FloatArray:
+    """Upper bounds of what success costs, which is its opposite, (n,)."""
+    bounds: FloatArray = -binomial_lower(successes, draws, alpha)
+    return bounds
 
 
 def gap_to(game_value: float, worst: Figure, higher_is_better: bool) -> Figure:
     """How much worse a worst case is than the game value, with the interval of the former."""
     sign = -1.0 if higher_is_better else 1.0
     low, high = sorted(sign * (end - game_value) for end in worst.ci95)
-    return Figure(sign * (worst.estimate - game_value), (low, high))
-
-
-def _choose_layouts(
-    player: Player, layouts: Array | int, rng: np.random.Generator
-) -> tuple[Array, bool]:
-    if not isinstance(layouts, int):
-        if len(layouts) < 1:
-            raise ValueError("the number of layouts must be at least 1, got 0")
-        return layouts, False
-    space = player.task.layout_space
-    if is_enumerable(player) or plays_all(player):
-        return space.enumerate(), True
-    return space.sample(rng, layouts), False
-
-
-def _suspects(
-    player: Player,
-    layouts: Array,
-    means: FloatArray,
-    exhaustive: bool,
-    effort: tuple[int, int],
-    rng: np.random.Generator,
-) -> tuple[Suspects, Search | None]:
-    """The layouts that look worst, and how they were searched for with (rounds, starts)."""
-    scores = -means if player.task.higher_is_better else means
-    if exhaustive:
-        return Suspects(layouts[worst_of(scores, NUM_SUSPECTS)], "exact"), None
-    seeds = search_seeds(player, rng, SEARCH_SEEDS)
-    rounds, starts = effort
-    found = search_worst(player, layouts, scores, rng, seeds=seeds, rounds=rounds, starts=starts)
-    return found, Search(rounds, starts, len(seeds))
-
-
-def _score_worst(player: Player, suspects: Suspects, fresh: Seeds) -> tuple[Array, Worst]:
-    """Choose among the suspects on fresh seeds, then score on seeds that chose nothing."""
-    chosen = worst_of(badness(player, suspects.layouts, fresh()), 1)
-    layout = suspects.layouts[chosen]
-    seeds = fresh()
-    outcome = player.play(layout, seeds).outcome[0]
-    figure = mean_interval(outcome, seeds, player.task.unit, fresh.all)
-    described = player.task.layout_space.unpack(layout)[0].to_json()
-    kind = kind_of(suspects.kind == "exact", fresh.all)
-    return layout, Worst(figure.estimate, figure.ci95, kind, described)
+    estimate = sign * (worst.estimate - game_value)
+    return Figure(estimate, (low, high), guaranteed=worst.guaranteed)
 
 
 def _sampled(
-    player: Player,
-    layouts: Array,
-    seeds: Array,
-    num_seeds: int,
-    exhaustive: bool,
-    streams: _Streams,
+    player: Player, trial: Trial, num_seeds: int, rng: np.random.Generator
 ) -> dict[str, Figure] | None:
     sampling: Any = getattr(player, "play_sampled", None)
     if sampling is None:
         return None
-    layouts, exhaustive = _affordable(layouts, exhaustive, streams.sampling)
-    repeated = np.resize(seeds, (num_seeds, *seeds.shape[1:]))
-    outcome = sampling(layouts, repeated, streams.sampling).outcome
-    higher = player.task.higher_is_better
+    task = player.task
+    layouts, exhaustive = _affordable(trial, rng)
+    repeated = np.resize(trial.seeds, (num_seeds, *trial.seeds.shape[1:]))
+    outcome = sampling(layouts, repeated, rng).outcome
+    limits, scope = limits_of(task), Scope(exhaustive, seeds=False)
     return {
-        "average": average_figure(outcome, exhaustive, player.task.unit),
-        "p95": p95_figure(outcome, exhaustive, higher, streams.sampling),
+        "average": average_figure(outcome, limits, scope),
+        "p95": p95_figure(outcome, limits, scope, task.higher_is_better, rng),
     }
 
 
-def _affordable(layouts: Array, exhaustive: bool, rng: np.random.Generator) -> tuple[Array, bool]:
+def _affordable(trial: Trial, rng: np.random.Generator) -> tuple[Array, bool]:
     """The layouts, or a sample of them where they are all there are and too many."""
-    if exhaustive and len(layouts) > MAX_EXHAUSTIVE:
-        return rng.choice(layouts, MAX_EXHAUSTIVE, replace=False), False
-    return layouts, exhaustive
+    if trial.scope.layouts and len(trial.layouts) > MAX_EXHAUSTIVE:
+        return rng.choice(trial.layouts, MAX_EXHAUSTIVE, replace=False), False
+    return trial.layouts, trial.scope.layouts
 
 
-def _loss(
-    player: Player,
-    layouts: Array,
-    seeds: Array,
-    complete: tuple[bool, bool],
-    rng: np.random.Generator,
-) -> dict[str, Figure] | None:
-    """Losses of layouts under seeds; whether each is all there is, in this order."""
-    exhaustive, all_seeds = complete
+def _loss(player: Player, trial: Trial, rng: np.random.Generator) -> dict[str, Figure] | None:
+    """Losses of the layouts under the seeds, which are not known to be bounded."""
     if player.task.unit != "success" or not isinstance(player, PlayerWithLosses):
         return None
-    layouts, exhaustive = _affordable(layouts, exhaustive, rng)
-    loss = player.losses(layouts, seeds).astype(np.float64)
+    layouts, exhaustive = _affordable(trial, rng)
+    loss = player.losses(layouts, trial.seeds).astype(np.float64)
+    scope = Scope(exhaustive, trial.scope.seeds)
     return {
-        "average": average_figure(loss, exhaustive, "loss", all_seeds),
-        "p95": p95_figure(loss, exhaustive, False, rng, all_seeds),
+        "average": average_figure(loss, UNKNOWN, scope),
+        "p95": p95_figure(loss, UNKNOWN, scope, False, rng),
     }
 
 

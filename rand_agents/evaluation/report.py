@@ -18,9 +18,13 @@ class Worst(Figure):
 
     Attributes:
         kind: "exact" if every layout was played under every seed; "estimate" if every layout was
-            tried, but under seeds that were drawn, so that one that looked better may be worse by
-            about the interval; "bound" if a search found it.
+            tried, but under seeds that were drawn; "bound" if a search found it, so that there may
+            be worse ones.
         layout: The layout as JSON.
+
+    The interval of an estimate is that of the worst case over all layouts, not only of this one:
+    one that looked better may be worse, but none by more than it says. The interval of a bound is
+    of the worst of those that the search ended with.
     """
 
     kind: Literal["exact", "estimate", "bound"]
@@ -79,8 +83,40 @@ class Regret:
 
 
 @dataclass(frozen=True)
+class LayoutFigure(Figure):
+    """One layout's mean over the seeds that all were played under.
+
+    Attributes:
+        layout: The layout as JSON.
+    """
+
+    layout: Json
+
+
+GAP_SIGNS = {
+    ("exact", False): "",
+    ("bound", False): "≤",
+    ("exact", True): "≥",
+    ("bound", True): "≈",
+}
+
+
+def gap_sign(value_kind: str | None, worst_kind: str) -> str:
+    """What a true gap is to the one that is shown: "" (equal), "≤", "≥", or "≈" (neither).
+
+    A bound stands for a game value that nobody may reach, so that the true gap is smaller. A
+    search may have missed worse layouts, so that it is larger. With both it may be either.
+
+    Args:
+        value_kind: Of the game value, "exact" or "bound".
+        worst_kind: Of the worst case, see `Worst`.
+    """
+    return GAP_SIGNS[value_kind or "exact", worst_kind == "bound"]
+
+
+@dataclass(frozen=True, repr=False)
 class Report:
-    """What `evaluate` found; outcomes are in the task's unit.
+    """What `evaluate` found; outcomes are in the task's unit. It prints as a table.
 
     Attributes:
         env_id: The game.
@@ -90,8 +126,9 @@ class Report:
         num_layouts: Layouts played.
         exhaustive: Whether these are all layouts there are; else they are a uniform sample.
         num_seeds: Seeds a layout was played under; 1 where the player has only one.
-        all_seeds: Whether these are all seeds there are, each as likely as any other: then means
-            over seeds are exact, and so is the worst layout where all layouts were played.
+        all_seeds: Whether these are all seeds there are, each as likely as any other, or the only
+            one: then means over seeds are exact, and so is the worst layout where all layouts were
+            played.
         average: Mean over layouts of the mean over seeds.
         p95: The value that 95 % of the layouts are at least as good as.
         worst: The worst layout.
@@ -108,15 +145,17 @@ class Report:
         correlation: Mean over pairs of seeds of the correlation, over layouts, of their
             outcomes; None where fewer than two seeds vary over the layouts.
         constant_seed_variance: `seed_variance` with every seed replaced by one; must be 0.
-        game_value: The best worst case that any randomised strategy can reach, as given.
+        game_value: The best worst case that any randomised strategy can reach, as given or found.
         game_value_kind: "exact", or "bound" if it is open whether one reaches it.
-        gap: How much worse the worst case is than the game value, in `unit`; None where no
-            value was given.
+        gap: How much worse the worst case is than the game value, in `unit`; None where that is
+            not known. `gap_sign` says whether the true one is smaller or larger.
         regret: What is lost against one who knew the layout; None where the game does not tell
             what that one could have had.
         certificate: Bounds on the worst case and on votes that hold for finite samples; None
             where the player has only one seed, so that nothing is random.
         rng_seed: Determines every draw of the evaluation.
+        layouts: Every layout that was played, in the order it was; None where that was not asked
+            for.
     """
 
     env_id: str
@@ -144,6 +183,12 @@ class Report:
     regret: Regret | None
     certificate: Certificate | None
     rng_seed: int
+    layouts: list[LayoutFigure] | None = None
+
+    @property
+    def gap_sign(self) -> str:
+        """See `gap_sign`."""
+        return gap_sign(self.game_value_kind, self.worst.kind)
 
     def __str__(self) -> str:
         """The report as a table."""
@@ -151,6 +196,8 @@ class Report:
         from rand_agents.evaluation.tables import report_text
 
         return report_text(self)
+
+    __repr__ = __str__
 
     def to_json(self) -> Json:
         """The report as a JSON-ready dictionary."""

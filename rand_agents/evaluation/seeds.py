@@ -1,6 +1,6 @@
 """Seeds to play under: all there are where they are few, else independent draws."""
 
-from typing import Literal, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -17,11 +17,9 @@ class ListedSeeds(Protocol):
         ...
 
 
-def kind_of(exhaustive: bool, all_seeds: bool) -> Literal["exact", "estimate", "bound"]:
-    """What a worst case is, by whether every layout was tried, and under every seed."""
-    if not exhaustive:
-        return "bound"
-    return "exact" if all_seeds else "estimate"
+def listed_seeds(player: Player) -> Array | None:
+    """All seeds of a player, equally likely, (count, ...); None where they cannot be listed."""
+    return player.every_seed() if isinstance(player, ListedSeeds) else None
 
 
 class Seeds:
@@ -30,25 +28,15 @@ class Seeds:
     Args:
         player: Whose.
         rng: Draws them.
-        count: How many; all seeds there are, if these are not more.
         only: The one seed there is, (1, ...), where that is known.
-
-    Attributes:
-        all: Whether all there are are given.
     """
 
-    def __init__(
-        self, player: Player, rng: np.random.Generator, count: int, only: Array | None = None
-    ) -> None:
-        self._player, self._rng, self._count = player, rng, count
-        every = only
-        if every is None and isinstance(player, ListedSeeds):
-            every = player.every_seed()
-        self._every = every if every is not None and len(every) <= count else None
-        self.all = self._every is not None
+    def __init__(self, player: Player, rng: np.random.Generator, only: Array | None = None) -> None:
+        self._player, self._rng = player, rng
+        self._every = listed_seeds(player) if only is None else only
 
-    def __call__(self) -> Array:
-        """Seeds, (m, ...)."""
-        if self._every is not None:
-            return self._every
-        return self._player.draw_seeds(self._rng, self._count)
+    def __call__(self, count: int) -> tuple[Array, bool]:
+        """Seeds, (m, ...): all there are, if these are not more than `count`, which is said."""
+        if self._every is not None and len(self._every) <= count:
+            return self._every, True
+        return self._player.draw_seeds(self._rng, count), False

@@ -6,6 +6,7 @@ import shlex
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 
 from rand_agents.evaluation.intervals import Figure
@@ -33,11 +34,14 @@ def print_report(report: Report, console: Console, remark: str | None = None) ->
     table.add_column("estimate", justify="right", no_wrap=True)
     table.add_column("95 % interval", justify="right", no_wrap=True)
     table.add_column("what it is")
-    for row in _rows(report):
+    rows = _rows(report)
+    for row in rows:
         table.add_row(*row)
-    console.print(table)
+    print_table(table, console)
     if not report.all_seeds:
         console.print("* over noisy means of few seeds, so on the pessimistic side")
+    if any("~" in row[2] for row in rows):
+        console.print("~ approximate; the other intervals hold whatever the outcomes' distribution")
     if remark is not None and report.game_value_kind != "exact":
         known = "not known" if report.game_value is None else "not known exactly"
         console.print(f"The game value is {known}: {remark}.", markup=False)
@@ -76,6 +80,47 @@ def report_text(report: Report) -> str:
     with console.capture() as captured:
         print_report(report, console)
     return captured.get()
+
+
+def print_table(table: Table, console: Console) -> None:
+    """Print a table, on lines as long as it takes where nobody's terminal would break them."""
+    options = console.options.update(max_width=1000)
+    width = None if console.is_terminal else Measurement.get(console, options, table).maximum
+    console.print(table, width=width, crop=False)
+
+
+def print_comparison(reports: dict[str, Report], console: Console) -> None:
+    """Print several players beside one another, a row each.
+
+    Args:
+        reports: What was found, by the players' names.
+        console: Where to.
+    """
+    games = {(report.env_id, json.dumps(report.config)) for report in reports.values()}
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("player", overflow="fold")
+    for column in ("average", "95th pct", "worst", "95 % interval", "gap"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for name, report in reports.items():
+        unit = report.unit
+        gap = "-"
+        if report.gap is not None:
+            gap = f"{report.gap_sign} {number(report.gap.estimate, unit)}".strip()
+        figures = (report.average, report.p95, report.worst)
+        shown = [number(figure.estimate, unit) for figure in figures]
+        table.add_row(name, *shown, interval_of(report.worst, unit), gap)
+    first = next(iter(reports.values()))
+    console.print(_title(first) if len(games) == 1 else "Of several games", style="bold")
+    if len(games) == 1:
+        console.print(", ".join(f"{k}={v}" for k, v in first.config.items()), markup=False)
+    print_table(table, console)
+    console.print(READING)
+
+
+READING = (
+    "The gap is to the game value: ≥ where the worst layout was searched for, ≤ where the value is "
+    "a bound, ≈ where both are. ~ marks intervals that are approximate."
+)
 
 
 def print_zoo(cards: dict[str, Json], console: Console) -> None:
@@ -136,7 +181,9 @@ def _rows(report: Report) -> list[tuple[str, str, str, str]]:
     ]
     if report.gap is not None:
         known = _known_value(report.game_value, report.game_value_kind, unit)
-        rows.append(_row("gap to the game value", report.gap, unit, f"{known} is possible"))
+        meaning = f"{known} is possible"
+        name, gap, interval, _ = _row("gap to the game value", report.gap, unit, "")
+        rows.append((name, f"{report.gap_sign} {gap}".strip(), interval, meaning))
     rows += _regrets(report)
     rows += _certified(report)
     for vote in report.majority or []:
@@ -182,10 +229,10 @@ def _certified(report: Report) -> list[tuple[str, str, str, str]]:
     if found is None:
         return []
     rows = []
-    if not report.all_seeds:
+    if report.worst.kind == "bound" and not report.all_seeds:
         low, high = (number(end, report.unit) for end in found.worst)
-        scope = "whatever is picked" if found.kind == "exact" else "of the layouts tried"
-        rows.append(("worst, certified", "", f"{low.removesuffix(' %')} to {high}", scope))
+        interval = f"{low.removesuffix(' %')} to {high}"
+        rows.append(("worst, certified", "", interval, "of the layouts tried"))
     if found.votes_by_binomial is not None:
         meaning = f"fail on no layout with over {found.failure:.0%}"
         rows.append(("votes, certified", f"{found.votes_by_binomial}", "", meaning))
@@ -209,9 +256,9 @@ def number(value: float, unit: str) -> str:
 
 
 def interval_of(figure: Figure, unit: str) -> str:
-    """The 95 % interval of a figure."""
+    """The 95 % interval of a figure, marked where it is approximate."""
     low, high = (number(end, unit) for end in figure.ci95)
-    return f"{low.removesuffix(' %')} to {high}"
+    return f"{'' if figure.guaranteed else '~ '}{low.removesuffix(' %')} to {high}"
 
 
 def _bars(counts: list[int]) -> str:

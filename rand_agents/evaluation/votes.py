@@ -2,10 +2,12 @@
 
 import numpy as np
 
+from rand_agents.evaluation.bounds import SUCCESS, UNKNOWN, FloatArray
 from rand_agents.evaluation.intervals import (
     Figure,
-    FloatArray,
+    Scope,
     average_figure,
+    clipped,
     mean_interval,
     p95_figure,
 )
@@ -85,8 +87,10 @@ def votes_of(
             for _ in range(elections)
         ]
         right = np.stack(ballots, 1)
-        average = average_figure(right, exhaustive, "success")
-        p95 = p95_figure(right, exhaustive, True, rngs[0])
+        # Elections are so few that an interval which always holds would say nothing.
+        scope = Scope(exhaustive, seeds=False)
+        average = clipped(average_figure(right, UNKNOWN, scope), SUCCESS)
+        p95 = clipped(p95_figure(right, UNKNOWN, scope, True, rngs[0]), SUCCESS)
         on_worst = _vote_on(player, worst, count, rngs[1])
         result.append(Vote(count, average, p95, on_worst))
     return result
@@ -105,4 +109,4 @@ def _vote_on(player: Player, layout: Array, votes: int, rng: np.random.Generator
         answer = None if play.answer is None else play.answer.reshape(-1, votes)
         ballots = Play(play.outcome.reshape(-1, votes), answer, play.output)
         right += majority_success(ballots).tolist()
-    return mean_interval(np.array(right), np.arange(ELECTIONS), "success")
+    return mean_interval(np.array(right), SUCCESS)

@@ -19,6 +19,7 @@ __all__ = [
     "add_to_zoo",
     "agent_file",
     "load_zoo",
+    "replace_card",
     "weight_differences",
     "zoo_card",
     "zoo_names",
@@ -78,6 +79,15 @@ def add_to_zoo(agent: Agent[Any], name: str, card: Json) -> Path:
     path = agent.save(FOLDER / f"{name}.safetensors", weights_only=True)
     write_json(path.with_suffix(".json"), card, indent=1)
     return path
+
+
+def replace_card(name: str, card: Json) -> None:
+    """Write the card of an agent that is in the zoo.
+
+    Raises:
+        ValueError: If there is no agent of that name.
+    """
+    write_json(_path(name).with_suffix(".json"), card, indent=1)
 
 
 def weight_differences(one: Agent[Any], other: Agent[Any]) -> dict[str, float]:

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from tqdm import tqdm
 
+from rand_envs.core.plain import plain_where_needed
 from rand_envs.core.register import TASKS
 from rand_envs.core.regret import RegretTask
 from rand_envs.core.task import Task
@@ -120,6 +121,9 @@ class SolveTask:
             raise ValueError(f"{self.out} cannot be written: there is no folder {self.out.parent}")
         with _Progress() as progress:
             solution = solve_task(task, on_progress=progress)
+        # The file first: whatever becomes of the output, the result is kept.
+        if self.out is not None:
+            solution.save(self.out)
         console = Console(soft_wrap=True, markup=False)
         closed = "value" if solution.gap <= CLOSED else "value between"
         bounds = (solution.lower, solution.upper)[: 1 if solution.gap <= CLOSED else 2]
@@ -130,7 +134,6 @@ class SolveTask:
         if len(solution.adversary) > SHOWN:
             console.print(f"  and {len(solution.adversary) - SHOWN} more layouts")
         if self.out is not None:
-            solution.save(self.out)
             console.print(f"written to {self.out}")
         return 0
 
@@ -223,13 +226,14 @@ def _walls(shape: tuple[int, int], cells: tuple[str, ...]) -> NDArray[np.bool_] 
 
 
 def _report(solution: SearchGameSolution, out: FilePath | None) -> int:
+    if out is not None:
+        solution.save(out)
     console = Console(markup=False)
     console.print(_table(solution))
     console.print(_treasure(solution))
     if solution.interrupted:
         console.print("stopped before the bracket closed")
     if out is not None:
-        solution.save(out)
         console.print(f"written to {out}")
     return 0
 
@@ -263,6 +267,7 @@ def _treasure(solution: SearchGameSolution) -> Table:
 
 def main() -> None:
     """Run the command line."""
+    plain_where_needed()
     command = tyro.extras.subcommand_cli_from_dict(
         {"grid": Grid, "bracket": BracketGrid, "task": SolveTask, "verify": Verify},
         prog="python -m rand_envs.minimax",

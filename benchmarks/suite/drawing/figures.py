@@ -36,6 +36,12 @@ def draw_figures(planned: list[Job], summary: Json, out: Path) -> list[Picture]:
     return pictures
 
 
+def value_label(task: Json) -> str:
+    """What the line of a task's best worst case is: only a value that is reached is one."""
+    exact = task["ground_truth"]["kind"] == "exact"
+    return "game value" if exact else "bound of the game value"
+
+
 def _worst_cases(tasks: Json, folder: Path) -> Picture:
     figure, axes = panels(1, len(tasks), 4.2, 3.4)
     for axis, (env_id, task) in zip(axes[0], tasks.items(), strict=True):
@@ -52,14 +58,7 @@ def _worst_cases(tasks: Json, folder: Path) -> Picture:
         value = task["ground_truth"]["value"]
         if value is not None:
             axis.axhline(percent * value, color="black", linestyle="--", linewidth=1)
-            exact = task["ground_truth"]["kind"] == "exact"
-            axis.text(
-                -0.4,
-                percent * value,
-                "game value" if exact else "bound of the game value",
-                va="bottom",
-                fontsize=8,
-            )
+            axis.text(-0.4, percent * value, value_label(task), va="bottom", fontsize=8)
         axis.set_xticks(range(len(task["models"])), list(task["models"]), rotation=20)
         axis.set_xlim(-0.5, len(task["models"]) - 0.5)
         axis.set_ylim(0, 100 if percent == 100.0 else None)
@@ -73,7 +72,8 @@ def _worst_cases(tasks: Json, folder: Path) -> Picture:
         figure,
         folder / "worst_case.png",
         "Worst case: the layout that is worst for each trained policy, scored on seeds that did "
-        "not select it. Dot and bar: mean over training runs and its 95 % interval; ticks: runs.",
+        "not select it. Dot and bar: mean over training runs, and their range or their own 95 % "
+        "intervals; ticks: runs.",
     )
 
 
@@ -88,6 +88,8 @@ def _training(tasks: Json, folder: Path) -> Picture:
         value = task["ground_truth"]["value"]
         if value is not None:
             axis.axhline(percent * value, color="black", linestyle="--", linewidth=1)
+            corner = axis.get_yaxis_transform()
+            axis.text(0.02, percent * value, value_label(task), transform=corner, fontsize=8)
         axis.set_xlabel("updates")
         axis.set_ylabel("success, %" if percent == 100.0 else task["unit"])
         axis.set_ylim(0, None)
@@ -98,7 +100,7 @@ def _training(tasks: Json, folder: Path) -> Picture:
         folder / "training.png",
         "During training, first run of each model: worst layout (solid) and average (dotted) of "
         "up to 64 layouts, means over 64 fresh seeds, or 512 where all layouts are played; dashed: "
-        "game value. The worst of noisy means looks a little worse than it is.",
+        "game value, or a bound of it. The worst of noisy means looks a little worse than it is.",
     )
 
 

@@ -35,14 +35,15 @@ of the layouts are at least as good as; <b>worst case</b>: the worst layout foun
 seeds; with *, the layouts are too many to try all, so a search found it.</li>
 <li><b>gap</b>: distance of the worst case from the game value, the best that any randomised
 strategy can reach. Where a game is too large to be solved, as colouring here, the trivial bound of
-100 % takes its place, and the gap is at most (&lt;=) this; where the worst layout was searched for,
-it is at least (&gt;=) this.</li>
+100 % takes its place, and the gap is at most (≤) this; where the worst layout was searched for,
+it is at least (≥) this; with both it may be either (≈).</li>
 <li><b>majority</b>: success when the answers of several seeds are put to a vote (in colouring the
 vote is on whether the colouring is proper); <b>sampled</b>: the 95th percentile when the output is
 sampled instead of taken by argmax.</li>
 <li><b>seed var.</b>: variance over seeds of the policy's output;
 zero if it ignores its seed.</li>
-<li>Brackets are 95 % intervals of the mean over training runs.</li>
+<li>Brackets cover the mean of the runs' own 95 % intervals, and what resampling the training runs
+gives; of three runs that is their range, which is no 95 % interval for further runs.</li>
 </ul>
 """
 

@@ -5,6 +5,7 @@ from typing import Any, Literal
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from rand_agents.evaluation.report import gap_sign
 from rand_agents.evaluation.tables import searched
 
 Json = dict[str, Any]
@@ -32,26 +33,16 @@ def estimate(figure: Json, unit: str) -> str:
 
 
 def shown(figure: Json, unit: str) -> str:
-    """An estimate with its 95 % interval."""
+    """An estimate with its interval."""
     low, high = (_number(end, unit) for end in figure["ci95"])
     return f"{estimate(figure, unit)} [{low}, {high}]"
-
-
-GAP_SIGNS = {
-    ("exact", False): "",
-    ("bound", False): "<= ",
-    ("exact", True): ">= ",
-    ("bound", True): "~ ",
-}
-"""By what the game value is, and whether a search found the worst case: a bound of the one makes
-the true gap smaller than what is shown, of the other larger."""
 
 
 def shown_gap(gap: Json | None, worst_kind: str, unit: str) -> str:
     """The gap, marked where game value or worst case are bounds themselves."""
     if gap is None:
         return "-"
-    return GAP_SIGNS[gap["kind"], worst_kind == "bound"] + shown(gap, unit)
+    return f"{gap_sign(gap['kind'], worst_kind)} {shown(gap, unit)}".strip()
 
 
 def row(name: str, model: Json, task: Json) -> list[str]:
@@ -83,7 +74,8 @@ def title(env_id: str, task: Json) -> str:
     if value is not None:
         exact = task["ground_truth"]["kind"] == "exact"
         number = f"{100 * value:.4g} %" if task["unit"] == "success" else f"{value:.4g}"
-        known = f"; game value {'' if exact else 'at most '}{number}"
+        bound = "at most " if task["higher_is_better"] else "at least "
+        known = f"; game value {'' if exact else bound}{number}"
     return f"{env_id} ({arguments}): {unit}{known}"
 
 

@@ -5,6 +5,7 @@ means: the walker moves one step at a time, and the cost of a step is the probab
 having found the treasure yet. Plain NumPy, all sets of one size at once.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -64,7 +65,7 @@ def verify_search_solution(
     Args:
         solution: a solution or a JSON file of one.
         check_lower: whether to compute the best response, the slow part.
-        tolerance: how much worse than claimed a bound may come out, in steps.
+        tolerance: how much a recomputed bound may differ from the claim, in steps.
 
     Returns:
         The recomputed bounds, and the reasons for a rejection.
@@ -81,7 +82,7 @@ def verify_search_solution(
             f"the best response can be checked up to {MAX_CELLS} free cells, got "
             f"{len(game.cells)}; pass check_lower=False to check the upper bound alone"
         )
-    reasons = [*game.faults_of_paths(), *game.faults_of_distributions()]
+    reasons = [*game.faults_of_paths(), *game.faults_of_distributions(), *_not_finite(solution)]
     if reasons:
         return VerificationReport(tuple(reasons))
     costs = game.mean_costs()
@@ -92,6 +93,11 @@ def verify_search_solution(
             f"the mix pays {upper:.9g} when the treasure is on {game.cells[worst + 1]}, "
             f"more than the claimed upper bound {solution.upper:.9g}"
         )
+    if upper < solution.upper - tolerance:
+        reasons.append(
+            f"the mix pays at most {upper:.9g}, and the claimed upper bound {solution.upper:.9g} "
+            "is looser"
+        )
     if check_lower:
         lower = game.least_slots() if solution.relaxed else game.least_cost()
         if lower < solution.lower - tolerance:
@@ -99,9 +105,20 @@ def verify_search_solution(
                 f"a walker pays {lower:.9g} against the treasure distribution, "
                 f"less than the claimed lower bound {solution.lower:.9g}"
             )
+        if lower > solution.lower + tolerance:
+            reasons.append(
+                f"every walker pays {lower:.9g} against the treasure distribution, and the "
+                f"claimed lower bound {solution.lower:.9g} is looser"
+            )
     if solution.lower > solution.upper + tolerance:
         reasons.append("the claimed lower bound is above the claimed upper bound")
     return VerificationReport(tuple(reasons), upper, game.cells[worst + 1], lower)
+
+
+def _not_finite(solution: SearchGameSolution) -> Iterator[str]:
+    for name, bound in (("lower", solution.lower), ("upper", solution.upper)):
+        if not math.isfinite(bound):
+            yield f"the claimed {name} bound must be finite, got {bound}"
 
 
 class _Game:

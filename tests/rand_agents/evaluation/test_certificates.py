@@ -1,17 +1,13 @@
 """Certificates: known values, and coverage by simulation."""
 
-import math
-
 import numpy as np
 import pytest
 from scipy import stats
 
 from rand_agents import QNorm, evaluate
+from rand_agents.evaluation.bounds import SUCCESS, Limits, binomial_lower, binomial_upper
 from rand_agents.evaluation.certificates import (
     Tally,
-    bernstein_margin,
-    binomial_lower,
-    binomial_upper,
     binomial_votes,
     certify,
     certify_success,
@@ -46,7 +42,7 @@ def test_worst_case_of_success_is_covered() -> None:
     for _ in range(TRIALS):
         outcome = (rng.random((60, 80)) < rates[:, None]).astype(float)
         suspect = int(np.argmin((rng.random((60, 80)) < rates[:, None]).mean(1)))
-        low, high = worst_interval(outcome, suspect, True, 1.0)
+        low, high = worst_interval(outcome, suspect, True, SUCCESS)
         covered += low <= rates.min() <= high
     assert covered / TRIALS >= 0.95
 
@@ -67,23 +63,15 @@ def test_worst_case_of_steps_is_covered() -> None:
     costs = np.array([2.0, 6.0, 10.0, 24.0])
     chances = np.array([[0.3, 0.4, 0.25, 0.05]] * 10 + [[0.6, 0.2, 0.1, 0.1]] * 10)
     means = chances @ costs
+    limits = Limits(2.0, 24.0)
     covered, widths = 0, []
     for _ in range(TRIALS):
         outcome = np.stack([rng.choice(costs, 200, p=p) for p in chances])
-        low, high = worst_interval(outcome, int(means.argmax()), False, 22.0)
+        low, high = worst_interval(outcome, int(means.argmax()), False, limits)
         covered += low <= means.max() <= high
         widths.append(high - low)
     assert covered / TRIALS >= 0.95
-    assert np.mean(widths) < 22.0 / 2
-
-
-def test_bernstein_margin_by_hand() -> None:
-    outcome = np.array([[0.0, 1.0, 1.0, 0.0]])
-    log = math.log(2 / 0.1)
-    expected = math.sqrt(2 * (1 / 3) * log / 4) + 7 * log / (3 * 3)
-    assert bernstein_margin(outcome, 1.0, 0.1)[0] == pytest.approx(expected)
-    with pytest.raises(ValueError, match="at least 2 draws, got 1"):
-        bernstein_margin(outcome[:, :1], 1.0, 0.1)
+    assert np.mean(widths) < 22.0 / 3
 
 
 def test_holm_by_hand() -> None:
@@ -131,7 +119,9 @@ def test_delta_and_best_seed_by_hand() -> None:
     answer = np.full((2, m), 7)
     answer[0, :60], answer[0, 60:100] = 1, 2
     play = Play(outcome, answer, outcome[..., None].astype(np.float32))
-    found = certify(play, 0, exhaustive=True, higher_is_better=True, spread=1.0, wrong_answers=3)
+    found = certify(
+        play, 0, exhaustive=True, higher_is_better=True, limits=SUCCESS, wrong_answers=3
+    )
     right = stats.binomtest(300, m).proportion_ci(0.95, "exact").low
     wrong = stats.binomtest(60, m).proportion_ci(0.95, "exact").high
     assert found.delta == pytest.approx(right - wrong)
@@ -149,7 +139,9 @@ def test_counts_of_two_sets_of_seeds_certify_like_all_at_once() -> None:
         for part in (outcome[:, :50], outcome[:, 50:])
     ]
     together = Tally.of(halves[0], 1) + Tally.of(halves[1], 1)
-    at_once = certify(whole, 3, exhaustive=True, higher_is_better=True, spread=1, wrong_answers=1)
+    at_once = certify(
+        whole, 3, exhaustive=True, higher_is_better=True, limits=SUCCESS, wrong_answers=1
+    )
     assert certify_success(together, 3, exhaustive=True, wrong_answers=1) == at_once
     assert 0.7 < at_once.worst[0] < at_once.worst[1] < 1.0
 

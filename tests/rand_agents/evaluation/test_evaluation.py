@@ -11,13 +11,14 @@ import pytest
 from scipy import stats
 
 from rand_agents import QNorm, SeedSpec
+from rand_agents.evaluation.bounds import SUCCESS, UNKNOWN
 from rand_agents.evaluation.evaluate import (
     Report,
     evaluate,
     majority_success,
 )
-from rand_agents.evaluation.intervals import average_figure, mean_interval, percentile95
-from rand_agents.evaluation.report import Search
+from rand_agents.evaluation.intervals import mean_interval, percentile95
+from rand_agents.evaluation.report import Search, gap_sign
 from rand_envs import ColoringTask, GridTask, RecallTask
 from rand_envs.core.arrays import Array
 from rand_envs.core.player import Play
@@ -117,7 +118,7 @@ def test_votes_are_taken_on_each_layout() -> None:
 @pytest.mark.parametrize(("successes", "n"), [(0, 10), (3, 10), (10, 10), (499, 1000)])
 def test_success_has_a_clopper_pearson_interval(successes: int, n: int) -> None:
     outcome = (np.arange(n) < successes).astype(float)
-    figure = mean_interval(outcome, np.arange(n)[:, None], "success")
+    figure = mean_interval(outcome, SUCCESS)
     low = stats.beta.ppf(0.025, successes, n - successes + 1) if successes else 0.0
     high = stats.beta.ppf(0.975, successes + 1, n - successes) if successes < n else 1.0
     assert figure.estimate == successes / n
@@ -125,43 +126,16 @@ def test_success_has_a_clopper_pearson_interval(successes: int, n: int) -> None:
 
 
 def test_clopper_pearson_by_the_rule_of_three() -> None:
-    figure = mean_interval(np.zeros(100), np.arange(100)[:, None], "success")
+    figure = mean_interval(np.zeros(100), SUCCESS)
     assert figure.ci95[1] == pytest.approx(1 - 0.025 ** (1 / 100))
 
 
-def test_steps_have_a_t_interval() -> None:
-    figure = mean_interval(np.array([1.0, 2.0, 3.0]), np.arange(3)[:, None], "steps")
+def test_outcomes_without_bounds_have_a_t_interval_that_is_called_approximate() -> None:
+    figure = mean_interval(np.array([1.0, 2.0, 3.0]), UNKNOWN)
+    assert not figure.guaranteed
     half = 4.302652729911275 / math.sqrt(3)
     assert figure.estimate == 2.0
     assert figure.ci95 == pytest.approx((2 - half, 2 + half))
-
-
-def test_one_seed_gives_a_point() -> None:
-    for unit in ("success", "steps"):
-        figure = mean_interval(np.ones(2), np.zeros((2, 1)), unit)
-        assert figure.ci95 == (1.0, 1.0)
-
-
-@pytest.mark.parametrize("exhaustive", [True, False])
-@pytest.mark.parametrize("unit", ["success", "steps"])
-def test_intervals_of_the_average_cover_it(unit: str, exhaustive: bool) -> None:
-    # Outcomes with a layout's, a seed's and a noise of their own; the truth is known.
-    rng = np.random.default_rng(0)
-    n, m, runs, hits = 30, 20, 400, 0
-    layouts = rng.normal(size=n)
-    for _ in range(runs):
-        drawn = layouts if exhaustive else rng.normal(size=n)
-        score = drawn[:, None] + 0.7 * rng.normal(size=m) + rng.normal(size=(n, m))
-        if unit == "steps":
-            outcome, truth = score, (layouts.mean() if exhaustive else 0.0)
-        else:
-            outcome = (score > 0).astype(float)
-            each = stats.norm.cdf(layouts / math.sqrt(1.49))
-            truth = each.mean() if exhaustive else 0.5
-        low, high = average_figure(outcome, exhaustive, unit).ci95
-        hits += low <= truth <= high
-    assert hits / runs > 0.92  # 95 %, less three standard errors
-    assert hits < runs
 
 
 # Reports.
@@ -376,6 +350,44 @@ def test_a_report_survives_json(tmp_path: Path) -> None:
     assert facts["average"]["ci95"] == list(report.average.ci95)
     space = TASK.layout_space
     assert space.validate(facts["worst"]["layout"]).to_json() == report.worst.layout
+
+
+def test_results_of_every_layout_come_on_request() -> None:
+    report = evaluate(Weak(), num_seeds=10, per_layout=True)
+    assert report.layouts is not None
+    assert len(report.layouts) == 32
+    means = [figure.estimate for figure in report.layouts]
+    assert np.mean(means) == pytest.approx(report.average.estimate)
+    first = report.to_json()["layouts"][0]
+    assert first.keys() == {"layout", "estimate", "ci95", "guaranteed"}
+    assert TASK.layout_space.validate(first["layout"]).to_json() == first["layout"]
+    assert evaluate(Weak(), num_seeds=10).layouts is None
+
+
+def test_a_report_shows_itself_as_a_table_with_the_gap() -> None:
+    report = evaluate(Weak(), num_seeds=10)
+    assert repr(report) == str(report)
+    assert report.gap is not None, "the game value was found without being given"
+    assert "gap to the game value" in str(report)
+    # Of a search the gap may be larger, of a bound of the value smaller.
+    assert report.gap_sign == ""
+    assert gap_sign("exact", "estimate") == ""
+    assert (gap_sign("exact", "bound"), gap_sign("bound", "exact")) == ("≥", "≤")
+    assert gap_sign("bound", "bound") == "≈"
+    searched = evaluate(Player(LARGE), layouts=5, num_seeds=5, search_rounds=1)
+    assert searched.gap is not None
+    assert f"{searched.gap_sign} {100 * searched.gap.estimate:.1f} %" in str(searched)
+    assert searched.gap_sign in ("≥", "≈")
+
+
+def test_near_ties_have_an_interval_that_holds_for_all_of_them() -> None:
+    # All layouts are equal: whichever is named, the worst case is 0.5.
+    for rng_seed in range(5):
+        report = evaluate(Player(), num_seeds=20, num_fresh_seeds=50, votes=(), rng_seed=rng_seed)
+        low, high = report.worst.ci95
+        assert low <= 0.5 <= high
+        assert report.certificate is not None
+        assert report.certificate.worst == report.worst.ci95
 
 
 def test_a_coloring_vote_is_on_the_verdict() -> None:

@@ -57,9 +57,25 @@ def test_all_seeds_on_a_sample_of_layouts_leave_the_layouts_to_chance() -> None:
     assert report.worst.kind == "bound"
 
 
+def test_a_worst_case_is_exact_only_where_every_mean_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    # 64 seeds: fewer than score the worst, more than all layouts are asked to be played under.
+    player = agent(6)
+    report = evaluate(player, num_seeds=20, num_fresh_seeds=100)
+    means = player.play(GRID.layout_space.enumerate(), every(6)).outcome.mean(1)
+    assert (report.num_seeds, report.all_seeds, report.worst.kind) == (64, True, "exact")
+    assert report.worst.estimate == pytest.approx(means.max())
+    monkeypatch.setattr("rand_agents.evaluation.trial.FULL_PLAYS", 100)
+    report = evaluate(player, num_seeds=20, num_fresh_seeds=100)
+    assert (report.num_seeds, report.all_seeds, report.worst.kind) == (20, False, "estimate")
+    low, high = report.worst.ci95
+    assert low <= means.max() <= high
+
+
 def test_seeds_are_given_anew_unless_they_are_all() -> None:
-    few, many = (Seeds(agent(bits), np.random.default_rng(1), 16) for bits in (3, 6))
-    np.testing.assert_array_equal(np.sort(few(), 0), np.sort(every(3), 0))
-    np.testing.assert_array_equal(few(), few())
-    assert (many().shape, many.all) == ((16, 6), False)
-    assert (many() != many()).any()
+    few, many = (Seeds(agent(bits), np.random.default_rng(1)) for bits in (3, 6))
+    np.testing.assert_array_equal(np.sort(few(16)[0], 0), np.sort(every(3), 0))
+    np.testing.assert_array_equal(few(8)[0], few(16)[0])
+    assert few(8)[1]
+    seeds, is_all = many(16)
+    assert (seeds.shape, is_all) == ((16, 6), False)
+    assert (many(16)[0] != many(16)[0]).any()

@@ -121,9 +121,22 @@ def claim_backwards(data):
     data["lower"], data["upper"] = data["upper"] - 2e-3, data["upper"] - 3e-3
 
 
+def claim_nothing(name, bound):
+    def tamper(data):
+        data[name] = bound
+
+    return tamper
+
+
 @pytest.mark.parametrize(
     ("tamper", "reason"),
     [
+        (claim_nothing("upper", 1e9), "upper bound 1e+09 is looser"),
+        (claim_nothing("lower", -1e9), "lower bound -1e+09 is looser"),
+        (claim_nothing("upper", float("inf")), "the claimed upper bound must be finite, got inf"),
+        (claim_nothing("upper", float("nan")), "the claimed upper bound must be finite, got nan"),
+        (claim_nothing("lower", float("nan")), "the claimed lower bound must be finite, got nan"),
+        (claim_nothing("lower", -float("inf")), "lower bound must be finite, got -inf"),
         (swap_a_step, "path 0 is not a legal walk"),
         (cut_a_walk, "path 0 never visits"),
         (start_elsewhere, "path 0 does not begin at the start"),

@@ -1,0 +1,40 @@
+"""Whatever a stream's encoding, text reaches it, and no command ends in an encode error."""
+
+import io
+import sys
+
+import pytest
+
+from rand_envs.core.plain import PLAIN, plain_where_needed
+
+
+def written(encoding: str, text: str, monkeypatch: pytest.MonkeyPatch, errors: str) -> bytes:
+    stream = io.TextIOWrapper(io.BytesIO(), encoding, errors)
+    monkeypatch.setattr(sys, "stdout", stream)
+    plain_where_needed()
+    stream.write(text)
+    stream.flush()
+    return stream.buffer.getvalue()  # type: ignore[attr-defined, no-any-return]
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252", "cp437", "utf-8"])
+def test_every_encoding_gets_text(encoding: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "≤ 38.1 % ▁▂█ … ╭─╮│ 日本 é"
+    seen = written(encoding, text, monkeypatch, "strict").decode(encoding)
+    assert "38.1 %" in seen
+    if encoding == "utf-8":
+        assert seen == text
+    if encoding == "ascii":
+        assert seen == "<= 38.1 % _.# ... +-+| ?? e"
+    if encoding == "cp1252":
+        assert seen == "<= 38.1 % _.# … +-+| ?? é"
+
+
+def test_bytes_of_a_file_name_stay_and_wishes_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    name = b"f\xff".decode("ascii", "surrogateescape")
+    assert written("ascii", f"{name} ≤", monkeypatch, "surrogateescape") == b"f\xff <="
+    assert written("ascii", "≤", monkeypatch, "ignore") == b""
+
+
+def test_what_stands_in_is_plain() -> None:
+    assert all(text.isascii() for text in PLAIN.values())
