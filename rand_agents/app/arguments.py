@@ -18,7 +18,7 @@ from rand_agents.app.words import asks_for_help, options_under
 from rand_agents.games.registry import task_of
 from rand_envs.core.arrays import Json
 from rand_envs.core.register import TASKS
-from rand_envs.core.task import Setting, as_json
+from rand_envs.core.task import Setting, as_json, resolved
 
 PLAIN = (int, float, bool, str, NoneType)
 
@@ -180,6 +180,15 @@ def task_from(env_id: str, words: Sequence[str], prog: str) -> Setting[Any]:
         elif _as_text(value) != _as_text(each.default):
             config[each.name] = value
     return _made(env_id, config)
+
+
+def task_for_people(env_id: str, words: Sequence[str], prog: str) -> Setting[Any]:
+    """The same, at the size that the game's painter names for people, where nothing is given."""
+    kind = TASKS.get(env_id)
+    if kind is None or kind.painter is None or options_under(words, "--game."):
+        return task_from(env_id, words, prog)
+    painter: Any = resolved(kind.painter)
+    return _made(env_id, dict(painter.sizes))
 
 
 def _made(env_id: str, config: Json) -> Setting[Any]:

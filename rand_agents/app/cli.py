@@ -124,10 +124,7 @@ def _contestant(kind: type[Any], words: Sequence[str]) -> tuple[Any, Any]:
     env_id = game_id(name)
     subject = f"--player {player} {name}"
     task = task_from(env_id, words, f"{PROG} {words[0]} {subject}")
-    field = options_of(env_id)
-    wider = make_dataclass("Of", [field] if field else [], bases=(kind,), frozen=True, kw_only=True)
-    wider.__doc__ = kind.__doc__
-    options = _parsed(wider, words, subject)
+    options = _parsed(_wider(kind, options_of(env_id)), words, subject)
     return options, lambda: named_player(options, task)
 
 
@@ -139,10 +136,46 @@ def _evaluate(words: Sequence[str]) -> int:
 
 
 def _watch(words: Sequence[str]) -> int:
-    options, contestant = _contestant(commands.Watch, words)
+    player = value_of(words, "--player")
+    name = None if player is None else subject_of(words[1:])
+    task = None
+    if name is None:
+        options = _parsed(commands.Watch, words)
+    else:
+        from rand_agents.app.arguments import options_of, task_from
+        from rand_agents.app.lookup import game_id
+
+        env_id = game_id(name)
+        subject = f"--player {player} {name}"
+        task = task_from(env_id, words, f"{PROG} watch {subject}")
+        options = _parsed(_wider(commands.Watch, options_of(env_id)), words, subject)
+    if not options.subjects:
+        raise ValueError("watch needs an agent: a file, a name of the zoo, or --player NAME GAME")
     from rand_agents.app.watch import watch
 
-    return watch(options, contestant, _CONSOLE, _ERRORS)
+    return watch(options, task, _CONSOLE, _ERRORS)
+
+
+def _play(words: Sequence[str]) -> int:
+    name = subject_of(words[1:])
+    if name is None:
+        _parsed(commands.Play, words)
+    from rand_agents.app.arguments import options_of, task_for_people
+    from rand_agents.app.lookup import game_id
+
+    env_id = game_id(str(name))
+    task = task_for_people(env_id, words, f"{PROG} play {name}")
+    options = _parsed(_wider(commands.Play, options_of(env_id)), words, str(name))
+    from rand_agents.app.play import play
+
+    return play(options, task, _CONSOLE, _ERRORS)
+
+
+def _wider(kind: type[Any], field: Any) -> type[Any]:
+    """The options of a command, and those of a game, if it has any."""
+    wider = make_dataclass("Of", [field] if field else [], bases=(kind,), frozen=True, kw_only=True)
+    wider.__doc__ = kind.__doc__
+    return wider
 
 
 def _zoo(words: Sequence[str]) -> int:
@@ -179,6 +212,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "train": _train,
     "evaluate": _evaluate,
     "watch": _watch,
+    "play": _play,
     "zoo": _zoo,
     "games": _games,
 }

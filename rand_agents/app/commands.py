@@ -93,35 +93,59 @@ class Evaluate:
 
 @dataclass(frozen=True, kw_only=True)
 class Watch:
-    """Watch an agent or a player on one layout under several seeds side by side.
+    """Watch players side by side, each under several seeds; keys are shown in the window.
 
     Attributes:
-        subject: The agent file, or the name of an agent in the zoo; with --player the game.
+        subjects: Agent files, names of agents in the zoo, or solution files, all of one game;
+            after the first also players of that game by their names, see `evaluate --player`.
         modules: Import this module first: it may register games.
-        player: Who plays the game instead of an agent: random or sb3:FILE.zip, see `evaluate`.
-        algorithm: The class in stable_baselines3 that saved the model.
-        seed_distribution: Of the seed vector in the model's observations, see `evaluate`.
-        layout: "uniform" (drawn at random), "worst" (for this player), or a layout as JSON,
-            for example '{"treasure": [2, 2]}'.
-        seeds: How many seeds, each in a picture of its own.
-        rng_seed: Determines the layout, the seeds and what is sampled.
+        player: The first one by name, see `evaluate`; then the game comes before any others.
+        algorithm: The class in stable_baselines3 that saved a model.
+        seed_distribution: Of the seed vector in a model's observations, see `evaluate`.
+        layout: uniform (drawn at random), fixed (drawn once), worst (for each player), hedge (an
+            adversary that learns), or a layout as JSON, for example '{"treasure": [2, 2]}'.
+        seeds: How many seeds, each in a picture of its own; by default 4, over all players.
+        rng_seed: Determines the layouts, the seeds and what is sampled.
         fps: Steps shown a second.
-        record: Write FILE.gif (the animation) or FILE.png (its end) instead of opening a
-            window; needs no display.
-        sample: Draw actions from the output instead of taking the likeliest.
+        record: Write FILE.gif, FILE.mp4 or FILE.png (the end) instead of opening a window; needs no
+            display.
+        rounds: How many layouts a film shows.
+        overwrite: Replace the film if there is one.
+        sample: Draw agents' actions from their output instead of taking the likeliest.
     """
 
-    subject: Annotated[Positional[str], arg(metavar="AGENT|GAME")]
+    subjects: Annotated[Positional[tuple[str, ...]], arg(metavar="AGENT [AGENT ...]")]
     modules: Modules = ()
     player: PlayerName = None
     algorithm: str = "PPO"
     seed_distribution: Literal["gaussian", "uniform", "bits"] = "gaussian"
     layout: str = "uniform"
-    seeds: int = 4
+    seeds: int | None = None
     rng_seed: int = 0
     fps: float = 4.0
     record: Path | None = None
+    rounds: int = 1
+    overwrite: Flag = False
     sample: Flag = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Play:
+    """Play a game yourself, against an adversary that learns where you look last.
+
+    Attributes:
+        game_id: A registered task's id; of our own games also the short name.
+        modules: Import this module first: it may register games.
+        rounds: How many instances are played.
+        rng_seed: Determines what the adversary draws.
+        text: Play in the terminal, as where there is no display.
+    """
+
+    game_id: Annotated[Positional[str], arg(metavar="GAME")]
+    modules: Modules = ()
+    rounds: int = 10
+    rng_seed: int = 0
+    text: Flag = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -64,13 +64,18 @@ def _refuse_game(source: str) -> None:
     raise ValueError(f"{env_id} is a game: say with --player NAME who plays it")
 
 
-def named_player(options: Evaluate | Watch, task: Setting[Any]) -> Player:
+def named_player(options: Evaluate | Watch, task: Setting[Any], name: str | None = None) -> Player:
     """The player of a task that the user named.
+
+    Args:
+        options: Of the command.
+        task: The game.
+        name: The player's, where it is not that of `--player`.
 
     Raises:
         ValueError: The game has no such player, or the model does not fit it.
     """
-    name = options.player or ""
+    name = name or options.player or ""
     if name == RANDOM:
         return Spectated(RandomPlayer(task))
     if name.startswith(MODEL):
@@ -81,11 +86,6 @@ def named_player(options: Evaluate | Watch, task: Setting[Any]) -> Player:
         raise ValueError(
             f"{task.env_id} has no player {name!r}: it has {known}, and {MODEL}FILE.zip gives it a "
             "model of Stable-Baselines3's"
-        )
-    if isinstance(options, Watch):
-        raise ValueError(
-            f"{name} plays whole batches, which cannot be watched: evaluate it, or watch an agent, "
-            f"{RANDOM} or {MODEL}FILE.zip"
         )
     player: Player = resolved(players[name])(task)
     return player

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-FLAGS = ("-h", "--help", "--resume", "--overwrite", "--sample")
+FLAGS = ("-h", "--help", "--resume", "--overwrite", "--sample", "--text")
 """The options that take no value, of those that may stand before the game."""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Sequence
+from copy import copy
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from rand_envs.core.task import Task
@@ -29,6 +30,14 @@ class Tally(ABC):
 
     def __init__(self, task: Task[Any]) -> None:
         self.task = task
+
+    def copied(self) -> Tally:
+        """The same counts, to go on from."""
+        other = copy(self)
+        for name, value in vars(self).items():
+            if isinstance(value, Counter):
+                setattr(other, name, value.copy())
+        return other
 
     @abstractmethod
     def add(self, painter: Painter[Any]) -> None:
