@@ -73,7 +73,7 @@ def draw(task: Task[Any], mode: str, past: History, for_player: bool = False) ->
     from rand_envs import rendering
 
     started(past.states[0] if past.states else None)
-    view = {"hand": rendering.Hand()} if for_player else {}
+    view: dict[str, Any] = {"hand": rendering.Hand()} if for_player else {}
     if mode == "ansi":
         return rendering.render_text(task, past.states, past.actions, **view)
     return rendering.render_frame(task, past.states, past.actions, **view)

@@ -21,9 +21,8 @@ def is_solution_file(file: str | Path) -> bool:
         data = json.loads(Path(file).read_text())
     except (ValueError, OSError, RecursionError):
         return False
-    return (
-        (isinstance(data, dict) and data.get("schema") == SCHEMA) or TaskSolution.is_file_of_one(file)
-    )
+    is_search = isinstance(data, dict) and data.get("schema") == SCHEMA
+    return is_search or TaskSolution.is_file_of_one(file)
 
 
 def player_from(file: str | Path) -> tuple[Task[Any], Maker]:

@@ -49,9 +49,8 @@ def marginals(layouts: Array, weights: Floats) -> list[Marginal]:
             table = np.tensordot(weights, values.astype(float), 1)
             tables.append(Marginal(name, table, [], ", probability of 1"))
         elif rows.shape[1] <= MOST_ROWS:
-            counts = np.stack(
-                [np.bincount(row - low, weights, high - low + 1) for row in rows.T.astype(int)]
-            )
+            found = [np.bincount(row - low, weights, high - low + 1) for row in rows.T.astype(int)]
+            counts = np.stack(found).astype(np.float64)
             tables.append(Marginal(name, counts, [str(v) for v in range(low, high + 1)]))
     return tables
 

@@ -31,7 +31,8 @@ def action_of(task: Task[Any], draft: tuple[int, ...]) -> Array:
     """The action of a draft, entries from 0, in the shape and the type of the action space."""
     space: Any = task.action_space
     start = np.asarray(getattr(space, "start", 0))
-    return (np.array(draft).reshape(space.shape) + start).astype(space.dtype)
+    action: Array = (np.array(draft).reshape(space.shape) + start).astype(space.dtype)
+    return action
 
 
 def entry_keys(task: Task[Any]) -> dict[str, int]:

@@ -127,8 +127,8 @@ class BoardPainter(Painter[T]):
 
     def paint_weights(self, canvas: Canvas, layouts: Array, weights: NDArray[np.float64]) -> None:
         """Shade each place by the probability that the layout is about it."""
-        total = np.bincount(self.places_of(layouts), weights)
-        shades = dict(enumerate(above_uniform(total, np.count_nonzero(total)).tolist()))
+        total = np.bincount(self.places_of(layouts), weights).astype(np.float64)
+        shades = dict(enumerate(above_uniform(total, int((total > 0).sum())).tolist()))
         texts = {place: f"{100 * share:.0f}%" for place, share in enumerate(total) if share > 0}
         self.paint_places(canvas, shades, texts)
 

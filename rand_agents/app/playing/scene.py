@@ -120,7 +120,8 @@ class PlayScene:
         opponent = self.game.opponent
         where = "" if opponent.knows_all else f"of {len(opponent.layouts):,} drawn layouts; "
         most = float(np.max(opponent.weights))
-        remark = f"{where}uniform would be {_percent(1 / len(opponent.layouts))} each, it has up to {_percent(most)}"
+        each = _percent(1 / len(opponent.layouts))
+        remark = f"{where}uniform would be {each} each, its heaviest has {_percent(most)}"
         title = "What the adversary plays next"
         return render_weights(
             self.game.task, opponent.layouts, opponent.weights, area.size, title, remark

@@ -92,14 +92,15 @@ class Game:
         layout, worst = self.opponent.worst()
         unit = self.task.unit
         bound = "at most" if self.task.higher_is_better else "at least"
+        rounds, moves = plural(len(self.score.outcomes), "round"), plural(guesser.moves, "move")
         said = [
-            f"Your mean over {plural(len(self.score.outcomes), 'round')} is {_said(mean.estimate, unit)}.",
+            f"Your mean over {rounds} is {_said(mean.estimate, unit)}.",
             f"The game value is {self.score.value_text()}: the best that anybody can be sure of.",
         ]
         if guesser.moves:
             said.append(
-                f"{100 * guesser.share:.0f} % of your {plural(guesser.moves, 'move')} could be guessed from "
-                f"the rounds before; of random moves, {100 / guesser.num_actions:.0f} %."
+                f"{100 * guesser.share:.0f} % of your {moves} could be guessed from the rounds "
+                f"before; of random ones, {100 / guesser.num_actions:.0f} %."
             )
         # What is empty, as walls where there are none, says nothing.
         shown = ", ".join(f"{name} {value}" for name, value in layout.items() if value != [])

@@ -27,9 +27,7 @@ def play_in_text(game: Game, read: Callable[[str], str], console: Console) -> No
     def say(text: str = "") -> None:
         console.print(text, markup=False, highlight=False, soft_wrap=True)
 
-    say(
-        f"{game.task.env_id}, {game.rounds} rounds. Keys as words, such as {_example(game)}; q ends."
-    )
+    say(f"{game.task.env_id}, {game.rounds} rounds. Type keys as words, {_example(game)}; q ends.")
     while game.phase != "over":
         if game.phase == "between":
             say(render_text(game.task, game.states, game.actions))

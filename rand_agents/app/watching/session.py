@@ -62,7 +62,8 @@ class Show:
         rng_seed: int,
     ) -> None:
         self.known, self.layouts, self.num_seeds = known, layouts, num_seeds
-        self.round = 0
+        self.round, self.step, self.length = 0, 0, 0
+        self._counted = False
         for contestant in field:
             contestant.player.set_random_seed(rng_seed)
         choices = layouts.draw()

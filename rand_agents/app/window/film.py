@@ -65,7 +65,9 @@ def _mp4(frames: Sequence[Array], fps: float) -> bytes:
     height, width = (side - side % 2 for side in frames[0].shape[:2])
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "film.mp4"
-        writer = write_frames(str(path), (width, height), fps=fps, macro_block_size=2)
+        writer = write_frames(
+            str(path), (width, height), fps=fps, macro_block_size=2, ffmpeg_log_level="error"
+        )
         writer.send(None)
         for frame in [*frames, *[frames[-1]] * round(LAST_FRAME_SECONDS * fps)]:
             writer.send(np.ascontiguousarray(frame[:height, :width]))

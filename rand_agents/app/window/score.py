@@ -44,19 +44,19 @@ class Score:
         """
         if not self._rounds:
             return None
-        unit = self.task.unit
         if one_layout or all(len(each) == 1 for each in self._rounds):
             outcomes = np.array(self.outcomes)
-            seeds = np.arange(len(outcomes))[:, None] * (
-                not (one_layout and self._is_deterministic)
-            )
-            return mean_interval(outcomes, seeds, unit)
+            is_chance = not (one_layout and self._is_deterministic)
+            seeds = np.arange(len(outcomes))[:, None] * is_chance
+            return self._clipped(mean_interval(outcomes, seeds, self.task.unit))
         means = np.array([np.mean(each) for each in self._rounds])
-        figure = mean_interval(means, np.arange(len(means))[:, None], "mean")
-        if unit != "success":
-            return figure
+        return self._clipped(mean_interval(means, np.arange(len(means))[:, None], "mean"))
+
+    def _clipped(self, figure: Figure) -> Figure:
+        """An interval within what outcomes can be."""
+        least, most = self.task.outcome_range
         low, high = figure.ci95
-        return Figure(figure.estimate, (max(0.0, low), min(1.0, high)))
+        return Figure(figure.estimate, (max(low, least), min(high, most)))
 
     @property
     def better(self) -> str:

@@ -123,8 +123,7 @@ class GridPainter(BoardPainter[GridTask]):
 
     def places_of(self, layouts: Array) -> NDArray[np.int64]:
         """The cells of the treasures, (n,)."""
-        cells: NDArray[np.int64] = layouts["treasure"] @ (self.task.columns, 1)
-        return cells
+        return (layouts["treasure"] @ (self.task.columns, 1)).astype(np.int64)
 
     def paint_places(
         self, canvas: Canvas, shades: Mapping[int, float], texts: Mapping[int, str]

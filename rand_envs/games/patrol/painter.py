@@ -254,7 +254,7 @@ class PatrolPainter(BoardPainter[PatrolTask]):
 
     def _clearance(self, node: int) -> float:
         """How far from the centre of a node arrows begin and end, outside the ring."""
-        return (1.75 if node == self.node else 1.15) * self.radius
+        return (1.75 if node == self.node and self._sees_all else 1.15) * self.radius
 
     def _paint_legend(self, canvas: Canvas) -> None:
         x = MARGIN + 8

@@ -48,7 +48,8 @@ class SlotMemory:
             key = seen[:, :N].argmax(axis=1)
             shown = (seen[:, -1] == 0) & kept[rows, key]
             memory[rows[shown], key[shown]] = seen[shown, N:-1]
-            return memory[rows, key]
+            recalled: Array = memory[rows, key]
+            return recalled
 
         return act
 

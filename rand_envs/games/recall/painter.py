@@ -163,10 +163,10 @@ class RecallPainter(Painter[RecallTask]):
         top = self._answer_top
         canvas.text("Answer", (MARGIN, top + 8), 20, MUTED, "left")
         truth = self.values[self.query] if self.asked and not self._hidden(self.query) else None
-        recalled: Sequence[int] | None = self.recalled
+        given: Sequence[int] | None = self.recalled
         if self.hand is not None and self.asked and not self.ended:
-            recalled = self.hand.draft or None
-        for row, (name, bits) in enumerate([("true value", truth), ("recalled", recalled)]):
+            given = self.hand.draft or None
+        for row, (name, bits) in enumerate([("true value", truth), ("recalled", given)]):
             y = top + HEADING + row * self._row
             canvas.text(name, (MARGIN, y + self._bit / 2), 22, INK, "left")
             for place in range(self.task.value_bits):

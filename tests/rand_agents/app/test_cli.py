@@ -27,7 +27,7 @@ from rand_agents import (
 )
 from rand_agents.__main__ import main
 from rand_agents.app.options import Training, TransformerOptions
-from rand_agents.app.watch import play_out
+from rand_agents.app.watching.instances import play_out
 from rand_agents.games.registry import game_for
 from rand_agents.training.evolution import SearchConfig
 from rand_agents.training.files import Contents, read_agent, write_agent
@@ -118,7 +118,7 @@ def test_train_evaluate_and_watch_follow_one_another(
     assert facts["constant_seed_variance"] < 1e-12
     for layout in ("worst", "uniform", json.dumps(LAYOUTS[name])):
         picture = tmp_path / "end.png"
-        command = ["watch", str(agent), "--layout", layout, "--seeds", "2"]
+        command = ["watch", str(agent), "--layout", layout, "--seeds", "2", "--overwrite"]
         assert main([*command, "--record", str(picture)]) == 0
         with Image.open(picture) as image:
             assert image.size[0] > 600
@@ -295,7 +295,9 @@ BAD_WATCHING = {
     "--layout [1]": '"treasure"',
     "--seeds 0": "--seeds must be at least 1",
     "--fps 0": "--fps must be above 0",
-    "--record film.mp4": "must end in .gif or .png",
+    "--record film.avi": "must end in .gif or .mp4 or .png",
+    "--record pyproject.toml": "must end in",
+    "--rounds 0": "--rounds must be at least 1",
     "--record /dev/null/film.gif": "/dev/null is not a folder",
 }
 
@@ -415,7 +417,7 @@ def test_defaults_are_those_of_the_size_that_is_played() -> None:
 
 
 HELP = {
-    "": "train evaluate watch zoo games",
+    "": "train evaluate watch play zoo games",
     "train": "recall coloring grid patrol paging GAME --import",
     "train recall": "--game.num-pairs --game.value-bits --policy.key-size --seeds.draw --trainer "
     "--qnorm.objective.q",
@@ -428,7 +430,8 @@ HELP = {
     "--policy.hidden --pepg.m",
     "evaluate": "--layouts --num-seeds --rng-seed --json --player --algorithm pickles",
     "evaluate --player random patrol": "--game.graph --layouts",
-    "watch": "--layout --seeds --rng-seed --fps --record --sample --player",
+    "watch": "--layout --seeds --rng-seed --fps --record --sample --player --overwrite",
+    "play grid": "--game.size --rounds --rng-seed --text",
     "games": "--import",
 }
 HIDDEN = {
