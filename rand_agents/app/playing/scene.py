@@ -13,7 +13,7 @@ from rand_envs.rendering.colors import BLUE, INK, LINE, MUTED, RIGHT, WRONG
 WIDTH, HEIGHT = 1180, 760
 BOARD_WIDTH = 640
 SCORE_HEIGHT = 126
-WRAP = 58
+WRAP = 74
 
 
 class PlayScene:
