@@ -1,4 +1,4 @@
-"""The command line: train, evaluate and watch seeded agents, in any registered game."""
+"""The command line: train, evaluate, watch and play, in any registered game."""
 
 import sys
 from collections.abc import Callable, Sequence
@@ -26,6 +26,10 @@ Train one, see how good it is, and watch it:
     python -m rand_agents train grid --game.size 3 --updates 200 --out grid.safetensors
     python -m rand_agents evaluate grid.safetensors
     python -m rand_agents watch grid.safetensors --layout worst --record grid.gif
+
+Meet the adversary yourself:
+
+    python -m rand_agents play grid
 
 Trained ones come with the package, and textbook players with the games:
 
