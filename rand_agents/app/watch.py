@@ -38,22 +38,22 @@ def watch(options: Watch, task: Setting[Any] | None, console: Console, errors: C
         layouts = Layouts(field, options.layout, options.rng_seed)
         seeds = options.seeds or max(1, DEFAULT_SEEDS // len(field))
         show = Show(field, known, layouts, seeds, options.rng_seed)
-    for entry in show.entries:
-        described = entry.contestant.task.layout_space.unpack(entry.choice.layout)[0].to_json()
-        said = f"Layout for {entry.contestant.name} ({entry.choice.remark}):"
-        console.print(said, soft_wrap=True, markup=False)
+    played = [(entry.contestant.name, entry.choice) for entry in show.entries]
+    # The file first: whatever becomes of the output, the result is kept.
+    if options.record is not None:
+        with errors.status("drawing …"):
+            frames = list(_frames(show, options.rounds, options.record.suffix == ".png"))
+            write_film(frames, options.record, options.fps)
+    for name, choice in played:
+        described = field[0].task.layout_space.unpack(choice.layout)[0].to_json()
+        console.print(f"Layout for {name} ({choice.remark}):", soft_wrap=True, markup=False)
         console.print(f"  {shlex.quote(json.dumps(described))}", soft_wrap=True, markup=False)
-    if options.record is None:
-        names = ", ".join(contestant.name for contestant in field)
-        session = WatchWindow(show, options.fps)
-        window = Window(f"{names} on {field[0].task.env_id}", 30)
-        run(window, session, WatchScene(show, session))
+    if options.record is not None:
+        console.print(f"Saved {options.record}", soft_wrap=True, markup=False)
         return 0
-    with errors.status("drawing …"):
-        last_only = options.record.suffix == ".png"
-        frames = list(_frames(show, options.rounds, last_only))
-        write_film(frames, options.record, options.fps)
-    console.print(f"Saved {options.record}", soft_wrap=True, markup=False)
+    names = ", ".join(contestant.name for contestant in field)
+    session = WatchWindow(show, options.fps)
+    run(Window(f"{names} on {field[0].task.env_id}", 30), session, WatchScene(show, session))
     return 0
 
 
