@@ -1,7 +1,7 @@
 """The options of `train` for one game, policy and trainer, and the agent they describe."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, make_dataclass
 from typing import Any, Literal
 
@@ -18,7 +18,7 @@ from rand_agents.policies.transformer import TransformerConfig
 from rand_agents.training.agent import Agent
 from rand_agents.training.loading import ALGORITHMS
 from rand_envs.adversaries import FoundConfig
-from rand_envs.core.task import Setting, Task
+from rand_envs.core.task import Setting
 
 TRAINERS = {name.lower(): kind for name, kind in ALGORITHMS.items()}
 POLICIES = {"transformer": "SeedTransformer", "mlp": "MlpPolicy"}
@@ -146,16 +146,11 @@ class Training:
         )
 
     @property
-    def description(self) -> str:
-        """What the help begins with."""
-        task = self.game.task
-        about = (type(task).__doc__ or "").strip().partition("\n")[0]
+    def others(self) -> str:
+        """Whose options the help does not have."""
         trainer = " or ".join(name for name in TRAINERS if name != self.trainer)
         policy = next(name for name in POLICIES if name != self.policy)
-        return (
-            f"Train an agent on {task.env_id}.{f' {about}' if isinstance(task, Task) else ''}\n\n"
-            f"With --trainer {trainer} or --policy {policy} come the options of these."
-        )
+        return f"With --trainer {trainer} or --policy {policy} come the options of these."
 
     def options(self) -> type[Any]:
         """The dataclass of all options, with the game's defaults."""
@@ -166,12 +161,12 @@ class Training:
             ("trainer", commands.TrainerName, self.trainer),
             ("policy_kind", commands.PolicyKind, self.policy),
             *([own] if own else []),
-            ("policy", shape, field(default_factory=lambda: shape.of(self.game))),
-            ("seeds", SeedSpec, field(default_factory=self._seeds)),
-            (self.trainer, kind.config_type, field(default_factory=self._config)),
+            ("policy", shape, _group(lambda: shape.of(self.game))),
+            ("seeds", SeedSpec, _group(self._seeds)),
+            (self.trainer, kind.config_type, _group(self._config)),
         ]
         if self.game.has_adversary:
-            fields.append(("found", FoundConfig, FoundConfig(share=0.0)))
+            fields.append(("found", FoundConfig, _group(lambda: FoundConfig(share=0.0))))
         wider = make_dataclass("Of", fields, bases=(commands.Train,), frozen=True, kw_only=True)
         wider.__doc__ = commands.Train.__doc__
         return wider
@@ -200,6 +195,11 @@ class Training:
         )
 
 
+def _group(default: Callable[[], Any]) -> Any:
+    """Options of a kind, which only `--help-all` shows."""
+    return field(default_factory=default, metadata={commands.RARE: True})
+
+
 def _with(config: Any, changes: Mapping[str, Any]) -> Any:
     """A configuration with some entries replaced, also inside those that it is made of."""
     inner = {
@@ -213,6 +213,14 @@ def usable_device(name: str) -> torch.device:
     """The device, once something was put there; ValueError where that fails."""
     try:
         return torch.zeros(1, device=name).device
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise ValueError(f"the device {name!r} cannot be used here: {reason}") from None
+    # Its own words list what PyTorch knows of anywhere, not what is here.
+    except (RuntimeError, AssertionError):
+        raise ValueError(
+            f"the device {name!r} cannot be used here: there is {', '.join(_devices())}"
+        ) from None
+
+
+def _devices() -> list[str]:
+    """What PyTorch can compute on here."""
+    here = [f"cuda:{i}" for i in range(torch.cuda.device_count())]
+    return ["cpu", *here, *(["mps"] if torch.backends.mps.is_available() else [])]

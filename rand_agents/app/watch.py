@@ -15,14 +15,13 @@ from rich.console import Console
 
 from rand_agents.app.commands import Watch
 from rand_agents.app.gym_frames import gym_frames
-from rand_agents.app.paths import checked_output
 from rand_agents.evaluation.evaluate import evaluate
 from rand_agents.evaluation.tables import interval_of, number
 from rand_agents.training.agent import Agent
 from rand_envs.core.arrays import Array, Json
 from rand_envs.core.streams import Stream, generator
 from rand_envs.core.task import Task, rules_of
-from rand_envs.core.writing import write_atomically
+from rand_envs.core.writing import checked_output, write_atomically
 
 LAST_FRAME_SECONDS = 3.0
 """How long the end is shown before the animation starts again."""
@@ -61,7 +60,7 @@ def _check(options: Watch) -> None:
     if not 0 < options.fps <= 50:
         raise ValueError(f"--fps must be above 0 and at most 50, got {options.fps}")
     if options.record is not None:
-        checked_output(options.record, "--record", ".gif", ".png")
+        checked_output(options.record, "--record", ".gif", ".png", overwrite=options.overwrite)
 
 
 def _frames(player: Any, layout: Array, options: Watch) -> list[Array]:

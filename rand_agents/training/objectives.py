@@ -174,6 +174,18 @@ class ObjectiveConfig:
         """Whether losses may be below 0: in the mean, the maximum, and CVaR."""
         return self.kind == "cvar" or (self.q_start is None and self.q in (1.0, math.inf))
 
+    @property
+    def summary(self) -> str:
+        """What is made small, in a few words."""
+        what = f"{self.of} over layouts"
+        if self.kind == "cvar":
+            return f"the mean {self.of} of the worst {self.alpha:.0%} of the layouts"
+        if self.q == 1.0:
+            return f"the mean {what}"
+        if math.isinf(self.q):
+            return f"the worst {what}"
+        return f"the q-norm of {what}, q = {self.q:g}"
+
     def at(self, progress: float) -> Objective:
         """The objective at `progress` in [0, 1] of the run."""
         saturation = self.saturation * min(progress / SATURATED, 1.0)

@@ -201,6 +201,10 @@ class PSRO(Agent[PSROConfig]):
         updates = max(total - round(self.config.distillation * total), 1)
         return _parts(self.config.rounds, updates), updates
 
+    def phases(self) -> list[tuple[str, int]]:
+        """Responses, then what the seeds learn of them."""
+        return [("responses", self._rounds()[1]), ("distillation", self.total_timesteps)]
+
     def _update(self, progress: float) -> dict[str, float]:
         rounds, updates = self._rounds()
         now = self.num_timesteps
