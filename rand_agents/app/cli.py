@@ -186,9 +186,9 @@ def _watch(words: Sequence[str]) -> int:
 
 def _zoo(words: Sequence[str]) -> int:
     options = _parsed(commands.Zoo, words)
-    from rand_agents.app.listing import print_zoo
-
     if options.compare is None:
+        from rand_agents.app.listing import print_zoo
+
         print_zoo(_CONSOLE)
         return 0
     from rand_agents.app.checks import agent_source

@@ -11,7 +11,7 @@ from gymnasium.spaces.utils import flatten_space
 from rich.console import Console
 from stable_baselines3.common.base_class import BaseAlgorithm
 
-from rand_agents.app.checks import MODEL, RANDOM, agent_source
+from rand_agents.app.checks import MODEL, RANDOM, agent_source, check_player
 from rand_agents.app.commands import Evaluate, Watch
 from rand_agents.evaluation.players import Act, as_player
 from rand_agents.games.generic import TaskGame
@@ -50,16 +50,17 @@ def loaded(source: str, errors: Console) -> Agent[Any]:
 
 
 def named_player(options: Evaluate | Watch, task: Setting[Any]) -> Player:
-    """The player of a task that the user named, once `check_player` knows of it.
+    """The player of a task that the user named.
 
     Raises:
-        ValueError: It cannot be watched, or the model does not fit the game.
+        ValueError: The game has no such player, or the model does not fit it.
     """
     name = options.player or ""
     if name == RANDOM:
         return Spectated(RandomPlayer(task))
     if name.startswith(MODEL):
         return Spectated(_model(Path(name.removeprefix(MODEL)), options, task))
+    check_player(name, task)
     if isinstance(options, Watch):
         raise ValueError(
             f"{name} plays whole batches, which cannot be watched: evaluate it, or watch an agent, "

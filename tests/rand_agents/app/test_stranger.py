@@ -128,7 +128,7 @@ def test_its_arguments_and_their_meaning_are_in_the_help(
         run("train Penalty-v0 --help")
     said = " ".join(capsys.readouterr().out.replace("│", " ").split())
     assert "The keeper chooses a corner before the ball is struck." in said
-    assert "--game.corners INT where the keeper can stand. (default: 3)" in said
+    assert "--game.corners N where the keeper can stand. (default: 3)" in said
     assert "--game.hint JSON what is shouted. (default: null)" in said
 
 
