@@ -1,5 +1,6 @@
 """The command line: train, evaluate and watch seeded agents, in any registered game."""
 
+import difflib
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import make_dataclass
@@ -77,6 +78,10 @@ def _sentence(error: Exception) -> str:
 
 def _overview(words: Sequence[str]) -> int:
     """Help on all commands; also says what is wrong with a word that is none."""
+    if words and not words[0].startswith("-"):
+        near = difflib.get_close_matches(words[0], COMMANDS, n=1)
+        meant = f" (did you mean {near[0]}?)" if near else ""
+        raise ValueError(f"there is no command {words[0]!r}{meant}: known are {', '.join(COMMANDS)}")
     kinds: list[Any] = [
         Annotated[getattr(commands, name.title()), subcommand(name, prefix_name=False)]
         for name in COMMANDS

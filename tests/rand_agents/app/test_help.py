@@ -31,7 +31,7 @@ SHORT = {
     "games --help": "--import",
 }
 SLIPS = {
-    "tran": "invalid choice",
+    "tran": "there is no command 'tran' (did you mean train?)",
     "train gird --out a": "did you mean grid?",
     "train grid --updaets 3 --out a": "--updaets",
     "train grid --updates x --out a": "'x'",

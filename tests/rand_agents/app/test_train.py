@@ -193,7 +193,9 @@ def test_what_is_trained_is_said_at_the_start(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run("recall", tmp_path / "recall") == 0
-    assert "seeds of 10 gaussian" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "QNorm on RandRecall-v0, for the q-norm of cost over layouts, q = 100" in said
+    assert "seeds of 10" in said
     options = "--trainer pepg --pepg.search.population 4 --game.max-episode-steps 5 --updates 1"
     assert main(["train", "CartPole-v1", *options.split(), "--out", str(tmp_path / "pole")]) == 0
     said = capsys.readouterr().out
