@@ -81,7 +81,9 @@ def _overview(words: Sequence[str]) -> int:
     if words and not words[0].startswith("-"):
         near = difflib.get_close_matches(words[0], COMMANDS, n=1)
         meant = f" (did you mean {near[0]}?)" if near else ""
-        raise ValueError(f"there is no command {words[0]!r}{meant}: known are {', '.join(COMMANDS)}")
+        raise ValueError(
+            f"there is no command {words[0]!r}{meant}: known are {', '.join(COMMANDS)}"
+        )
     kinds: list[Any] = [
         Annotated[getattr(commands, name.title()), subcommand(name, prefix_name=False)]
         for name in COMMANDS

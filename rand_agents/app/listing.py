@@ -37,7 +37,7 @@ def print_games(modules: Sequence[str], console: Console, errors: Console) -> No
         for env_id, task in TASKS.items():
             table.add_row(env_id, short_name(env_id) or "-", task.unit, *_at_default_size(task))
         for env_id in wrapped_environments() if modules else []:
-            table.add_row(env_id, "-", "return", _layouts_of(env_id), "not known", "-")
+            table.add_row(env_id, "-", "return", _layouts_of(env_id), "not known", "random")
     _print_whole(table, console)
     console.print(
         "Layouts and game values, the best worst case that any randomised player can reach, are "
