@@ -5,6 +5,7 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import pytest
+import torch
 
 from rand_agents import QNorm, SeedSpec, TransformerConfig
 from rand_agents.games.registry import game_for, task_of
@@ -132,6 +133,8 @@ def test_an_episode_longer_than_the_longest_is_an_error_that_names_episode_start
 
 def test_by_default_it_plays_as_it_is_evaluated() -> None:
     agent, observations = random_agent("patrol", "first"), np.array([[4, 0]] * 500)
+    with torch.no_grad():
+        agent.model.weights["read_out"].mul_(0.01)
     seeds = agent.draw_seeds(np.random.default_rng(0), 500)
     argmax, _ = agent.predict(observations, deterministic=True, seeds=seeds)
     default, _ = agent.predict(observations, seeds=seeds)
