@@ -1,7 +1,6 @@
 """What all trainers share: learn, predict, save, load, callbacks, logging, resuming."""
 
 import dataclasses
-import math
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Self, TypeVar, cast
@@ -278,8 +277,3 @@ class Agent(SeededPolicy, Learner, ABC, Generic[C]):
             self._load_trainer_tensors(described.trainer)
         else:
             self._setup()
-
-
-def cosine(start: float, end: float, progress: float) -> float:
-    """Cosine annealing from `start` at progress 0 to `end` at progress 1."""
-    return end + (start - end) * 0.5 * (1.0 + math.cos(math.pi * progress))
