@@ -16,7 +16,6 @@ from rand_agents.app.parsing import parsed
 from rand_agents.app.words import (
     asks_for_all,
     asks_for_help,
-    options_under,
     subject_of,
     value_of,
     values_of,
@@ -28,9 +27,8 @@ BAD_INPUT = 2
 _CONSOLE = Console(highlight=False)
 _ERRORS = Console(stderr=True, highlight=False)
 
-OF_TRAINERS = ("--policy.", "--seeds.", "--found.", "--qnorm.", "--psro.", "--pepg.")
+HIDDEN = ("--policy.*", "--seeds.*", "--found.*", "--qnorm.*", "--psro.*", "--pepg.*")
 """Options whose defaults nobody knows before PyTorch is imported."""
-HIDDEN = [f"{prefix}*" for prefix in OF_TRAINERS]
 
 DESCRIPTION = """Seeded policies that stay good when an adversary picks the layout.
 
@@ -127,18 +125,24 @@ def _train(words: Sequence[str]) -> int:
 
     # A slip, or a wish for help, is answered before PyTorch is imported.
     env_id = game_id(str(name))
-    few = options_under(words, *OF_TRAINERS, outside=True)
     common = _of_game(commands.Train, env_id)
-    if not asks_for_all(words):
-        given = _parsed(common, few, str(name), description=introduced(env_id), hidden=HIDDEN)
-        check_training(given)
+    about = introduced(env_id)
+    if asks_for_help(words) and not asks_for_all(words):
+        _parsed(common, words, str(name), description=about, hidden=HIDDEN)
+    if not asks_for_help(words):
+        from rand_agents.app.shapes import fields_of_groups
+
+        groups = fields_of_groups(value_of(words, "--policy"))
+        loose = make_dataclass("Of", groups, bases=(common,), frozen=True, kw_only=True)
+        check_training(_parsed(loose, words, str(name)))
     task = task_from(env_id, words, f"{PROG} train {name}")
     from rand_agents.app.options import Training
     from rand_agents.app.train import train
 
     training = Training.of(task, words)
-    about = f"{introduced(env_id)} {training.others}"
-    options = _parsed(training.options(), words, str(name), description=about)
+    options = _parsed(
+        training.options(), words, str(name), description=f"{about} {training.others}"
+    )
     return train(options, lambda: training.agent(options), words, _CONSOLE)
 
 

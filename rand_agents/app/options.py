@@ -1,20 +1,18 @@
 """The options of `train` for one game, policy and trainer, and the agent they describe."""
 
-import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, make_dataclass
-from typing import Any, Literal
+from typing import Any
 
 import torch
 
 from rand_agents.app import commands
 from rand_agents.app.arguments import options_of
+from rand_agents.app.shapes import SHAPES, changed
 from rand_agents.app.words import value_of
 from rand_agents.games.game import Game
 from rand_agents.games.registry import game_for
-from rand_agents.policies.mlp import MLPConfig
 from rand_agents.policies.seeds import SeedSpec
-from rand_agents.policies.transformer import TransformerConfig
 from rand_agents.training.agent import Agent
 from rand_agents.training.loading import ALGORITHMS
 from rand_envs.adversaries import FoundConfig
@@ -22,90 +20,6 @@ from rand_envs.core.task import Setting
 
 TRAINERS = {name.lower(): kind for name, kind in ALGORITHMS.items()}
 POLICIES = {"transformer": "SeedTransformer", "mlp": "MlpPolicy"}
-
-
-@dataclass(frozen=True)
-class TransformerOptions:
-    """Shape of the transformer; see `TransformerConfig`, which has the rest from the game.
-
-    Attributes:
-        seed_placement: "every" gives the seed to every token, "first" makes it a token of its
-            own, "own" gives the token that begins with one-hot v the v-th entry alone.
-        num_blocks: Attention blocks.
-        num_heads: Attention heads a block.
-        key_size: Key (and query) size of a head.
-        value_size: Value size of a head.
-        model_size: Width between blocks; ignored without input embedding.
-        attention: "linear" (no softmax) or "softmax".
-        embedding: "none" (tokens enter the blocks as they are), "linear", "gelu" (linear, GELU,
-            linear), or "geglu" (linear, GELU times another linear map, linear).
-        layer_norm: LayerNorm before attention and MLP and before the read-out.
-        mlp_factor: Hidden width of a block's MLP in multiples of the width; 0 for no MLP.
-        positions: A learned positional encoding, as long as the game can last.
-        scale: Divide the attention scores by the square root of the key size.
-        seed_gain: Factor on the initial input weights of the seed.
-    """
-
-    seed_placement: Literal["every", "first", "own"]
-    num_blocks: int
-    num_heads: int
-    key_size: int
-    value_size: int
-    model_size: int
-    attention: Literal["linear", "softmax"]
-    embedding: Literal["none", "linear", "gelu", "geglu"]
-    layer_norm: bool
-    mlp_factor: int
-    positions: bool
-    scale: bool
-    seed_gain: float
-
-    @classmethod
-    def of(cls, game: Game[Any]) -> "TransformerOptions":
-        """The options that give a game's default architecture, for a run of minutes."""
-        config = _with(game.default_policy(), game.quick.get("policy", {}))
-        names = {option.name for option in dataclasses.fields(cls)} - {"positions"}
-        shape = {name: getattr(config, name) for name in names}
-        return cls(positions=config.max_length > 0, **shape)
-
-    def config(self, game: Game[Any], seed_dim: int) -> TransformerConfig:
-        """The architecture for a game; ValueError says which option is illegal."""
-        shape = dataclasses.asdict(self)
-        length = game.context + (self.seed_placement == "first")
-        return TransformerConfig(
-            game.token_dim,
-            game.output_dim,
-            seed_dim,
-            mask=game.default_policy().mask,
-            max_length=length if shape.pop("positions") else 0,
-            **shape,
-        )
-
-
-@dataclass(frozen=True)
-class MLPOptions:
-    """Shape of the perceptron.
-
-    Attributes:
-        hidden: Widths of the hidden layers, each followed by tanh.
-    """
-
-    hidden: tuple[int, ...]
-
-    @classmethod
-    def of(cls, game: Game[Any]) -> "MLPOptions":
-        """The options that give a game's default perceptron."""
-        return cls(tuple(game.default_mlp().hidden))
-
-    def config(self, game: Game[Any], seed_dim: int) -> MLPConfig:
-        """The shape for a game; ValueError says which option is illegal."""
-        return MLPConfig(game.token_dim, game.output_dim, seed_dim, self.hidden)
-
-
-SHAPES: dict[str, type[TransformerOptions] | type[MLPOptions]] = {
-    "transformer": TransformerOptions,
-    "mlp": MLPOptions,
-}
 
 
 @dataclass(frozen=True)
@@ -177,7 +91,7 @@ class Training:
     def _config(self) -> Any:
         """The trainer's default options in this game, for a run of minutes."""
         config = TRAINERS[self.trainer].default_config(self.game)
-        return _with(config, self.game.quick.get(self.trainer, {}))
+        return changed(config, self.game.quick.get(self.trainer, {}))
 
     def agent(self, options: Any) -> Agent[Any]:
         """An untrained agent; ValueError says which option is illegal."""
@@ -198,15 +112,6 @@ class Training:
 def _group(default: Callable[[], Any]) -> Any:
     """Options of a kind, which only `--help-all` shows."""
     return field(default_factory=default, metadata={commands.RARE: True})
-
-
-def _with(config: Any, changes: Mapping[str, Any]) -> Any:
-    """A configuration with some entries replaced, also inside those that it is made of."""
-    inner = {
-        name: _with(getattr(config, name), value) if isinstance(value, Mapping) else value
-        for name, value in changes.items()
-    }
-    return dataclasses.replace(config, **inner)
 
 
 def usable_device(name: str) -> torch.device:

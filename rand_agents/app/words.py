@@ -34,17 +34,14 @@ def asks_for_all(words: Sequence[str]) -> bool:
     return "--help-all" in words
 
 
-def options_under(words: Sequence[str], *prefixes: str, outside: bool = False) -> list[str]:
-    """The options whose names begin with one of these, and what is given to them.
-
-    With `outside` all other words.
-    """
+def options_under(words: Sequence[str], prefix: str) -> list[str]:
+    """The options whose names begin with `prefix`, and what is given to them."""
     kept: list[str] = []
     inside = False
     for word in words:
         if word.startswith("--"):
-            inside = word.startswith(prefixes)
-        if inside != outside:
+            inside = word.startswith(prefix)
+        if inside:
             kept.append(word)
     return kept
 
