@@ -18,6 +18,10 @@ from typing import Annotated, Any, Literal
 import tyro
 from rich.console import Console
 
+from rand_envs.core.arrays import whole_number
+from rand_envs.core.options import rng_seed_number
+from rand_envs.core.writing import check_folder
+
 from .drawing.figures import draw_figures
 from .drawing.report import write_report
 from .drawing.table import results_table
@@ -68,6 +72,18 @@ class Arguments:
     out: Path | None = None
     rng_seed: int = 0
     processes: int = os.cpu_count() or 1
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for what would fail later; the parser shows no other error well."""
+        for name, value in (("--runs", self.runs), ("--processes", self.processes)):
+            if value is not None:
+                whole_number(name, value, 1)
+        rng_seed_number(self.rng_seed, "--rng-seed")
+        if self.out is not None:
+            try:
+                check_folder(self.out, self.out)
+            except OSError as error:
+                raise ValueError(str(error)) from None
 
 
 def _interrupt(_signal: int, _frame: Any) -> None:

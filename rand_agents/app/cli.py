@@ -1,5 +1,6 @@
 """The command line: train, evaluate, watch and play, in any registered game."""
 
+import difflib
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import make_dataclass
@@ -11,13 +12,23 @@ from tyro.conf import arg, subcommand
 
 from rand_agents.app import commands
 from rand_agents.app.commands import INTERRUPTED, PROG
-from rand_agents.app.words import asks_for_help, subject_of, value_of, values_of
+from rand_agents.app.parsing import parsed
+from rand_agents.app.words import (
+    asks_for_all,
+    asks_for_help,
+    subject_of,
+    value_of,
+    values_of,
+)
 
 BAD_INPUT = 2
 """Exit code after an error of the user's, as of the argument parser's."""
 
 _CONSOLE = Console(highlight=False)
 _ERRORS = Console(stderr=True, highlight=False)
+
+HIDDEN = ("--policy.*", "--seeds.*", "--found.*", "--qnorm.*", "--psro.*", "--pepg.*")
+"""Options whose defaults nobody knows before PyTorch is imported."""
 
 DESCRIPTION = """Seeded policies that stay good when an adversary picks the layout.
 
@@ -69,46 +80,73 @@ def _sentence(error: Exception) -> str:
 
 def _overview(words: Sequence[str]) -> int:
     """Help on all commands; also says what is wrong with a word that is none."""
+    if words and not words[0].startswith("-"):
+        near = difflib.get_close_matches(words[0], COMMANDS, n=1)
+        meant = f" (did you mean {near[0]}?)" if near else ""
+        raise ValueError(
+            f"there is no command {words[0]!r}{meant}: known are {', '.join(COMMANDS)}"
+        )
     kinds: list[Any] = [
         Annotated[getattr(commands, name.title()), subcommand(name, prefix_name=False)]
         for name in COMMANDS
     ]
     chosen: Any = Annotated[Union[tuple(kinds)], arg(name="")]  # noqa: UP007
     whole = make_dataclass("CommandLine", [("command", chosen)])
-    tyro.cli(whole, prog=PROG, description=DESCRIPTION, args=list(words))
+    tyro.cli(whole, prog=PROG, description=DESCRIPTION, args=list(words) or ["--help"])
     return BAD_INPUT
 
 
-def _parsed(
-    kind: Any, words: Sequence[str], subject: str = "", description: str | None = None
-) -> Any:
+def _parsed(kind: Any, words: Sequence[str], subject: str = "", **more: Any) -> Any:
     prog = f"{PROG} {words[0]}{subject and f' {subject}'}"
-    return tyro.cli(kind, prog=prog, description=description, args=list(words[1:]))
+    return parsed(kind, words[1:], prog, subject=subject, **more)
+
+
+def _of_game(kind: type[Any], env_id: str) -> type[Any]:
+    """The options of a command, and those of a game."""
+    from rand_agents.app.arguments import options_of
+
+    own = options_of(env_id)
+    wider = make_dataclass("Of", [own] if own else [], bases=(kind,), frozen=True, kw_only=True)
+    wider.__doc__ = kind.__doc__
+    return wider
 
 
 def _train(words: Sequence[str]) -> int:
     name = subject_of(words[1:])
     if name is None:
+        about = None
         if asks_for_help(words):
             from rand_agents.app.lookup import known_games
 
-            games = ", ".join(known_games())
-            _parsed(
-                commands.Train,
-                words,
-                description=f"Train an agent on a game: {games}, or any id registered with "
-                f"Gymnasium.\n\nEach has options of its own: {PROG} train GAME --help",
+            about = (
+                f"Train an agent on a game: {', '.join(known_games())}, or any id registered with "
+                f"Gymnasium.\n\nEach has options of its own: {PROG} train GAME --help"
             )
-        _parsed(commands.Train, words)
+        _parsed(commands.Train, words, description=about)
     from rand_agents.app.arguments import task_from
-    from rand_agents.app.lookup import game_id
+    from rand_agents.app.checks import check_training
+    from rand_agents.app.lookup import game_id, introduced
+
+    # A slip, or a wish for help, is answered before PyTorch is imported.
+    env_id = game_id(str(name))
+    common = _of_game(commands.Train, env_id)
+    about = introduced(env_id)
+    if asks_for_help(words) and not asks_for_all(words):
+        _parsed(common, words, str(name), description=about, hidden=HIDDEN)
+    if not asks_for_help(words):
+        from rand_agents.app.shapes import fields_of_groups
+
+        groups = fields_of_groups(value_of(words, "--policy"))
+        loose = make_dataclass("Of", groups, bases=(common,), frozen=True, kw_only=True)
+        check_training(_parsed(loose, words, str(name)))
+    task = task_from(env_id, words, f"{PROG} train {name}")
     from rand_agents.app.options import Training
     from rand_agents.app.train import train
 
-    env_id = game_id(str(name))
-    task = task_from(env_id, words, f"{PROG} train {name}")
     training = Training.of(task, words)
-    options = _parsed(training.options(), words, str(name), training.description)
+    options = _parsed(
+        training.options(), words, str(name), description=f"{about} {training.others}"
+    )
     return train(options, lambda: training.agent(options), words, _CONSOLE)
 
 
@@ -118,18 +156,33 @@ def _contestant(kind: type[Any], words: Sequence[str]) -> tuple[Any, Any]:
     name = None if player is None else subject_of(words[1:])
     if name is None:
         options = _parsed(kind, words)
+        from rand_agents.app.checks import agent_source
+
+        _check(options)
+        agent_source(options.subject)
         from rand_agents.app.players import loaded
 
         return options, lambda: loaded(options.subject, _ERRORS)
-    from rand_agents.app.arguments import options_of, task_from
+    from rand_agents.app.arguments import task_from
+    from rand_agents.app.checks import check_player
     from rand_agents.app.lookup import game_id
-    from rand_agents.app.players import named_player
 
     env_id = game_id(name)
     subject = f"--player {player} {name}"
+    options = _parsed(_of_game(kind, env_id), words, subject)
+    _check(options)
     task = task_from(env_id, words, f"{PROG} {words[0]} {subject}")
-    options = _parsed(_wider(kind, options_of(env_id)), words, subject)
+    check_player(str(player), task)
+    from rand_agents.app.players import named_player
+
     return options, lambda: named_player(options, task)
+
+
+def _check(options: Any) -> None:
+    from rand_agents.app.checks import check_evaluation
+
+    if isinstance(options, commands.Evaluate):
+        check_evaluation(options)
 
 
 def _evaluate(words: Sequence[str]) -> int:
@@ -140,21 +193,24 @@ def _evaluate(words: Sequence[str]) -> int:
 
 
 def _watch(words: Sequence[str]) -> int:
+    from rand_agents.app.checks import check_player, check_watching
+
     player = value_of(words, "--player")
     name = None if player is None else subject_of(words[1:])
     task = None
     if name is None:
         options = _parsed(commands.Watch, words)
+        check_watching(options)
     else:
-        from rand_agents.app.arguments import options_of, task_from
+        from rand_agents.app.arguments import task_from
         from rand_agents.app.lookup import game_id
 
         env_id = game_id(name)
         subject = f"--player {player} {name}"
+        options = _parsed(_of_game(commands.Watch, env_id), words, subject)
+        check_watching(options)
         task = task_from(env_id, words, f"{PROG} watch {subject}")
-        options = _parsed(_wider(commands.Watch, options_of(env_id)), words, subject)
-    if not options.subjects:
-        raise ValueError("watch needs an agent: a file, a name of the zoo, or --player NAME GAME")
+        check_player(str(player), task)
     from rand_agents.app.watch import watch
 
     return watch(options, task, _CONSOLE, _ERRORS)
@@ -164,34 +220,31 @@ def _play(words: Sequence[str]) -> int:
     name = subject_of(words[1:])
     if name is None:
         _parsed(commands.Play, words)
-    from rand_agents.app.arguments import options_of, task_for_people
+    from rand_agents.app.arguments import task_for_people
     from rand_agents.app.lookup import game_id
 
     env_id = game_id(str(name))
+    options = _parsed(_of_game(commands.Play, env_id), words, str(name))
     task = task_for_people(env_id, words, f"{PROG} play {name}")
-    options = _parsed(_wider(commands.Play, options_of(env_id)), words, str(name))
     from rand_agents.app.play import play
 
     return play(options, task, _CONSOLE, _ERRORS)
 
 
-def _wider(kind: type[Any], field: Any) -> type[Any]:
-    """The options of a command, and those of a game, if it has any."""
-    wider = make_dataclass("Of", [field] if field else [], bases=(kind,), frozen=True, kw_only=True)
-    wider.__doc__ = kind.__doc__
-    return wider
-
-
 def _zoo(words: Sequence[str]) -> int:
     options = _parsed(commands.Zoo, words)
-    from rand_agents.app.players import loaded
-    from rand_agents.evaluation.tables import print_zoo
-    from rand_agents.zoo import load_zoo, weight_differences, zoo_card, zoo_names
-
     if options.compare is None:
-        print_zoo({name: zoo_card(name) for name in zoo_names()}, _CONSOLE)
+        from rand_agents.app.listing import print_zoo
+
+        print_zoo(_CONSOLE)
         return 0
+    from rand_agents.app.checks import agent_source
+
     name, file = options.compare
+    agent_source(str(file))
+    from rand_agents.app.players import loaded
+    from rand_agents.zoo import load_zoo, weight_differences
+
     different = weight_differences(load_zoo(name), loaded(str(file), _ERRORS))
     if not different:
         _CONSOLE.print(f"{file} has the weights of {name}, to the last bit.", soft_wrap=True)
@@ -205,10 +258,10 @@ def _zoo(words: Sequence[str]) -> int:
 
 
 def _games(words: Sequence[str]) -> int:
-    _parsed(commands.Games, words)
+    options = _parsed(commands.Games, words)
     from rand_agents.app.listing import print_games
 
-    print_games(_CONSOLE, _ERRORS)
+    print_games(options.modules, _CONSOLE, _ERRORS)
     return 0
 
 

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from rich.console import Console
 
 from rand_agents.app.commands import Evaluate
-from rand_agents.app.paths import checked_output
 from rand_agents.evaluation.evaluate import evaluate
 from rand_agents.evaluation.tables import print_report
 from rand_envs.core.player import Player
@@ -23,8 +22,6 @@ def evaluate_and_print(
         console: Where to report.
         errors: Where to show that it is working.
     """
-    if options.json is not None:
-        checked_output(options.json, "--json", ".json")
     player = contestant()
     with errors.status("playing …"):
         known = game_value(player.task)

@@ -12,7 +12,7 @@ from rand_agents.app.watching.contestants import contestants
 from rand_agents.app.watching.layouts import Layouts
 from rand_agents.app.watching.scene import WatchScene
 from rand_agents.app.watching.session import Show, WatchWindow
-from rand_agents.app.window.film import check_film, write_film
+from rand_agents.app.window.film import write_film
 from rand_agents.app.window.loop import NO_DISPLAY, run
 from rand_envs.core.task import Setting
 from rand_envs.minimax import game_value
@@ -31,7 +31,8 @@ def watch(options: Watch, task: Setting[Any] | None, console: Console, errors: C
         console: Where to report.
         errors: Where to show that it is working.
     """
-    _check(options)
+    if options.record is None and not Window.is_possible():
+        raise ValueError(f"{NO_DISPLAY}: use --record FILE.gif, FILE.mp4 or FILE.png")
     field = contestants(options, task, errors)
     with errors.status("playing …"):
         known = game_value(field[0].task)
@@ -55,18 +56,6 @@ def watch(options: Watch, task: Setting[Any] | None, console: Console, errors: C
     session = WatchWindow(show, options.fps)
     run(Window(f"{names} on {field[0].task.env_id}", 30), session, WatchScene(show, session))
     return 0
-
-
-def _check(options: Watch) -> None:
-    for name, count in (("seeds", options.seeds), ("rounds", options.rounds)):
-        if count is not None and count < 1:
-            raise ValueError(f"--{name} must be at least 1, got {count}")
-    if not 0 < options.fps <= 50:
-        raise ValueError(f"--fps must be above 0 and at most 50, got {options.fps}")
-    if options.record is not None:
-        check_film(options.record, options.overwrite)
-    elif not Window.is_possible():
-        raise ValueError(f"{NO_DISPLAY}: use --record FILE.gif, FILE.mp4 or FILE.png")
 
 
 def _frames(show: Show, rounds: int, last_only: bool) -> Iterator[Frame]:

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
+from rand_agents.app.checks import MODEL, RANDOM
 from rand_agents.app.commands import Watch
-from rand_agents.app.players import MODEL, RANDOM, Spectated, loaded, named_player
+from rand_agents.app.players import Spectated, loaded, named_player
 from rand_agents.app.watching.gym_instances import play_gym
 from rand_agents.app.watching.instances import History, Instance, TaskInstance, play_out
 from rand_envs.core.arrays import Array

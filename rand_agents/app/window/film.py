@@ -4,36 +4,17 @@ import io
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from rand_agents.app.paths import checked_output
 from rand_envs.core.arrays import Array
 from rand_envs.core.writing import write_atomically
 
 LAST_FRAME_SECONDS = 3.0
 """How long the end is shown before the animation starts again."""
-FORMATS = (".gif", ".mp4", ".png")
-
-
-def check_film(path: Path, overwrite: bool) -> None:
-    """Raise an error, before any work is done, where a film cannot be written.
-
-    Raises:
-        ValueError: It has another format, exists already, or lacks what encodes it.
-        OSError: The file cannot be written.
-    """
-    checked_output(path, "--record", *FORMATS)
-    if path.exists() and not overwrite:
-        raise ValueError(f"{path} exists: add --overwrite to replace it")
-    if path.suffix == ".mp4" and find_spec("imageio_ffmpeg") is None:
-        raise ValueError(
-            "a film as .mp4 needs imageio-ffmpeg: pip install 'rand-envs[film]', or record a .gif"
-        )
 
 
 def write_film(frames: Sequence[Array], path: Path, fps: float) -> None:

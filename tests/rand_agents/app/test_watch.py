@@ -121,7 +121,7 @@ def test_a_film_that_exists_is_not_replaced_unasked(
 def test_an_mp4_without_its_encoder_is_refused_before_any_work(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rand_agents.app.window.film.find_spec", lambda name: None)
+    monkeypatch.setattr("rand_agents.app.checks.find_spec", lambda name: None)
     monkeypatch.setattr("rand_agents.app.watch.contestants", lambda *_: pytest.fail("it worked"))
     assert main(f"watch --player random patrol --record {tmp_path}/film.mp4".split()) == 2
     assert "needs imageio-ffmpeg: pip install 'rand-envs[film]'" in capsys.readouterr().err
