@@ -12,7 +12,7 @@ from rand_agents.app.watching.contestants import contestants
 from rand_agents.app.watching.layouts import Layouts
 from rand_agents.app.watching.scene import WatchScene
 from rand_agents.app.watching.session import Show, WatchWindow
-from rand_agents.app.window.film import write_film
+from rand_agents.app.window.film import Reel, write_film
 from rand_agents.app.window.loop import NO_DISPLAY, run
 from rand_envs.core.task import Setting
 from rand_envs.minimax import game_value
@@ -43,8 +43,8 @@ def watch(options: Watch, task: Setting[Any] | None, console: Console, errors: C
     # The file first: whatever becomes of the output, the result is kept.
     if options.record is not None:
         with errors.status("drawing …"):
-            frames = list(_frames(show, options.rounds, options.record.suffix == ".png"))
-            write_film(frames, options.record, options.fps)
+            reel = Reel(_frames(show, options.rounds, options.record.suffix == ".png"))
+            write_film(reel, options.record, options.fps)
     for name, choice in played:
         described = field[0].task.layout_space.unpack(choice.layout)[0].to_json()
         console.print(f"Layout for {name} ({choice.remark}):", soft_wrap=True, markup=False)

@@ -54,7 +54,14 @@ def keys_of_a_round(game: Game) -> list[str]:
     }[game.task.env_id]
 
 
+class Bare(PatrolTask):
+    """A game as a stranger writes it, who draws nothing."""
+
+    painter = None
+
+
 GAMES: list[Task[Any]] = [
+    Bare(),
     GridTask(2, horizon=4),
     PatrolTask(),
     PagingTask(num_requests=4),
