@@ -18,6 +18,13 @@ from rand_envs.core.register import TASKS
 from rand_envs.core.task import GameValue, Task
 from rand_envs.minimax import game_value
 
+BOUNDS = {
+    (False, False): "",
+    (True, False): "≤ ",
+    (False, True): "≥ ",
+    (True, True): "≈ ",
+}
+"""What a gap is, by whether the game value and the worst layout are bounds."""
 MOST_DIGITS = 9
 """Larger numbers of layouts are rounded."""
 
@@ -99,8 +106,8 @@ def print_zoo(console: Console) -> None:
     _print_whole(table, console)
     console.print(
         "Success in %, or steps, by argmax, of the run that each is from, with 95 % intervals. The "
-        "gap is from the worst layout to the game value, ≤ where only a bound of that is known; "
-        "where a search found the worst layout it is no bound, since there may be worse ones."
+        "gap is from the worst layout to the game value: ≤ where only a bound of that is known, ≥ "
+        "where the worst layout is what a search found, ≈ where both."
     )
     console.print("python -m rand_agents evaluate NAME plays anew.")
 
@@ -114,11 +121,7 @@ def _scores(scores: Json, known: GameValue) -> list[str]:
     sign = -1.0 if unit == "success" else 1.0
     low, high = sorted(sign * (end - known.value) for end in worst.ci95)
     gap = Figure(sign * (worst.estimate - known.value), (low, high))
-    bound = "≤ "
-    if scores["worst"]["kind"] == "bound":
-        bound = "~ "
-    elif known.kind == "exact":
-        bound = ""
+    bound = BOUNDS[known.kind == "bound", scores["worst"]["kind"] == "bound"]
     of_gap = interval_of(gap, unit).removesuffix(" %")
     return [*shown, f"{bound}{_plain(gap, unit)}", of_gap]
 

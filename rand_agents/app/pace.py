@@ -20,6 +20,7 @@ class Pace:
         self._seconds = [0.0] * len(phases)
         self._counts = [0] * len(phases)
         self._at = time.monotonic()
+        self._is_first = True
         self.last = 0.0
         """Seconds of the last update."""
 
@@ -38,9 +39,11 @@ class Pace:
         now = time.monotonic()
         place = self._place(self._done)
         self.last = now - self._at
-        self._seconds[place] += self.last
-        self._counts[place] += done - self._done
-        self._at, self._done = now, done
+        # In the first update what was not there before is compiled.
+        if not self._is_first:
+            self._seconds[place] += self.last
+            self._counts[place] += done - self._done
+        self._at, self._done, self._is_first = now, done, False
 
     def left(self) -> str:
         """What the rest will take, as far as the speed of its parts is known."""

@@ -23,7 +23,8 @@ from rand_agents import (
     load_agent,
 )
 from rand_agents.__main__ import main
-from rand_agents.app.options import Training, TransformerOptions
+from rand_agents.app.options import Training
+from rand_agents.app.shapes import TransformerOptions
 from rand_agents.app.watching.instances import play_out
 from rand_agents.games.registry import game_for
 from rand_agents.training.evolution import SearchConfig
