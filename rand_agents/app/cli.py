@@ -24,8 +24,8 @@ from rand_agents.app.words import (
 BAD_INPUT = 2
 """Exit code after an error of the user's, as of the argument parser's."""
 
-_CONSOLE = Console(highlight=False)
-_ERRORS = Console(stderr=True, highlight=False)
+_CONSOLE = Console(highlight=False, markup=False)
+_ERRORS = Console(stderr=True, highlight=False, markup=False)
 
 HIDDEN = ("--policy.*", "--seeds.*", "--found.*", "--qnorm.*", "--psro.*", "--pepg.*")
 """Options whose defaults nobody knows before PyTorch is imported."""

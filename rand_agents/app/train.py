@@ -21,7 +21,7 @@ from rand_agents.training.agent import Agent
 from rand_agents.training.loading import load_agent
 from rand_envs.adversaries import Found
 from rand_envs.core.arrays import Json
-from rand_envs.core.writing import write_atomically
+from rand_envs.core.writing import only_writer, write_atomically
 
 SLOW = 0.5
 """Seconds of an update from which on a wish to stop does not wait for its end."""
@@ -48,24 +48,15 @@ def train(
             the run in it is another one.
     """
     out = check_training(options)
-    agent, is_new = _prepare(options, untrained, out)
-    more = options.updates - agent.total_timesteps
-    is_finished = not is_new and agent.num_timesteps >= agent.total_timesteps
-    if is_finished and not more:
-        _say(console, f"{out} is already trained: all {options.updates} updates are done.")
-        return 0
-    if is_finished:
-        _say(
-            console,
-            f"All {agent.num_timesteps} updates of {out} are done; going on to {options.updates}. "
-            "Schedules stretch over all of them from here on, so this will not be what so many "
-            "updates make from the start.",
-        )
-    _say(console, f"{agent.summary}.")
-    if options.tensorboard is not None:
-        agent.tensorboard_log = str(options.tensorboard)
-        _say(console, f"Curves: tensorboard --logdir {shlex.quote(str(options.tensorboard))}")
-    done = _run(agent, options, out, is_new, more if is_finished else 0)
+    with only_writer(out):
+        agent, is_new = _prepare(options, untrained, out)
+        more = options.updates - agent.total_timesteps
+        is_finished = not is_new and agent.num_timesteps >= agent.total_timesteps
+        if is_finished and not more:
+            _say(console, f"{out} is already trained: all {options.updates} updates are done.")
+            return 0
+        _announce(console, agent, options, is_finished)
+        done = _run(agent, options, out, is_new, more if is_finished else 0)
     if done < agent.total_timesteps:
         _say(console, f"Stopped and saved {out} after {done} of {agent.total_timesteps} updates.")
         _say(console, f"To go on:\n  {resuming(argv)}")
@@ -80,6 +71,21 @@ def train(
 def _say(console: Console, line: str) -> None:
     # Paths may look like markup, and are to be copied whole.
     console.print(line, soft_wrap=True, markup=False, highlight=False)
+
+
+def _announce(console: Console, agent: Agent[Any], options: Train, is_longer: bool) -> None:
+    """Say what is trained, how, and where its curves go."""
+    if is_longer:
+        _say(
+            console,
+            f"All {agent.num_timesteps} updates of {options.out} are done; going on to "
+            f"{options.updates}. Schedules stretch over all of them from here on, so this will not "
+            "be what so many updates make from the start.",
+        )
+    _say(console, f"{agent.summary}.")
+    if options.tensorboard is not None:
+        agent.tensorboard_log = str(options.tensorboard)
+        _say(console, f"Curves: tensorboard --logdir {shlex.quote(str(options.tensorboard))}")
 
 
 def _run(agent: Agent[Any], options: Train, out: Path, is_new: bool, more: int) -> int:

@@ -29,6 +29,7 @@ from rand_agents.training.schema import STREAMS, Description, task_in_file
 from rand_envs.adversaries import restored, stored
 from rand_envs.core.arrays import Json
 from rand_envs.core.options import rng_seed_number
+from rand_envs.core.sealed import without_infinities
 from rand_envs.core.sources import LayoutSource
 from rand_envs.core.task import Setting
 
@@ -179,7 +180,7 @@ class Agent(SeededPolicy, Learner, ABC, Generic[C]):
             "policy_kind": kind_of(self.model.config),
             "policy": dataclasses.asdict(self.model.config),
             "seeds": dataclasses.asdict(self.seeds),
-            "config": dataclasses.asdict(cast(Any, self.config)),
+            "config": without_infinities(dataclasses.asdict(cast(Any, self.config))),
             "rng_seed": self.rng_seed,
             "num_timesteps": self.num_timesteps,
             "total_timesteps": self._total_timesteps,

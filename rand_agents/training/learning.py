@@ -23,6 +23,7 @@ from stable_baselines3.common.utils import configure_logger
 from stable_baselines3.common.vec_env import DummyVecEnv
 
 from rand_agents.games.registry import environment_of
+from rand_agents.kernels.threads import one_thread
 from rand_agents.training.aim import Aim
 from rand_agents.training.schema import MAX_TIMESTEPS
 from rand_envs.adversaries import Missing
@@ -100,6 +101,7 @@ class Learner(ABC):
     ) -> Self:
         """Train for `total_timesteps` updates; schedules stretch over all of them.
 
+        Sums are made on one thread, so that results do not depend on how many there are.
         With `reset_num_timesteps=False` they come on top of those already done, and curves go on
         in the last folder of this `tb_log_name` instead of a new one. Schedules then stretch over
         the new total, so that the end is not that of one run of this length.
@@ -149,6 +151,12 @@ class Learner(ABC):
             )
 
     def _run(
+        self, hooks: BaseCallback, log_interval: int | None, tb_log_name: str, fresh: bool
+    ) -> Self:
+        with one_thread():
+            return self._run_on_one_thread(hooks, log_interval, tb_log_name, fresh)
+
+    def _run_on_one_thread(
         self, hooks: BaseCallback, log_interval: int | None, tb_log_name: str, fresh: bool
     ) -> Self:
         """Callbacks read the names of the variables here, which are Stable-Baselines3's."""
