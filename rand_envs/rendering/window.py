@@ -54,12 +54,16 @@ class Window:
     @staticmethod
     def is_possible() -> bool:
         """Whether there is a display, or a driver without one was asked for."""
+        was_there = pygame.display.get_init()
         try:
             pygame.display.init()
+            asked = "SDL_VIDEODRIVER" in os.environ
+            return asked or pygame.display.get_driver() not in _UNSEEN
         except pygame.error:
             return False
-        asked = "SDL_VIDEODRIVER" in os.environ
-        return asked or pygame.display.get_driver() not in _UNSEEN
+        finally:
+            if not was_there:
+                pygame.display.quit()
 
     def show(self, frame: Frame) -> None:
         """Show a frame, uint8 RGB of shape (height, width, 3); waits to keep to the rate.

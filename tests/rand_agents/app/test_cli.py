@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pygame
 import pytest
 from PIL import Image, ImageSequence
 
@@ -297,5 +298,7 @@ def test_without_a_display_a_window_is_refused_with_advice(
     monkeypatch: pytest.MonkeyPatch,
     failing: Callable[[list[str]], str],
 ) -> None:
+    # Whatever display another test has left open is none of this one's.
+    pygame.display.quit()
     monkeypatch.setenv("SDL_VIDEODRIVER", "no such driver")
     assert "use --record FILE.gif" in failing(["watch", str(agents["coloring"])])
