@@ -13,7 +13,9 @@ from benchmarks.suite.experiments import PRESETS
 from benchmarks.suite.job import START_STRIDE, jobs
 from rand_agents import PEPG, QNorm, evaluate
 from rand_agents.app.players import Spectated
-from rand_agents.app.watch import choose_layout
+from rand_agents.app.playing.opponent import Opponent
+from rand_agents.app.watching.contestants import Contestant
+from rand_agents.app.watching.layouts import Layouts as Watched
 from rand_envs import (
     ColoringTask,
     Found,
@@ -140,9 +142,13 @@ def _watching(k: int) -> list[list[int]]:
     agent = QNorm("SeedTransformer", TASK)
     rng = generator(Stream.WATCHING, k)
     words = first_words(rng)
-    chosen = choose_layout(agent, "uniform", k).layout
+    chosen = Watched([Contestant("agent", agent)], "uniform", k).draw()[0].layout
     assert (chosen == TASK.layout_space.sample(rng, 1)).all()
-    return [words]
+    return [words, first_words(generator(Stream.WATCHING, k, 0, 1))]
+
+
+def _playing(k: int) -> list[list[int]]:
+    return [first_words(Opponent(TASK, 5, k)._rng)]
 
 
 def _somebodys_own(k: int) -> list[list[int]]:
@@ -165,6 +171,7 @@ STREAMS: dict[str, Callable[[int], list[list[int]]]] = {
     "Hedge": _hedge,
     "diagnosis": _diagnosis,
     "watch": _watching,
+    "play": _playing,
     "default_rng": _somebodys_own,
 }
 

@@ -25,8 +25,10 @@ from typing import Annotated, Any, Literal
 import tyro
 from rich.console import Console
 
+from rand_envs.core.arrays import whole_number
+from rand_envs.core.options import rng_seed_number
 from rand_envs.core.plain import plain_where_needed
-from rand_envs.core.writing import only_writer
+from rand_envs.core.writing import check_folder, only_writer
 
 from .drawing.figures import draw_figures
 from .drawing.report import write_report
@@ -81,6 +83,18 @@ class Arguments:
     rng_seed: int = 0
     processes: int = os.cpu_count() or 1
     verify: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for what would fail later; the parser shows no other error well."""
+        for name, value in (("--runs", self.runs), ("--processes", self.processes)):
+            if value is not None:
+                whole_number(name, value, 1)
+        rng_seed_number(self.rng_seed, "--rng-seed")
+        if self.out is not None:
+            try:
+                check_folder(self.out, self.out)
+            except OSError as error:
+                raise ValueError(str(error)) from None
 
 
 def _interrupt(_signal: int, _frame: Any) -> None:

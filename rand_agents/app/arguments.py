@@ -15,10 +15,9 @@ from tyro.conf import arg
 from tyro.constructors import PrimitiveConstructorSpec
 
 from rand_agents.app.words import asks_for_help, options_under
-from rand_agents.games.registry import task_of
 from rand_envs.core.arrays import Json
 from rand_envs.core.register import TASKS
-from rand_envs.core.task import Setting, as_json
+from rand_envs.core.task import Setting, as_json, resolved
 
 PLAIN = (int, float, bool, str, NoneType)
 
@@ -51,7 +50,18 @@ class Argument:
             if self.default is dataclasses.MISSING
             else dataclasses.field(default_factory=lambda: self.default)
         )
-        return self.name, Annotated[kind, arg(help=help_text)], default
+        return self.name, Annotated[kind, arg(help=help_text, metavar=_metavar(hint))], default
+
+
+def _metavar(hint: Any) -> str | None:
+    """How the help writes a value of a type: briefly, so that its lines are few."""
+    if get_origin(hint) in (Union, UnionType):
+        known = [_metavar(inner) for inner in get_args(hint) if inner is not NoneType]
+        return "|".join(each for each in known if each) if all(known) else None
+    if get_origin(hint) is tuple and ... not in get_args(hint):
+        known = [_metavar(inner) for inner in get_args(hint)]
+        return " ".join(each for each in known if each) if all(known) else None
+    return {int: "N", float: "X"}.get(hint)
 
 
 def _from_text(words: list[str]) -> Any:
@@ -135,7 +145,7 @@ def options_of(env_id: str) -> Any:
     texts = explained(inspect.getdoc(documented) or "") if documented else {}
     fields = [each.field(texts.get(each.name)) for each in arguments]
     kind = dataclasses.make_dataclass("Game", fields, frozen=True, kw_only=True)
-    kind.__doc__ = f"Arguments of {env_id}."
+    kind.__doc__ = ""
     if any(each.default is dataclasses.MISSING for each in arguments):
         return "game", kind, dataclasses.field()
     return "game", kind, dataclasses.field(default_factory=kind)
@@ -182,8 +192,22 @@ def task_from(env_id: str, words: Sequence[str], prog: str) -> Setting[Any]:
     return _made(env_id, config)
 
 
+def task_for_people(env_id: str, words: Sequence[str], prog: str) -> Setting[Any]:
+    """The same, at the size that the game's painter names for people, where nothing is given."""
+    kind = TASKS.get(env_id)
+    if kind is None or kind.painter is None or options_under(words, "--game."):
+        return task_from(env_id, words, prog)
+    painter: Any = resolved(kind.painter)
+    return _made(env_id, dict(painter.sizes))
+
+
 def _made(env_id: str, config: Json) -> Setting[Any]:
     try:
+        if env_id in TASKS:
+            return TASKS[env_id](**config)
+        # Imported here, since our own games need no PyTorch for a slip to be found.
+        from rand_agents.games.registry import task_of
+
         return task_of(env_id, config)
     # It is somebody else's code, which may raise anything.
     except Exception as error:

@@ -1,5 +1,6 @@
-"""The command line: train, evaluate and watch seeded agents, in any registered game."""
+"""The command line: train, evaluate, watch and play, in any registered game."""
 
+import difflib
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import make_dataclass
@@ -12,7 +13,14 @@ from tyro.conf import arg, subcommand
 
 from rand_agents.app import commands
 from rand_agents.app.commands import INTERRUPTED, PROG
-from rand_agents.app.words import asks_for_help, subject_of, value_of, values_of
+from rand_agents.app.parsing import parsed
+from rand_agents.app.words import (
+    asks_for_all,
+    asks_for_help,
+    subject_of,
+    value_of,
+    values_of,
+)
 from rand_envs.core.plain import plain_where_needed
 
 BAD_INPUT = 2
@@ -21,6 +29,9 @@ BAD_INPUT = 2
 _CONSOLE = Console(highlight=False, markup=False)
 _ERRORS = Console(stderr=True, highlight=False, markup=False)
 
+HIDDEN = ("--policy.*", "--seeds.*", "--found.*", "--qnorm.*", "--psro.*", "--pepg.*")
+"""Options whose defaults nobody knows before PyTorch is imported."""
+
 DESCRIPTION = """Seeded policies that stay good when an adversary picks the layout.
 
 Train one, see how good it is, and watch it:
@@ -28,6 +39,10 @@ Train one, see how good it is, and watch it:
     python -m rand_agents train grid --game.size 3 --updates 200 --out grid.safetensors
     python -m rand_agents evaluate grid.safetensors
     python -m rand_agents watch grid.safetensors --layout worst --record grid.gif
+
+Meet the adversary yourself:
+
+    python -m rand_agents play grid
 
 Trained ones come with the package, and textbook players with the games:
 
@@ -68,105 +83,166 @@ def _sentence(error: Exception) -> str:
 
 def _overview(words: Sequence[str]) -> int:
     """Help on all commands; also says what is wrong with a word that is none."""
+    if words and not words[0].startswith("-"):
+        near = difflib.get_close_matches(words[0], COMMANDS, n=1)
+        meant = f" (did you mean {near[0]}?)" if near else ""
+        raise ValueError(
+            f"there is no command {words[0]!r}{meant}: known are {', '.join(COMMANDS)}"
+        )
     kinds: list[Any] = [
         Annotated[getattr(commands, name.title()), subcommand(name, prefix_name=False)]
         for name in COMMANDS
     ]
     chosen: Any = Annotated[Union[tuple(kinds)], arg(name="")]  # noqa: UP007
     whole = make_dataclass("CommandLine", [("command", chosen)])
-    tyro.cli(whole, prog=PROG, description=DESCRIPTION, args=list(words))
+    tyro.cli(whole, prog=PROG, description=DESCRIPTION, args=list(words) or ["--help"])
     return BAD_INPUT
 
 
-def _parsed(
-    kind: Any, words: Sequence[str], subject: str = "", description: str | None = None
-) -> Any:
+def _parsed(kind: Any, words: Sequence[str], subject: str = "", **more: Any) -> Any:
     prog = f"{PROG} {words[0]}{subject and f' {subject}'}"
-    return tyro.cli(kind, prog=prog, description=description, args=list(words[1:]))
+    return parsed(kind, words[1:], prog, subject=subject, **more)
+
+
+def _of_game(kind: type[Any], env_id: str) -> type[Any]:
+    """The options of a command, and those of a game."""
+    from rand_agents.app.arguments import options_of
+
+    own = options_of(env_id)
+    wider = make_dataclass("Of", [own] if own else [], bases=(kind,), frozen=True, kw_only=True)
+    wider.__doc__ = kind.__doc__
+    return wider
 
 
 def _train(words: Sequence[str]) -> int:
     name = subject_of(words[1:])
     if name is None:
+        about = None
         if asks_for_help(words):
             from rand_agents.app.lookup import known_games
 
-            games = ", ".join(known_games())
-            _parsed(
-                commands.Train,
-                words,
-                description=f"Train an agent on a game: {games}, or any id registered with "
-                f"Gymnasium.\n\nEach has options of its own: {PROG} train GAME --help",
+            about = (
+                f"Train an agent on a game: {', '.join(known_games())}, or any id registered with "
+                f"Gymnasium.\n\nEach has options of its own: {PROG} train GAME --help"
             )
-        _parsed(commands.Train, words)
+        _parsed(commands.Train, words, description=about)
     from rand_agents.app.arguments import task_from
-    from rand_agents.app.lookup import game_id
+    from rand_agents.app.checks import check_training
+    from rand_agents.app.lookup import game_id, introduced
+
+    # A slip, or a wish for help, is answered before PyTorch is imported.
+    env_id = game_id(str(name))
+    common = _of_game(commands.Train, env_id)
+    about = introduced(env_id)
+    if asks_for_help(words) and not asks_for_all(words):
+        _parsed(common, words, str(name), description=about, hidden=HIDDEN)
+    if not asks_for_help(words):
+        from rand_agents.app.shapes import fields_of_groups
+
+        groups = fields_of_groups(value_of(words, "--policy"))
+        loose = make_dataclass("Of", groups, bases=(common,), frozen=True, kw_only=True)
+        check_training(_parsed(loose, words, str(name)))
+    task = task_from(env_id, words, f"{PROG} train {name}")
     from rand_agents.app.options import Training
     from rand_agents.app.train import train
 
-    env_id = game_id(str(name))
-    task = task_from(env_id, words, f"{PROG} train {name}")
     training = Training.of(task, words)
-    options = _parsed(training.options(), words, str(name), training.description)
+    options = _parsed(
+        training.options(), words, str(name), description=f"{about} {training.others}"
+    )
     return train(options, lambda: training.agent(options), words, _CONSOLE)
 
 
-def _contestant(kind: type[Any], words: Sequence[str]) -> tuple[Any, Any]:
-    """The options of a command, and the agent or the player that they name."""
-    player = value_of(words, "--player")
-    name = None if player is None else subject_of(words[1:])
-    if name is None:
+def _evaluate(words: Sequence[str]) -> int:
+    from rand_agents.app.checks import agent_source, check_evaluation, check_player
+
+    kind, player = commands.Evaluate, value_of(words, "--player")
+    game = None if player is None else subject_of(words[1:])
+    contestants: dict[str, Callable[[], Any]]
+    if game is None:
         options = _parsed(kind, words)
+        check_evaluation(options)
+        if not options.subjects:
+            raise ValueError("evaluate takes an agent, or several, got 0 names")
+        for name in options.subjects:
+            agent_source(name)
         from rand_agents.app.players import loaded
 
-        return options, lambda: loaded(options.subject, _ERRORS)
-    from rand_agents.app.arguments import options_of, task_from
-    from rand_agents.app.lookup import game_id
-    from rand_agents.app.players import named_player
+        contestants = {name: partial(loaded, name, _ERRORS) for name in options.subjects}
+    else:
+        from rand_agents.app.arguments import task_from
+        from rand_agents.app.lookup import game_id
 
-    env_id = game_id(name)
-    subject = f"--player {player} {name}"
-    task = task_from(env_id, words, f"{PROG} {words[0]} {subject}")
-    field = options_of(env_id)
-    wider = make_dataclass("Of", [field] if field else [], bases=(kind,), frozen=True, kw_only=True)
-    wider.__doc__ = kind.__doc__
-    options = _parsed(wider, words, subject)
-    return options, lambda: named_player(options, task)
+        env_id, subject = game_id(game), f"--player {player} {game}"
+        options = _parsed(_of_game(kind, env_id), words, subject)
+        check_evaluation(options)
+        if len(options.subjects) > 1:
+            raise ValueError(
+                f"evaluate takes one game with --player, got {len(options.subjects)} names"
+            )
+        task = task_from(env_id, words, f"{PROG} {words[0]} {subject}")
+        check_player(str(player), task)
+        from rand_agents.app.players import named_player
 
-
-def _evaluate(words: Sequence[str]) -> int:
-    options, contestant = _contestant(commands.Evaluate, words)
-    if not options.subjects or (options.player and len(options.subjects) > 1):
-        wanted = "one game with --player" if options.player else "an agent, or several"
-        raise ValueError(f"evaluate takes {wanted}, got {len(options.subjects)} names")
+        contestants = {str(player): lambda: named_player(options, task)}
     from rand_agents.app.evaluate import evaluate_and_print
-    from rand_agents.app.players import loaded
 
-    contestants: dict[str, Callable[[], Any]] = {
-        name: partial(loaded, name, _ERRORS) for name in options.subjects
-    }
-    if options.player:
-        contestants = {options.player: contestant}
     return evaluate_and_print(options, contestants, _CONSOLE, _ERRORS)
 
 
 def _watch(words: Sequence[str]) -> int:
-    options, contestant = _contestant(commands.Watch, words)
+    from rand_agents.app.checks import check_player, check_watching
+
+    player = value_of(words, "--player")
+    name = None if player is None else subject_of(words[1:])
+    task = None
+    if name is None:
+        options = _parsed(commands.Watch, words)
+        check_watching(options)
+    else:
+        from rand_agents.app.arguments import task_from
+        from rand_agents.app.lookup import game_id
+
+        env_id = game_id(name)
+        subject = f"--player {player} {name}"
+        options = _parsed(_of_game(commands.Watch, env_id), words, subject)
+        check_watching(options)
+        task = task_from(env_id, words, f"{PROG} watch {subject}")
+        check_player(str(player), task)
     from rand_agents.app.watch import watch
 
-    return watch(options, contestant, _CONSOLE, _ERRORS)
+    return watch(options, task, _CONSOLE, _ERRORS)
+
+
+def _play(words: Sequence[str]) -> int:
+    name = subject_of(words[1:])
+    if name is None:
+        _parsed(commands.Play, words)
+    from rand_agents.app.arguments import task_for_people
+    from rand_agents.app.lookup import game_id
+
+    env_id = game_id(str(name))
+    options = _parsed(_of_game(commands.Play, env_id), words, str(name))
+    task = task_for_people(env_id, words, f"{PROG} play {name}")
+    from rand_agents.app.play import play
+
+    return play(options, task, _CONSOLE, _ERRORS)
 
 
 def _zoo(words: Sequence[str]) -> int:
     options = _parsed(commands.Zoo, words)
-    from rand_agents.app.players import loaded
-    from rand_agents.evaluation.tables import print_zoo
-    from rand_agents.zoo import load_zoo, weight_differences, zoo_card, zoo_names
-
     if options.compare is None:
-        print_zoo({name: zoo_card(name) for name in zoo_names()}, _CONSOLE)
+        from rand_agents.app.listing import print_zoo
+
+        print_zoo(_CONSOLE)
         return 0
+    from rand_agents.app.checks import agent_source
+
     name, file = options.compare
+    agent_source(str(file))
+    from rand_agents.app.players import loaded
+    from rand_agents.zoo import load_zoo, weight_differences
+
     different = weight_differences(load_zoo(name), loaded(str(file), _ERRORS))
     if not different:
         _CONSOLE.print(f"{file} has the weights of {name}, to the last bit.", soft_wrap=True)
@@ -180,10 +256,10 @@ def _zoo(words: Sequence[str]) -> int:
 
 
 def _games(words: Sequence[str]) -> int:
-    _parsed(commands.Games, words)
+    options = _parsed(commands.Games, words)
     from rand_agents.app.listing import print_games
 
-    print_games(_CONSOLE, _ERRORS)
+    print_games(options.modules, _CONSOLE, _ERRORS)
     return 0
 
 
@@ -191,6 +267,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "train": _train,
     "evaluate": _evaluate,
     "watch": _watch,
+    "play": _play,
     "zoo": _zoo,
     "games": _games,
 }

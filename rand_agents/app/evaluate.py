@@ -7,7 +7,6 @@ from pathlib import Path
 from rich.console import Console
 
 from rand_agents.app.commands import Evaluate
-from rand_agents.app.paths import checked_output
 from rand_agents.evaluation.evaluate import evaluate
 from rand_agents.evaluation.provenance import provenance
 from rand_agents.evaluation.report import Report
@@ -32,8 +31,6 @@ def evaluate_and_print(
         console: Where to report.
         errors: Where to show that it is working.
     """
-    if options.json is not None:
-        checked_output(options.json, "--json", ".json")
     players = {name: make() for name, make in contestants.items()}
     reports: dict[str, Report] = {}
     start = time.monotonic()

@@ -13,6 +13,9 @@ import gymnasium as gym
 import rand_envs  # noqa: F401 - registers our own games
 from rand_envs.core.register import TASKS
 
+BEFORE = frozenset(gym.registry)
+"""What Gymnasium and this package registered, before any module of somebody's did."""
+
 
 def import_modules(names: Sequence[str]) -> None:
     """Import modules that register games, from the current folder or wherever Python looks.
@@ -45,6 +48,23 @@ def short_name(env_id: str) -> str | None:
     """The short name of one of our own ids, "grid" of "RandGrid-v0"; None of others."""
     named = re.fullmatch(r"Rand(\w+)-v\d+", env_id)
     return named[1].lower() if named else None
+
+
+def wrapped_environments() -> list[str]:
+    """Ids that modules registered with Gymnasium alone: environments that they made or wrapped."""
+    return [env_id for env_id in gym.registry if env_id not in BEFORE and env_id not in TASKS]
+
+
+def introduced(env_id: str) -> str:
+    """What training on a game means, in a sentence or two."""
+    task = TASKS.get(env_id)
+    if task is not None:
+        about = (task.__doc__ or "").strip().partition("\n")[0]
+        return f"Train an agent on {env_id}. {about}".strip()
+    return (
+        f"Train an agent on {env_id}. Unless it has layouts for an adversary to pick, the policy "
+        "is unseeded (its seed is fixed), and trained for the mean over resets."
+    )
 
 
 def known_games() -> list[str]:

@@ -1,111 +1,25 @@
 """The options of `train` for one game, policy and trainer, and the agent they describe."""
 
-import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, make_dataclass
-from typing import Any, Literal
+from typing import Any
 
 import torch
 
 from rand_agents.app import commands
 from rand_agents.app.arguments import options_of
+from rand_agents.app.shapes import SHAPES, changed
 from rand_agents.app.words import value_of
 from rand_agents.games.game import Game
 from rand_agents.games.registry import game_for
-from rand_agents.policies.mlp import MLPConfig
 from rand_agents.policies.seeds import SeedSpec
-from rand_agents.policies.transformer import TransformerConfig
 from rand_agents.training.agent import Agent
 from rand_agents.training.loading import ALGORITHMS
 from rand_envs.adversaries import FoundConfig
-from rand_envs.core.task import Setting, Task
+from rand_envs.core.task import Setting
 
 TRAINERS = {name.lower(): kind for name, kind in ALGORITHMS.items()}
 POLICIES = {"transformer": "SeedTransformer", "mlp": "MlpPolicy"}
-
-
-@dataclass(frozen=True)
-class TransformerOptions:
-    """Shape of the transformer; see `TransformerConfig`, which has the rest from the game.
-
-    Attributes:
-        seed_placement: "every" gives the seed to every token, "first" makes it a token of its
-            own, "own" gives the token that begins with one-hot v the v-th entry alone.
-        num_blocks: Attention blocks.
-        num_heads: Attention heads a block.
-        key_size: Key (and query) size of a head.
-        value_size: Value size of a head.
-        model_size: Width between blocks; ignored without input embedding.
-        attention: "linear" (no softmax) or "softmax".
-        embedding: "none" (tokens enter the blocks as they are), "linear", "gelu" (linear, GELU,
-            linear), or "geglu" (linear, GELU times another linear map, linear).
-        layer_norm: LayerNorm before attention and MLP and before the read-out.
-        mlp_factor: Hidden width of a block's MLP in multiples of the width; 0 for no MLP.
-        positions: A learned positional encoding, as long as the game can last.
-        scale: Divide the attention scores by the square root of the key size.
-        seed_gain: Factor on the initial input weights of the seed.
-    """
-
-    seed_placement: Literal["every", "first", "own"]
-    num_blocks: int
-    num_heads: int
-    key_size: int
-    value_size: int
-    model_size: int
-    attention: Literal["linear", "softmax"]
-    embedding: Literal["none", "linear", "gelu", "geglu"]
-    layer_norm: bool
-    mlp_factor: int
-    positions: bool
-    scale: bool
-    seed_gain: float
-
-    @classmethod
-    def of(cls, game: Game[Any]) -> "TransformerOptions":
-        """The options that give a game's default architecture, for a run of minutes."""
-        config = _with(game.default_policy(), game.quick.get("policy", {}))
-        names = {option.name for option in dataclasses.fields(cls)} - {"positions"}
-        shape = {name: getattr(config, name) for name in names}
-        return cls(positions=config.max_length > 0, **shape)
-
-    def config(self, game: Game[Any], seed_dim: int) -> TransformerConfig:
-        """The architecture for a game; ValueError says which option is illegal."""
-        shape = dataclasses.asdict(self)
-        length = game.context + (self.seed_placement == "first")
-        return TransformerConfig(
-            game.token_dim,
-            game.output_dim,
-            seed_dim,
-            mask=game.default_policy().mask,
-            max_length=length if shape.pop("positions") else 0,
-            **shape,
-        )
-
-
-@dataclass(frozen=True)
-class MLPOptions:
-    """Shape of the perceptron.
-
-    Attributes:
-        hidden: Widths of the hidden layers, each followed by tanh.
-    """
-
-    hidden: tuple[int, ...]
-
-    @classmethod
-    def of(cls, game: Game[Any]) -> "MLPOptions":
-        """The options that give a game's default perceptron."""
-        return cls(tuple(game.default_mlp().hidden))
-
-    def config(self, game: Game[Any], seed_dim: int) -> MLPConfig:
-        """The shape for a game; ValueError says which option is illegal."""
-        return MLPConfig(game.token_dim, game.output_dim, seed_dim, self.hidden)
-
-
-SHAPES: dict[str, type[TransformerOptions] | type[MLPOptions]] = {
-    "transformer": TransformerOptions,
-    "mlp": MLPOptions,
-}
 
 
 @dataclass(frozen=True)
@@ -146,16 +60,11 @@ class Training:
         )
 
     @property
-    def description(self) -> str:
-        """What the help begins with."""
-        task = self.game.task
-        about = (type(task).__doc__ or "").strip().partition("\n")[0]
+    def others(self) -> str:
+        """Whose options the help does not have."""
         trainer = " or ".join(name for name in TRAINERS if name != self.trainer)
         policy = next(name for name in POLICIES if name != self.policy)
-        return (
-            f"Train an agent on {task.env_id}.{f' {about}' if isinstance(task, Task) else ''}\n\n"
-            f"With --trainer {trainer} or --policy {policy} come the options of these."
-        )
+        return f"With --trainer {trainer} or --policy {policy} come the options of these."
 
     def options(self) -> type[Any]:
         """The dataclass of all options, with the game's defaults."""
@@ -166,12 +75,12 @@ class Training:
             ("trainer", commands.TrainerName, self.trainer),
             ("policy_kind", commands.PolicyKind, self.policy),
             *([own] if own else []),
-            ("policy", shape, field(default_factory=lambda: shape.of(self.game))),
-            ("seeds", SeedSpec, field(default_factory=self._seeds)),
-            (self.trainer, kind.config_type, field(default_factory=self._config)),
+            ("policy", shape, _group(lambda: shape.of(self.game))),
+            ("seeds", SeedSpec, _group(self._seeds)),
+            (self.trainer, kind.config_type, _group(self._config)),
         ]
         if self.game.has_adversary:
-            fields.append(("found", FoundConfig, FoundConfig(share=0.0)))
+            fields.append(("found", FoundConfig, _group(lambda: FoundConfig(share=0.0))))
         wider = make_dataclass("Of", fields, bases=(commands.Train,), frozen=True, kw_only=True)
         wider.__doc__ = commands.Train.__doc__
         return wider
@@ -182,7 +91,7 @@ class Training:
     def _config(self) -> Any:
         """The trainer's default options in this game, for a run of minutes."""
         config = TRAINERS[self.trainer].default_config(self.game)
-        return _with(config, self.game.quick.get(self.trainer, {}))
+        return changed(config, self.game.quick.get(self.trainer, {}))
 
     def agent(self, options: Any) -> Agent[Any]:
         """An untrained agent; ValueError says which option is illegal."""
@@ -200,19 +109,23 @@ class Training:
         )
 
 
-def _with(config: Any, changes: Mapping[str, Any]) -> Any:
-    """A configuration with some entries replaced, also inside those that it is made of."""
-    inner = {
-        name: _with(getattr(config, name), value) if isinstance(value, Mapping) else value
-        for name, value in changes.items()
-    }
-    return dataclasses.replace(config, **inner)
+def _group(default: Callable[[], Any]) -> Any:
+    """Options of a kind, which only `--help-all` shows."""
+    return field(default_factory=default, metadata={commands.RARE: True})
 
 
 def usable_device(name: str) -> torch.device:
     """The device, once something was put there; ValueError where that fails."""
     try:
         return torch.zeros(1, device=name).device
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise ValueError(f"the device {name!r} cannot be used here: {reason}") from None
+    # Its own words list what PyTorch knows of anywhere, not what is here.
+    except (RuntimeError, AssertionError):
+        raise ValueError(
+            f"the device {name!r} cannot be used here: there is {', '.join(_devices())}"
+        ) from None
+
+
+def _devices() -> list[str]:
+    """What PyTorch can compute on here."""
+    here = [f"cuda:{i}" for i in range(torch.cuda.device_count())]
+    return ["cpu", *here, *(["mps"] if torch.backends.mps.is_available() else [])]

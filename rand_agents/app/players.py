@@ -11,8 +11,8 @@ from gymnasium.spaces.utils import flatten_space
 from rich.console import Console
 from stable_baselines3.common.base_class import BaseAlgorithm
 
+from rand_agents.app.checks import MODEL, RANDOM, agent_source, check_player
 from rand_agents.app.commands import Evaluate, Watch
-from rand_agents.app.lookup import game_id
 from rand_agents.evaluation.players import Act, as_player
 from rand_agents.games.generic import TaskGame
 from rand_agents.games.gym import GymGame
@@ -21,7 +21,6 @@ from rand_agents.games.path.worlds import Rows, play_out
 from rand_agents.training.agent import Agent
 from rand_agents.training.files import read_agent
 from rand_agents.training.loading import agent_of
-from rand_agents.zoo import agent_file
 from rand_envs.core.arrays import Array
 from rand_envs.core.player import Play, Player
 from rand_envs.core.register import TASKS
@@ -29,19 +28,13 @@ from rand_envs.core.streams import Stream, generator
 from rand_envs.core.task import Setting, Task, resolved, rules_of
 from rand_envs.core.wrappers.random_seed import RandomSeedObservation
 
-MODEL = "sb3:"
-RANDOM = "random"
 ROWS = 4096
 """How many instances are played at once at most, to bound the number of environments."""
 
 
 def loaded(source: str, errors: Console) -> Agent[Any]:
     """The agent of a file, or of the zoo; says so where its training is unfinished."""
-    try:
-        path = agent_file(source)
-    except FileNotFoundError:
-        _refuse_game(source)
-        raise
+    path = agent_source(source)
     contents = read_agent(path)
     env_id = contents.facts.get("env_id")
     if isinstance(env_id, str) and env_id not in TASKS and env_id not in gym.registry:
@@ -56,38 +49,25 @@ def loaded(source: str, errors: Console) -> Agent[Any]:
     return agent
 
 
-def _refuse_game(source: str) -> None:
-    try:
-        env_id = game_id(source)
-    except ValueError:
-        return
-    raise ValueError(f"{env_id} is a game: say with --player NAME who plays it")
-
-
-def named_player(options: Evaluate | Watch, task: Setting[Any]) -> Player:
+def named_player(options: Evaluate | Watch, task: Setting[Any], name: str | None = None) -> Player:
     """The player of a task that the user named.
+
+    Args:
+        options: Of the command.
+        task: The game.
+        name: The player's, where it is not that of `--player`.
 
     Raises:
         ValueError: The game has no such player, or the model does not fit it.
     """
-    name = options.player or ""
+    name = name or options.player or ""
     if name == RANDOM:
         return Spectated(RandomPlayer(task))
     if name.startswith(MODEL):
         return Spectated(_model(Path(name.removeprefix(MODEL)), options, task))
-    players = task.players if isinstance(task, Task) else {}
-    if name not in players:
-        known = ", ".join({**players, RANDOM: None})
-        raise ValueError(
-            f"{task.env_id} has no player {name!r}: it has {known}, and {MODEL}FILE.zip gives it a "
-            "model of Stable-Baselines3's"
-        )
-    if isinstance(options, Watch):
-        raise ValueError(
-            f"{name} plays whole batches, which cannot be watched: evaluate it, or watch an agent, "
-            f"{RANDOM} or {MODEL}FILE.zip"
-        )
-    player: Player = resolved(players[name])(task)
+    check_player(name, task)
+    assert isinstance(task, Task)
+    player: Player = resolved(task.players[name])(task)
     return player
 
 
@@ -117,8 +97,6 @@ def _loaded_model(file: Path, algorithm: str) -> Any:
     }
     if algorithm not in known:
         raise ValueError(f"--algorithm must be one of {', '.join(known)}, got {algorithm}")
-    if not file.is_file():
-        raise ValueError(f"there is no model file {file}")
     try:
         return known[algorithm].load(file, device="cpu")
     # What a file of another algorithm or version, or of none, lets it raise is nowhere written.

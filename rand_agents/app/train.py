@@ -3,6 +3,7 @@
 import dataclasses
 import shlex
 import signal
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,23 +12,21 @@ from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 from stable_baselines3.common.callbacks import BaseCallback
 
+from rand_agents.app.checks import check_training
 from rand_agents.app.commands import INTERRUPTED, PROG, Train
-from rand_agents.app.paths import checked_output
+from rand_agents.app.pace import Pace, clock, progress_bar
 from rand_agents.training.agent import Agent
 from rand_agents.training.loading import load_agent
 from rand_envs.adversaries import Found
 from rand_envs.core.arrays import Json
-from rand_envs.core.writing import only_writer
+from rand_envs.core.writing import only_writer, write_atomically
+
+SLOW = 0.5
+"""Seconds of an update from which on a wish to stop does not wait for its end."""
+PATIENCE = 5.0
+"""Seconds between the first lines of a log; they become rarer, and a long run's stay few."""
 
 
 def train(
@@ -48,25 +47,21 @@ def train(
         ValueError: If an option is illegal, the agent file exists and may not be touched, or
             the run in it is another one.
     """
-    out = _checked_out(options)
+    out = check_training(options)
     with only_writer(out):
         agent, is_new = _prepare(options, untrained, out)
-        if not is_new and agent.num_timesteps >= agent.total_timesteps:
+        more = options.updates - agent.total_timesteps
+        is_finished = not is_new and agent.num_timesteps >= agent.total_timesteps
+        if is_finished and not more:
             _say(console, f"{out} is already trained: all {options.updates} updates are done.")
             return 0
-        with _progress() as progress, _stop_signals() as asked_to_stop:
-            watch = _Supervisor(progress, out, options.checkpoint_every, asked_to_stop)
-            if is_new:
-                agent.learn(options.updates, watch)
-            else:
-                agent.resume(watch)
-        agent.save(out)
-    done = f"{agent.num_timesteps} of {agent.total_timesteps} updates"
-    if agent.num_timesteps < agent.total_timesteps:
-        _say(console, f"Stopped and saved {out} after {done}. To go on:")
-        _say(console, f"  {resuming(argv)}")
+        _announce(console, agent, options, is_finished)
+        done = _run(agent, options, out, is_new, more if is_finished else 0)
+    if done < agent.total_timesteps:
+        _say(console, f"Stopped and saved {out} after {done} of {agent.total_timesteps} updates.")
+        _say(console, f"To go on:\n  {resuming(argv)}")
         return INTERRUPTED
-    _say(console, f"Trained and saved {out} after {done}. To see how good it is:")
+    _say(console, f"Trained and saved {out} after all {done} updates. To see how good it is:")
     needed = [word for name in options.modules for word in ("--import", name)]
     evaluating = shlex.join([*PROG.split(), "evaluate", str(out), *needed])
     _say(console, f"  {evaluating}")
@@ -78,27 +73,46 @@ def _say(console: Console, line: str) -> None:
     console.print(line, soft_wrap=True, markup=False, highlight=False)
 
 
+def _announce(console: Console, agent: Agent[Any], options: Train, is_longer: bool) -> None:
+    """Say what is trained, how, and where its curves go."""
+    if is_longer:
+        _say(
+            console,
+            f"All {agent.num_timesteps} updates of {options.out} are done; going on to "
+            f"{options.updates}. Schedules stretch over all of them from here on, so this will not "
+            "be what so many updates make from the start.",
+        )
+    _say(console, f"{agent.summary}.")
+    if options.tensorboard is not None:
+        agent.tensorboard_log = str(options.tensorboard)
+        _say(console, f"Curves: tensorboard --logdir {shlex.quote(str(options.tensorboard))}")
+
+
+def _run(agent: Agent[Any], options: Train, out: Path, is_new: bool, more: int) -> int:
+    """Train a new run, finish one, or make it longer; returns how many updates are saved."""
+    name = out.stem
+    with progress_bar(console=Console(stderr=True)) as progress, _stop_signals() as wish:
+        watch = _Supervisor(progress, out, options.checkpoint_every, wish)
+        try:
+            if is_new:
+                agent.learn(options.updates, watch, tb_log_name=name)
+            elif more:
+                agent.learn(more, watch, tb_log_name=name, reset_num_timesteps=False)
+            else:
+                agent.resume(watch, tb_log_name=name)
+        except _Dropped:
+            assert wish.before is not None
+            done, data = wish.before
+            write_atomically(out, data)
+            return done
+    agent.save(out)
+    return agent.num_timesteps
+
+
 def resuming(argv: Sequence[str]) -> str:
     """The command that goes on with the run that `argv` started."""
     kept = [word for word in argv if word not in ("--overwrite", "--resume")]
     return shlex.join([*PROG.split(), *kept, "--resume"])
-
-
-def _checked_out(options: Train) -> Path:
-    """The agent file, once it is clear that it may be written; ValueError otherwise."""
-    for name in ("updates", "checkpoint_every"):
-        if getattr(options, name) < 1:
-            flag = name.replace("_", "-")
-            raise ValueError(f"--{flag} must be at least 1, got {getattr(options, name)}")
-    out = options.out if options.out.suffix else options.out.with_suffix(".safetensors")
-    if options.resume and options.overwrite:
-        raise ValueError("--resume keeps the run in the file and --overwrite drops it: choose one")
-    checked_output(out, "--out", ".safetensors")
-    if out.exists() and not (options.resume or options.overwrite):
-        raise ValueError(
-            f"{out} exists: add --resume to go on with its run, or --overwrite to replace it"
-        )
-    return out
 
 
 def _prepare(
@@ -109,7 +123,12 @@ def _prepare(
     if not options.resume or not out.exists():
         return agent, True
     saved = load_agent(out, agent.device)
-    then = _flat(_facts(saved, saved.total_timesteps))
+    total = saved.total_timesteps
+    if saved.num_timesteps >= total and options.updates > total:
+        # It becomes longer, which takes what a file with weights alone has not.
+        saved.check_resumable()
+        total = options.updates
+    then = _flat(_facts(saved, total))
     now = _flat(_facts(agent, options.updates))
     for name in then | now:
         if then.get(name) != now.get(name):
@@ -144,37 +163,44 @@ def _flat(facts: Json, prefix: str = "") -> Json:
     return flat
 
 
-def _progress() -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(20),
-        MofNCompleteColumn(),
-        TextColumn("objective {task.fields[objective]}"),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        speed_estimate_period=120.0,
-    )
+class _Dropped(BaseException):
+    """An update was given up, since it takes long and the user does not want to wait."""
+
+
+@dataclasses.dataclass
+class _Wish:
+    """Whether the user wants the run to stop.
+
+    Attributes:
+        is_there: Whether so.
+        before: Updates done and the agent file at that time, while an update runs that need not
+            be waited for; None while one runs that soon ends.
+    """
+
+    is_there: bool = False
+    before: tuple[int, bytes] | None = None
 
 
 @contextmanager
-def _stop_signals() -> Iterator[list[int]]:
-    """Collect signals that ask to stop, so that an update is never cut in half.
+def _stop_signals() -> Iterator[_Wish]:
+    """Collect signals that ask to stop.
 
-    The second one gives up at once, with KeyboardInterrupt; the last checkpoint stays.
+    An update that takes long is dropped at once: the run goes on from before it. Others are
+    waited for. A second signal gives up with KeyboardInterrupt; the last checkpoint stays.
     """
-    asked: list[int] = []
+    wish = _Wish()
 
     def ask(number: int, frame: FrameType | None) -> None:
-        if asked:
+        if wish.is_there:
             raise KeyboardInterrupt
-        asked.append(number)
+        wish.is_there = True
+        if wish.before is not None:
+            raise _Dropped
 
     signals = (signal.SIGINT, signal.SIGTERM)
     before = [signal.signal(number, ask) for number in signals]
     try:
-        yield asked
+        yield wish
     finally:
         for number, handler in zip(signals, before, strict=True):
             signal.signal(number, handler)
@@ -183,35 +209,52 @@ def _stop_signals() -> Iterator[list[int]]:
 class _Supervisor(BaseCallback):
     """Shows progress, saves checkpoints, and stops the run between updates when asked to."""
 
-    def __init__(
-        self, progress: Progress, out: Path, checkpoint_every: int, asked_to_stop: list[int]
-    ) -> None:
+    def __init__(self, progress: Any, out: Path, checkpoint_every: int, wish: _Wish) -> None:
         super().__init__()
         self._progress = progress
         self._out = out
         self._checkpoint_every = checkpoint_every
-        self._asked_to_stop = asked_to_stop
+        self._wish = wish
+        self._began = time.monotonic()
+        self._next_line = PATIENCE
 
     def _on_training_start(self) -> None:
         # Saved at once: a file that cannot be written should not cost a training run, and a
         # run that was to overwrite another should not be resumed as that one.
         self.model.save(self._out)
         agent: Any = self.model
+        self._wish.before = agent.num_timesteps, agent.snapshot()
+        self._pace = Pace(agent.phases(), agent.num_timesteps)
         self._bar = self._progress.add_task(
             f"{type(agent).__name__} on {escape(agent.task.env_id)}",
             completed=agent.num_timesteps,
             total=agent.total_timesteps,
             objective="…",
+            left="?",
         )
 
     def _on_step(self) -> bool:
+        agent: Any = self.model
+        done = agent.num_timesteps
+        self._pace.tick(done)
+        self._show(done)
+        if done % self._checkpoint_every == 0:
+            agent.save(self._out)
+        is_slow = self._pace.last > SLOW
+        self._wish.before = (done, agent.snapshot()) if is_slow else None
+        return not self._wish.is_there
+
+    def _show(self, done: int) -> None:
         logs = self.locals["logs"]
         objective = logs.get("train/objective", logs.get("train/objective_mean"))
-        done = self.model.num_timesteps
-        self._progress.update(self._bar, completed=done, objective=f"{objective:.3g}")
-        if done % self._checkpoint_every == 0:
-            self.model.save(self._out)
-            if not self._progress.console.is_terminal:
-                # A bar cannot be redrawn in a log file.
-                self._progress.console.print(f"{done} updates, objective {objective:.4g}")
-        return not self._asked_to_stop
+        left, total = self._pace.left(), self._progress.tasks[0].total
+        self._progress.update(self._bar, completed=done, objective=f"{objective:.3g}", left=left)
+        passed = time.monotonic() - self._began
+        if self._progress.console.is_terminal or passed < self._next_line:
+            return
+        # A bar cannot be redrawn in a log file.
+        self._next_line = 1.2 * passed + PATIENCE
+        self._progress.console.print(
+            f"{done} of {total} updates ({self._pace.phase}), "
+            f"objective {objective:.4g}, {clock(passed)} gone, {left} left"
+        )

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-FLAGS = ("-h", "--help", "--resume", "--overwrite", "--sample")
+FLAGS = ("-h", "--help", "--help-all", "--resume", "--overwrite", "--sample", "--text")
 """The options that take no value, of those that may stand before the game."""
 
 
@@ -25,8 +25,13 @@ def value_of(words: Sequence[str], option: str) -> str | None:
 
 
 def asks_for_help(words: Sequence[str]) -> bool:
-    """Whether the help is wanted, and nothing else."""
-    return "-h" in words or "--help" in words
+    """Whether help is wanted, and nothing else."""
+    return asks_for_all(words) or "-h" in words or "--help" in words
+
+
+def asks_for_all(words: Sequence[str]) -> bool:
+    """Whether help is wanted with the options that few need."""
+    return "--help-all" in words
 
 
 def options_under(words: Sequence[str], prefix: str) -> list[str]:

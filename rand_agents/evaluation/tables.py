@@ -123,27 +123,6 @@ READING = (
 )
 
 
-def print_zoo(cards: dict[str, Json], console: Console) -> None:
-    """Print the trained agents that come with the package, with the scores of their cards."""
-    if not cards:
-        console.print("The zoo is empty.")
-        return
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    table.add_column("agent", no_wrap=True)
-    for column in ("average", "95th pct", "worst", "vote, 95th", "minutes"):
-        table.add_column(column, justify="right", no_wrap=True)
-    for name, card in cards.items():
-        scores = card["scores"]
-        unit = scores["unit"]
-        shown = [number(scores[key]["estimate"], unit) for key in ("average", "p95", "worst")]
-        vote = (scores["majority"] or [None])[-1]
-        voted = f"{number(vote['p95']['estimate'], unit)} ({vote['votes']})" if vote else "-"
-        table.add_row(name, *shown, voted, f"{card['train_seconds'] / 60:.1f}")
-    console.print(table)
-    console.print("Of the run each is from: success or steps, and the vote of so many seeds.")
-    console.print("python -m rand_agents evaluate NAME plays anew.")
-
-
 def _title(report: Report) -> str:
     better = "more is better" if _more_is_better(report.unit) else "fewer is better"
     return f"{report.env_id}: {report.unit} ({better})"

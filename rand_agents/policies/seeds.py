@@ -6,7 +6,6 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import qmc
 
 from rand_envs.core.arrays import whole_number
 from rand_envs.core.options import convert_options
@@ -88,6 +87,9 @@ class SeedSpec:
             mirrored = np.minimum(1.0 - half, np.nextafter(1.0, 0.0))
             return np.stack([half, mirrored], axis=1).reshape(-1, self.dim)[:m]
         if self.draw == "sobol":
+            # Imported here, since it takes longer than all of the rest.
+            from scipy.stats import qmc
+
             # Given a generator it would spawn a child, whose number is in no saved state.
             sobol = qmc.Sobol(self.dim, scramble=True, rng=int(rng.integers(2**63)))
             uniforms: NDArray[np.float64] = sobol.random_base2((m - 1).bit_length())[:m]

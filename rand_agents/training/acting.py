@@ -62,7 +62,9 @@ class SeededPolicy:
         observation: Array | dict[str, Array],
         state: Any = None,
         episode_start: Array | None = None,
-        deterministic: bool = False,
+        deterministic: bool = True,
+        *,
+        seeds: Array | None = None,
     ) -> tuple[Array, Any]:
         """Actions for one observation or a batch, as in Stable-Baselines3.
 
@@ -71,8 +73,12 @@ class SeededPolicy:
             state: What the last call returned; None at the very start.
             episode_start: Shape (n,), True where an episode begins: it draws a new seed and
                 starts with an empty context.
-            deterministic: Take the argmax of the output; else sample it (real-valued actions
-                are never sampled). The seed is random either way, unless it is fixed.
+            deterministic: Take the argmax of the output, as `evaluate` does, whose figures and
+                the zoo's are of this; else sample it (real-valued actions are never sampled). The
+                seed is random either way, unless it is fixed or given.
+            seeds: The seed vectors of the episodes that begin now, shape (n, seed_dim), or
+                (seed_dim,) for one that all have; None to draw them. Those of episodes that have
+                begun before are ignored.
 
         Returns:
             Actions, and the state (seeds and context) for the next call.
@@ -85,7 +91,7 @@ class SeededPolicy:
                 f"observations of {self.task.env_id} have shape "
                 f"{self.task.observation_space.shape}, got {batch.shape}"
             )
-        state = self._begin(len(batch), state, episode_start)
+        state = self._begin(len(batch), state, episode_start, seeds)
         new = self.game.observed(batch)
         self._extend(state, new)
         like = self.model.weights["read_out"]
@@ -98,7 +104,9 @@ class SeededPolicy:
         actions = self.game.choose(newest, new, None if deterministic else self._rngs["acting"])
         return (actions[0] if single else actions), state
 
-    def _begin(self, n: int, state: PolicyState | None, starts: Array | None) -> PolicyState:
+    def _begin(
+        self, n: int, state: PolicyState | None, starts: Array | None, seeds: Array | None
+    ) -> PolicyState:
         if state is None:
             starts = np.ones(n, np.bool_)
             empty = torch.zeros(n, 0, self.model.config.token_dim)
@@ -113,11 +121,24 @@ class SeededPolicy:
             raise ValueError(f"episode_start must have shape ({n},), got {begun.shape}")
         begun = begun.reshape(n)
         if begun.any():
-            drawn = self.draw_seeds(self._rngs["acting"], int(begun.sum()))
-            own = self.game.policy_seeds(torch.from_numpy(drawn))
+            own = self._first_seeds(begun, seeds)
             state.seeds[torch.from_numpy(begun)] = own
             state.seen[torch.from_numpy(begun)] = 0
         return state
+
+    def _first_seeds(self, begun: Array, seeds: Array | None) -> Tensor:
+        """Of the episodes that begin, those of (n,) that are marked: (count, seed_dim)."""
+        if seeds is None:
+            drawn = self.draw_seeds(self._rngs["acting"], int(begun.sum()))
+            return self.game.policy_seeds(torch.from_numpy(drawn))
+        given = np.asarray(seeds, np.float32)
+        shape = (len(begun), self.seeds.dim)
+        if given.shape not in (shape, shape[1:]) or not np.isfinite(given).all():
+            raise ValueError(
+                f"seeds must be finite numbers of shape {shape} or {shape[1:]}, "
+                f"got shape {given.shape}"
+            )
+        return torch.from_numpy(np.broadcast_to(given, shape)[begun])
 
     def _extend(self, state: PolicyState, new: Tensor) -> None:
         count = new.shape[1]

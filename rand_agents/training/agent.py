@@ -1,7 +1,6 @@
 """What all trainers share: learn, predict, save, load, callbacks, logging, resuming."""
 
 import dataclasses
-import math
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Self, TypeVar, cast
@@ -24,7 +23,7 @@ from rand_agents.games.registry import (
 )
 from rand_agents.policies.seeds import SeedSpec
 from rand_agents.training.acting import SeededPolicy
-from rand_agents.training.files import Contents, read_agent, write_agent
+from rand_agents.training.files import Contents, agent_data, read_agent, write_agent
 from rand_agents.training.learning import Learner
 from rand_agents.training.schema import STREAMS, Description, task_in_file
 from rand_envs.adversaries import restored, stored
@@ -118,6 +117,26 @@ class Agent(SeededPolicy, Learner, ABC, Generic[C]):
         """Whether the policy itself has learned anything yet."""
         return self.num_timesteps > 0
 
+    def phases(self) -> list[tuple[str, int]]:
+        """Parts of a run whose updates differ in what they take, each with its last update."""
+        return [("training", self.total_timesteps)]
+
+    @property
+    def summary(self) -> str:
+        """What is trained, in a line or two: a run begins with it."""
+        count = sum(weight.numel() for weight in self.model.named_weights().values())
+        aim = cast(Any, self.config).objective.summary
+        how = f"seeds of {self.seeds.dim} {self.seeds.distribution}"
+        if self.seeds.is_fixed:
+            how = "unseeded: one fixed seed, as for a deterministic policy"
+        if not self.game.has_adversary:
+            how += "; an instance is a reset, which no adversary picks"
+        policy = kind_of(self.model.config)
+        return (
+            f"{type(self).__name__} on {self.task.env_id}, for {aim}: {policy} with {count:,} "
+            f"weights, {how}"
+        )
+
     @abstractmethod
     def _setup(self) -> None:
         """Make the optimiser's state."""
@@ -141,6 +160,10 @@ class Agent(SeededPolicy, Learner, ABC, Generic[C]):
         has none. Returns the file's path.
         """
         return write_agent(path, self.contents(weights_only))
+
+    def snapshot(self) -> bytes:
+        """What `save` would write now, to be written later."""
+        return agent_data(self.contents())
 
     def contents(self, weights_only: bool = False) -> Contents:
         """What `save` writes; the tensors are the agent's own, not copies."""
@@ -255,8 +278,3 @@ class Agent(SeededPolicy, Learner, ABC, Generic[C]):
             self._load_trainer_tensors(described.trainer)
         else:
             self._setup()
-
-
-def cosine(start: float, end: float, progress: float) -> float:
-    """Cosine annealing from `start` at progress 0 to `end` at progress 1."""
-    return end + (start - end) * 0.5 * (1.0 + math.cos(math.pi * progress))

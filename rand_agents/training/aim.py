@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from rand_agents.games.game import Game
-from rand_agents.training.objectives import ObjectiveConfig
+from rand_agents.training.configs import ObjectiveConfig
 from rand_envs.adversaries import MAX_EXHAUSTIVE
 from rand_envs.core.arrays import Array
 from rand_envs.core.player import Player

@@ -5,7 +5,6 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from rand_envs.core.options import convert_options
 
@@ -74,6 +73,9 @@ def centered_ranks(fitness: NDArray[np.float64]) -> NDArray[np.float64]:
     Returns:
         Shape (n,); all zero where all fitness values are equal.
     """
+    # Imported here, since options of the search are needed before, and at once.
+    from scipy.stats import rankdata
+
     known = np.where(np.isnan(fitness), -np.inf, fitness)
     ranks: NDArray[np.float64] = (rankdata(known) - 1.0) / (len(known) - 1) - 0.5
     return ranks

@@ -3,15 +3,15 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import safetensors
-import safetensors.torch
-from torch import Tensor
+from typing import TYPE_CHECKING, Any
 
 from rand_envs.core.arrays import Json
 from rand_envs.core.sealed import UNSEALED, is_whole, note_unsealed, seal
 from rand_envs.core.writing import write_atomically
+
+if TYPE_CHECKING:
+    # What is imported with PyTorch a path alone should not wait for.
+    from torch import Tensor
 
 SCHEMA = 2
 """Version of the facts; files of version 1 have no checksum."""
@@ -21,10 +21,10 @@ SCHEMA = 2
 class Contents:
     """Tensors by name, and the facts beside them."""
 
-    tensors: dict[str, Tensor]
+    tensors: "dict[str, Tensor]"
     facts: Json
 
-    def under(self, prefix: str) -> dict[str, Tensor]:
+    def under(self, prefix: str) -> "dict[str, Tensor]":
         """The tensors named `prefix.*`, without that prefix."""
         start = f"{prefix}."
         return {k.removeprefix(start): t for k, t in self.tensors.items() if k.startswith(start)}
@@ -36,14 +36,21 @@ def agent_path(path: str | Path) -> Path:
     return source if source.suffix or source.is_file() else source.with_suffix(".safetensors")
 
 
+def agent_data(contents: Contents) -> bytes:
+    """All of an agent file."""
+    import safetensors.torch
+
+    tensors = {name: t.detach().cpu().contiguous() for name, t in contents.tensors.items()}
+    facts = json.dumps({"schema": SCHEMA, "sha256": UNSEALED, **contents.facts})
+    return seal(safetensors.torch.save(tensors, {"rand_agents": facts}))
+
+
 def write_agent(path: str | Path, contents: Contents) -> Path:
     """Write an agent file; adds the suffix .safetensors where there is none."""
     target = Path(path)
     if not target.suffix:
         target = target.with_suffix(".safetensors")
-    tensors = {name: t.detach().cpu().contiguous() for name, t in contents.tensors.items()}
-    facts = json.dumps({"schema": SCHEMA, "sha256": UNSEALED, **contents.facts})
-    write_atomically(target, seal(safetensors.torch.save(tensors, {"rand_agents": facts})))
+    write_atomically(target, agent_data(contents))
     return target
 
 
@@ -56,6 +63,8 @@ def read_agent(path: str | Path) -> Contents:
         FileNotFoundError: If there is no such file.
         ValueError: If it is corrupt, truncated, changed, or not an agent file.
     """
+    import safetensors.torch
+
     source = agent_path(path)
     if not source.is_file():
         raise FileNotFoundError(f"there is no agent file {source}")

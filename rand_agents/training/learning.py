@@ -2,6 +2,7 @@
 
 import json
 import sys
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any, Self, cast
@@ -30,6 +31,11 @@ from rand_envs.core.arrays import whole_number
 from rand_envs.core.task import Setting
 
 Callback = BaseCallback | list[BaseCallback] | Callable[..., bool] | None
+
+LOG_EVERY = 100
+"""Updates between two logs where nobody says how many, ..."""
+SILENCE = 10.0
+"""... and the most seconds: an update may take some."""
 
 OF_EVALUATIONS = (StopTrainingOnRewardThreshold, StopTrainingOnNoModelImprovement)
 """Callbacks that only an `EvalCallback` can call."""
@@ -67,6 +73,8 @@ class Learner(ABC):
         self._is_own_logger = True
         self._log_name = "run"
         self._logs: Mapping[str, float | str] = {}
+        self._logged_at = 0.0
+        self._is_logged = True
         self._env: DummyVecEnv | None = None
 
     @property
@@ -86,7 +94,7 @@ class Learner(ABC):
         self,
         total_timesteps: int,
         callback: Callback = None,
-        log_interval: int = 100,
+        log_interval: int | None = None,
         tb_log_name: str = "run",
         reset_num_timesteps: bool = True,
         progress_bar: bool = False,
@@ -95,8 +103,12 @@ class Learner(ABC):
 
         Sums are made on one thread, so that results do not depend on how many there are.
         With `reset_num_timesteps=False` they come on top of those already done, and curves go on
-        in the last folder of this `tb_log_name` instead of a new one. Callbacks are
-        Stable-Baselines3's and are called after every update; one that returns False ends it.
+        in the last folder of this `tb_log_name` instead of a new one. Schedules then stretch over
+        the new total, so that the end is not that of one run of this length.
+
+        Logs come every `log_interval` updates; by default every 100, after ten seconds without
+        one, and after the last. Callbacks are Stable-Baselines3's and are called after every
+        update; one that returns False ends it.
 
         Raises:
             ValueError: There is nothing to do, a callback cannot work here, or layouts are missing.
@@ -114,7 +126,7 @@ class Learner(ABC):
     def resume(
         self,
         callback: Callback = None,
-        log_interval: int = 100,
+        log_interval: int | None = None,
         progress_bar: bool = False,
         tb_log_name: str | None = None,
     ) -> Self:
@@ -126,20 +138,26 @@ class Learner(ABC):
             ValueError: The agent is from a file with weights alone, a callback cannot work here, or
                 layouts are missing.
         """
+        self.check_resumable()
+        hooks = self._checked(callback, progress_bar)
+        return self._run(hooks, log_interval, tb_log_name or self._log_name, False)
+
+    def check_resumable(self) -> None:
+        """Raise ValueError unless the optimiser's state is there, with which a run goes on."""
         if not self._has_trainer_state:
             raise ValueError(
                 "a run is resumed from its optimiser's state, but this agent's file has weights "
                 "alone: learn() starts a fresh optimiser from them"
             )
-        hooks = self._checked(callback, progress_bar)
-        return self._run(hooks, log_interval, tb_log_name or self._log_name, False)
 
-    def _run(self, hooks: BaseCallback, log_interval: int, tb_log_name: str, fresh: bool) -> Self:
+    def _run(
+        self, hooks: BaseCallback, log_interval: int | None, tb_log_name: str, fresh: bool
+    ) -> Self:
         with one_thread():
             return self._run_on_one_thread(hooks, log_interval, tb_log_name, fresh)
 
     def _run_on_one_thread(
-        self, hooks: BaseCallback, log_interval: int, tb_log_name: str, fresh: bool
+        self, hooks: BaseCallback, log_interval: int | None, tb_log_name: str, fresh: bool
     ) -> Self:
         """Callbacks read the names of the variables here, which are Stable-Baselines3's."""
         self._begin_logging(tb_log_name, fresh)
@@ -152,7 +170,8 @@ class Learner(ABC):
             self._aim.observe(cast(Any, self), self.num_timesteps)
             logs = self._logs = self._checked_update(self.num_timesteps / total_timesteps)
             self.num_timesteps += 1
-            if self.num_timesteps % log_interval == 0:
+            self._is_logged = False
+            if self._is_log_due(log_interval):
                 self.dump_logs()
             # Every instance that the update played has ended.
             played = (self.env_steps - before) // self.task.max_steps
@@ -160,9 +179,15 @@ class Learner(ABC):
             hooks.update_locals(locals())
             if not hooks.on_step():
                 break
+        if log_interval is None and not self._is_logged:
+            self.dump_logs()
         hooks.on_rollout_end()
         hooks.on_training_end()
         return self
+
+    def _is_log_due(self, log_interval: int | None) -> bool:
+        is_silent = log_interval is None and time.monotonic() - self._logged_at >= SILENCE
+        return is_silent or self.num_timesteps % (log_interval or LOG_EVERY) == 0
 
     def _checked(self, callback: Callback, progress_bar: bool) -> BaseCallback:
         """The callbacks, where all is there that training needs."""
@@ -182,7 +207,15 @@ class Learner(ABC):
 
     # Logs.
 
+    @property
+    @abstractmethod
+    def summary(self) -> str:
+        """What is trained, in a line or two."""
+
     def _begin_logging(self, tb_log_name: str, fresh: bool) -> None:
+        self._logged_at = time.monotonic()
+        if self.verbose >= 1:
+            sys.stdout.write(f"{self.summary}\n")
         if not self._is_own_logger:
             return
         if self._logger is not None:
@@ -203,6 +236,7 @@ class Learner(ABC):
         self.logger.record("time/env_steps", self.env_steps)
         self.logger.record("time/timesteps", self.num_timesteps)
         self.logger.dump(self.num_timesteps)
+        self._logged_at, self._is_logged = time.monotonic(), True
 
     @property
     def total_timesteps(self) -> int:

@@ -7,21 +7,18 @@ with one for the population.
 
 import math
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from rand_envs.core.options import convert_options
+from rand_agents.training.configs import check_alpha, check_q
 
 LOG_FLOOR = 1e-12
 """Added to losses before the logarithm, so that a loss of 0 stays finite."""
 
 USUAL = (1e-5, 1e5)
 """Where the largest mean loss is outside of this, all are scaled to a largest of 1."""
-
-SATURATED = 0.5
-"""Fraction of the run after which losses saturate as much as they will."""
 
 
 class Objective(Protocol):
@@ -65,12 +62,6 @@ def _scale(means: Tensor) -> Tensor:
     return torch.where(unusual & largest.isfinite(), largest, torch.ones_like(largest))
 
 
-def check_q(q: float) -> None:
-    """Raise ValueError unless q is a number of at least 1 (infinity included)."""
-    if not q >= 1.0:
-        raise ValueError(f"q must be a number of at least 1 (infinity is legal), got {q}")
-
-
 @dataclass(frozen=True)
 class QNormObjective:
     """The q-norm over layouts of the mean over seeds: q = 1 is the mean, q = inf the maximum."""
@@ -96,8 +87,7 @@ class CVaRObjective:
     alpha: float = 0.05
 
     def __post_init__(self) -> None:
-        if not 0.0 < self.alpha <= 1.0:
-            raise ValueError(f"alpha must be above 0 and at most 1, got {self.alpha}")
+        check_alpha(self.alpha)
 
     def __call__(self, losses: Tensor) -> Tensor:
         """Map losses, shape (*lead, n, m), to shape (*lead,)."""
@@ -136,66 +126,3 @@ class Weighted:
     def __call__(self, losses: Tensor) -> Tensor:
         """Map losses, shape (*lead, n, m), to shape (*lead,)."""
         return (losses.mean(-1) * self.weights.to(losses)).sum(-1)
-
-
-@dataclass(frozen=True)
-class ObjectiveConfig:
-    """Which objective a trainer uses, and how q rises during the run.
-
-    Attributes:
-        kind: "q-norm", or "cvar" (mean of the worst fraction alpha of the layouts).
-        q: The q-norm's exponent: 1 is the mean over layouts, infinity (inf) the maximum.
-        q_start: If given, q rises geometrically from here to q, which must then be finite.
-        q_rise: Fraction of the run over which q rises.
-        alpha: Fraction of the layouts for "cvar".
-        of: "cost", or "regret": cost minus the best that one who knew the layout could have had,
-            where the game tells it.
-        saturation: If above 0, losses saturate, see `Saturating`, with a factor that rises from 0
-            to this over the first half of the run.
-    """
-
-    kind: Literal["q-norm", "cvar"] = "q-norm"
-    q: float = 100.0
-    q_start: float | None = None
-    q_rise: float = 0.5
-    alpha: float = 0.05
-    of: Literal["cost", "regret"] = "cost"
-    saturation: float = 0.0
-
-    def __post_init__(self) -> None:
-        convert_options(self, infinite=["q", "q_start", "saturation"])
-        if self.of not in ("cost", "regret"):
-            raise ValueError(f'the objective must be of "cost" or "regret", got {self.of!r}')
-        if self.kind not in ("q-norm", "cvar"):
-            raise ValueError(f'the objective must be "q-norm" or "cvar", got {self.kind!r}')
-        check_q(self.q)
-        if self.q_start is not None:
-            check_q(self.q_start)
-            if math.isinf(self.q) or math.isinf(self.q_start):
-                raise ValueError("a q that rises needs a finite start and end")
-        if not 0.0 < self.q_rise <= 1.0:
-            raise ValueError(f"q_rise must be above 0 and at most 1, got {self.q_rise}")
-        if not 0.0 <= self.saturation < math.inf:
-            raise ValueError(
-                f"saturation must be a finite number of at least 0, got {self.saturation}"
-            )
-        CVaRObjective(self.alpha)
-
-    @property
-    def takes_signs(self) -> bool:
-        """Whether losses may be below 0: in the mean, the maximum, and CVaR."""
-        return self.kind == "cvar" or (self.q_start is None and self.q in (1.0, math.inf))
-
-    def at(self, progress: float) -> Objective:
-        """The objective at `progress` in [0, 1] of the run."""
-        saturation = self.saturation * min(progress / SATURATED, 1.0)
-        objective = self._of_losses(progress)
-        return Saturating(objective, saturation) if saturation > 0.0 else objective
-
-    def _of_losses(self, progress: float) -> Objective:
-        if self.kind == "cvar":
-            return CVaRObjective(self.alpha)
-        if self.q_start is None:
-            return QNormObjective(self.q)
-        risen = min(progress / self.q_rise, 1.0)
-        return QNormObjective(self.q_start * (self.q / self.q_start) ** risen)

@@ -6,7 +6,6 @@ Also called PGPE (Sehnke et al., 2010); symmetric sampling with centred ranks as
 import dataclasses
 import json
 import math
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -17,49 +16,18 @@ from torch.nn.utils import parameters_to_vector
 from rand_agents.games.game import Game
 from rand_agents.games.generic import TaskGame
 from rand_agents.games.registry import Environment, as_game
-from rand_agents.training.agent import Agent, cosine
+from rand_agents.training.agent import Agent
 from rand_agents.training.aim import Aim
+from rand_agents.training.configs import ObjectiveConfig, PEPGConfig, cosine
 from rand_agents.training.evolution import Search, SearchConfig, Vector
 from rand_agents.training.learning import NotFiniteError
-from rand_agents.training.objectives import ObjectiveConfig
 from rand_agents.training.schema import check_tensors
 from rand_envs.adversaries import MAX_EXHAUSTIVE
-from rand_envs.core.options import convert_options
 
 MAX_NUMBERS = 2**31
 """The most numbers of a population, which are 8 GiB."""
 
 HINT = "a lower learning rate or a smaller std may help"
-
-
-@dataclass(frozen=True)
-class PEPGConfig:
-    """Options of `PEPG`.
-
-    Attributes:
-        objective: What is minimised; q = inf is the brute-force adversary.
-        search: The evolution strategy.
-        m: Seeds a generation, shared by all candidates and layouts.
-        batch_size: Layouts a generation, shared by all candidates; None plays every layout.
-        candidates_at_once: Candidates evaluated in one batch, to bound memory.
-    """
-
-    objective: ObjectiveConfig = field(default_factory=lambda: ObjectiveConfig(q=math.inf))
-    search: SearchConfig = field(default_factory=SearchConfig)
-    m: int = 10
-    batch_size: int | None = None
-    candidates_at_once: int = 100
-
-    def __post_init__(self) -> None:
-        convert_options(self)
-        if self.m < 1:
-            raise ValueError(f"the number of seeds m must be at least 1, got {self.m}")
-        if self.batch_size is not None and self.batch_size < 1:
-            raise ValueError(f"batch_size must be at least 1, got {self.batch_size}")
-        if self.candidates_at_once < 1:
-            raise ValueError(
-                f"candidates_at_once must be at least 1, got {self.candidates_at_once}"
-            )
 
 
 class PEPG(Agent[PEPGConfig]):

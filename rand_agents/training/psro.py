@@ -9,8 +9,6 @@ chosen, so that the worst layout costs least in their mean, and the policy learn
 play one of them under each seed.
 """
 
-import math
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -28,12 +26,11 @@ from rand_agents.policies.seeds import SeedSpec
 from rand_agents.policies.transformer import SeedTransformer
 from rand_agents.training.agent import Agent
 from rand_agents.training.aim import Aim
-from rand_agents.training.entropy import ScoreConfig
+from rand_agents.training.configs import PSROConfig
 from rand_agents.training.mixing import Mixture
-from rand_agents.training.objectives import ObjectiveConfig, Weighted
-from rand_agents.training.qnorm import QNormConfig, QNormStep
+from rand_agents.training.objectives import Weighted
+from rand_agents.training.qnorm import QNormStep
 from rand_agents.training.schema import check_tensors
-from rand_envs.core.options import convert_options
 
 ROWS_AT_ONCE = 1 << 16
 """About how many instances are played to look for strategies."""
@@ -41,89 +38,6 @@ MOST_PATHS = 128
 """How many times the paths of an update these are at most."""
 SHORTEST = 40
 """Updates that a round, or a part of the distillation, has at least: a short run has fewer."""
-
-
-@dataclass(frozen=True)
-class PSROConfig:
-    """Options of `PSRO`.
-
-    Attributes:
-        objective: q = inf is the worst layout, q = 1 the mean; others have no meaning here.
-        rounds: How many best responses are learned; fewer where the updates are few.
-        distillation: Fraction of the updates in which the seeds learn the strategies.
-        iterations: Into how many parts these are divided. After each but the last the policy is
-            played itself, better strategies than those it learned are looked for in what it meets
-            and tries, and it learns these (expert iteration; Anthony, Tian and Barber 2017).
-        paths: How often the layouts are played in an update of a response, drawing actions.
-        branches: As in `ScoreConfig`, in both kinds of updates; None for all.
-        entropy: As in `ScoreConfig`, of every round.
-        final_entropy: The same at its end: strategies are looked for in what is still random.
-        temperature: What outputs are divided by when strategies are looked for.
-        learning_rate: Peak learning rate of a response, after the warm-up.
-        final_learning_rate: Where cosine annealing ends in each round.
-        distillation_learning_rate: Peak learning rate of the policy itself.
-        max_grad_norm: Global norm to which gradients are clipped.
-    """
-
-    objective: ObjectiveConfig = field(default_factory=lambda: ObjectiveConfig(q=math.inf))
-    rounds: int = 16
-    distillation: float = 0.6
-    iterations: int = 4
-    paths: int = 64
-    branches: int | None = None
-    entropy: float = 0.25
-    final_entropy: float = 0.06
-    temperature: float = 2.0
-    learning_rate: float = 8e-3
-    final_learning_rate: float = 5e-4
-    distillation_learning_rate: float = 4e-3
-    max_grad_norm: float = 1.0
-
-    def __post_init__(self) -> None:
-        convert_options(self, infinite=["max_grad_norm"])
-        objective = self.objective
-        if objective.saturation > 0.0:
-            raise ValueError(f"PSRO's costs do not saturate, got {objective.saturation}")
-        if objective.kind != "q-norm" or objective.q not in (1.0, math.inf) or objective.q_start:
-            raise ValueError(
-                "PSRO finds the best mean or the best worst case: q must be 1 or infinity (inf), "
-                f"and not rise, got {objective}"
-            )
-        for name in ("rounds", "iterations"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        if not 0.0 < self.distillation < 1.0:
-            raise ValueError(f"distillation must be above 0 and below 1, got {self.distillation}")
-        for name in (
-            "temperature",
-            "learning_rate",
-            "final_learning_rate",
-            "distillation_learning_rate",
-            "max_grad_norm",
-        ):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")
-        # Which checks the rest.
-        self.response()
-
-    def response(self) -> QNormConfig:
-        """How a best response is learned."""
-        return QNormConfig(
-            learning_rate=self.learning_rate,
-            final_learning_rate=self.final_learning_rate,
-            max_grad_norm=self.max_grad_norm,
-            score=ScoreConfig(
-                self.paths, self.branches, self.entropy, self.final_entropy, temperature=1.0
-            ),
-        )
-
-    def distilling(self) -> QNormConfig:
-        """How the policy learns from examples."""
-        return QNormConfig(
-            learning_rate=self.distillation_learning_rate,
-            final_learning_rate=self.distillation_learning_rate / 20,
-            max_grad_norm=self.max_grad_norm,
-        )
 
 
 def _parts(wanted: int, updates: int) -> int:
@@ -200,6 +114,10 @@ class PSRO(Agent[PSROConfig]):
         total = self._total_timesteps
         updates = max(total - round(self.config.distillation * total), 1)
         return _parts(self.config.rounds, updates), updates
+
+    def phases(self) -> list[tuple[str, int]]:
+        """Responses, then what the seeds learn of them."""
+        return [("responses", self._rounds()[1]), ("distillation", self.total_timesteps)]
 
     def _update(self, progress: float) -> dict[str, float]:
         rounds, updates = self._rounds()

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -12,86 +11,16 @@ from torch import Tensor
 from rand_agents.games.game import Game
 from rand_agents.games.path.score import Episodes
 from rand_agents.games.registry import Environment, as_game
-from rand_agents.training.agent import Agent, cosine
+from rand_agents.training.agent import Agent
 from rand_agents.training.aim import Aim
+from rand_agents.training.configs import ObjectiveConfig, QNormConfig
 from rand_agents.training.entropy import ScoreConfig, Thermostat
 from rand_agents.training.learning import NotFiniteError
-from rand_agents.training.objectives import Objective, ObjectiveConfig
+from rand_agents.training.objectives import Objective
 from rand_agents.training.schema import check_tensors
 from rand_envs.core.arrays import Array
-from rand_envs.core.options import convert_options
 
 HINT = "a lower learning rate may help"
-
-
-@dataclass(frozen=True)
-class QNormConfig:
-    """Options of `QNorm`; the defaults are the paper's for associative recall.
-
-    Attributes:
-        objective: What is minimised.
-        m: Seeds a step, shared by all layouts of the step.
-        batch_size: Layouts a step; None plays every layout.
-        learning_rate: Peak learning rate, after the warm-up.
-        final_learning_rate: Where cosine annealing ends.
-        warmup: Fraction of the run over which the learning rate rises linearly.
-        beta1: Adam's decay of the mean gradient.
-        beta2: Adam's decay of the mean squared gradient.
-        adam_eps: Adam's epsilon.
-        weight_decay: Decoupled weight decay (AdamW); 0 is Adam.
-        max_grad_norm: Global norm to which gradients are clipped.
-        stratified: Draw the layouts of a step evenly where the game can (recall: every key is
-            asked for after the same values); each layout alone is as uniform as without.
-        seeds_kept: Updates that use a set of seeds before the next set is drawn.
-        seeds_at_once: With more seeds than this, m no longer costs memory: a first pass finds
-            the weight of every loss in the objective, a second the gradient, this many seeds at
-            a time. The gradient is the same.
-        score: How the gradient is estimated where costs have none.
-    """
-
-    objective: ObjectiveConfig = field(default_factory=ObjectiveConfig)
-    m: int = 30
-    batch_size: int | None = 512
-    learning_rate: float = 3e-3
-    final_learning_rate: float = 3e-4
-    warmup: float = 0.03
-    beta1: float = 0.9
-    beta2: float = 0.95
-    adam_eps: float = 1e-5
-    weight_decay: float = 0.0
-    max_grad_norm: float = 1.0
-    stratified: bool = False
-    seeds_kept: int = 1
-    seeds_at_once: int = 32
-    score: ScoreConfig = field(default_factory=ScoreConfig)
-
-    def __post_init__(self) -> None:
-        convert_options(self, infinite=["max_grad_norm"])
-        if self.m < 1:
-            raise ValueError(f"the number of seeds m must be at least 1, got {self.m}")
-        if self.batch_size is not None and self.batch_size < 1:
-            raise ValueError(f"batch_size must be at least 1, got {self.batch_size}")
-        for name in ("seeds_kept", "seeds_at_once"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        for name in ("learning_rate", "max_grad_norm"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")
-        for name in ("final_learning_rate", "weight_decay", "adam_eps"):
-            if not getattr(self, name) >= 0:
-                raise ValueError(f"{name} must be at least 0, got {getattr(self, name)}")
-        for name in ("warmup", "beta1", "beta2"):
-            if not 0.0 <= getattr(self, name) < 1.0:
-                raise ValueError(
-                    f"{name} must be at least 0 and below 1, got {getattr(self, name)}"
-                )
-
-    def learning_rate_at(self, progress: float) -> float:
-        """Learning rate at `progress` in [0, 1] of the run."""
-        if progress < self.warmup:
-            return self.learning_rate * progress / self.warmup
-        annealed = (progress - self.warmup) / (1.0 - self.warmup)
-        return cosine(self.learning_rate, self.final_learning_rate, annealed)
 
 
 class QNormStep:

@@ -5,15 +5,17 @@ card: recipe, command, `rng_seed`, duration, machine, and the scores of the run 
 """
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-
-from rand_agents.training.agent import Agent
 from rand_agents.training.files import agent_path
-from rand_agents.training.loading import load_agent
 from rand_envs.core.arrays import Json
 from rand_envs.core.sealed import read_json, write_json
+
+if TYPE_CHECKING:
+    # Names and cards can be had without PyTorch, which takes seconds.
+    import torch
+
+    from rand_agents.training.agent import Agent
 
 __all__ = [
     "add_to_zoo",
@@ -35,7 +37,7 @@ def zoo_names() -> list[str]:
     )
 
 
-def load_zoo(name: str, device: str | torch.device = "cpu") -> Agent[Any]:
+def load_zoo(name: str, device: "str | torch.device" = "cpu") -> "Agent[Any]":
     """A trained agent, ready to predict and to be evaluated.
 
     Its file has no optimiser state: `learn` starts a fresh optimiser from these weights, and
@@ -48,6 +50,8 @@ def load_zoo(name: str, device: str | torch.device = "cpu") -> Agent[Any]:
     Raises:
         ValueError: If there is no agent of that name.
     """
+    from rand_agents.training.loading import load_agent
+
     return load_agent(_path(name), device)
 
 
@@ -74,7 +78,7 @@ def agent_file(source: str) -> Path:
     raise FileNotFoundError(f"there is no agent file {source}, and {_known()}")
 
 
-def add_to_zoo(agent: Agent[Any], name: str, card: Json) -> Path:
+def add_to_zoo(agent: "Agent[Any]", name: str, card: Json) -> Path:
     """Write an agent's weights and its card into the zoo; returns the path of the weights."""
     path = agent.save(FOLDER / f"{name}.safetensors", weights_only=True)
     write_json(path.with_suffix(".json"), card, indent=1)
@@ -90,7 +94,7 @@ def replace_card(name: str, card: Json) -> None:
     write_json(_path(name).with_suffix(".json"), card, indent=1)
 
 
-def weight_differences(one: Agent[Any], other: Agent[Any]) -> dict[str, float]:
+def weight_differences(one: "Agent[Any]", other: "Agent[Any]") -> dict[str, float]:
     """Largest absolute difference of each weight that is not equal to the last bit.
 
     Raises:

@@ -29,10 +29,14 @@ class TaskEnv(gym.Env[Array, Any], Generic[L]):
         layouts: None, one layout or a `LayoutSource`: see `as_source`.
         render_mode: None, "human", "rgb_array" or "ansi".
 
+    Attributes:
+        player_view: whether pictures show only what the player has seen, for a person who plays.
+
     Raises:
         ValueError: the layouts are not legal, or the render mode is unknown.
     """
 
+    player_view = False
     _spec: EnvSpec | None = None
     metadata: dict[str, Any] = {"render_modes": ["human", "rgb_array", "ansi"], "render_fps": 4}
 
@@ -136,7 +140,7 @@ class TaskEnv(gym.Env[Array, Any], Generic[L]):
         if self.render_mode is None:
             gym.logger.warn('render() needs a render_mode: gym.make(..., render_mode="rgb_array")')
             return None
-        picture = draw(self.task, self.render_mode, self._history)
+        picture = draw(self.task, self.render_mode, self._history, self.player_view)
         if self.render_mode != "human":
             return picture
         if self._window is None:
@@ -145,6 +149,20 @@ class TaskEnv(gym.Env[Array, Any], Generic[L]):
             self._window = Window(self.task.env_id, self.metadata["render_fps"])
         self._window.show(picture)
         return None
+
+    def get_keys_to_action(self) -> dict[tuple[int, ...], Any]:
+        """What `gymnasium.utils.play` asks for: the actions by pygame's codes of their keys.
+
+        Whoever asks lets a person play: from now on pictures show only what the player has seen.
+
+        Raises:
+            ValueError: there are more actions than keys.
+        """
+        from rand_envs.rendering.keys import key_codes
+
+        codes = key_codes(self.task)
+        self.player_view = True
+        return codes
 
     def close(self) -> None:
         """Close the window, if there is one."""

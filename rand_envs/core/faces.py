@@ -72,15 +72,16 @@ def infos_of(facts: dict[str, Array], mask: NDArray[np.bool_]) -> dict[str, Any]
     return infos
 
 
-def draw(task: Task[Any], mode: str, past: History) -> Any:
-    """A picture of an instance so far, or a text."""
+def draw(task: Task[Any], mode: str, past: History, for_player: bool = False) -> Any:
+    """A picture of an instance so far, or a text; all of it, or what its player has seen."""
     # Imported here so that the environments work where there is no pygame.
     from rand_envs import rendering
 
     started(past.states[0] if past.states else None)
+    view: dict[str, Any] = {"hand": rendering.Hand()} if for_player else {}
     if mode == "ansi":
-        return rendering.render_text(task, past.states, past.actions)
-    return rendering.render_frame(task, past.states, past.actions)
+        return rendering.render_text(task, past.states, past.actions, **view)
+    return rendering.render_frame(task, past.states, past.actions, **view)
 
 
 def plain_spec(spec: EnvSpec | None) -> EnvSpec | None:

@@ -29,7 +29,9 @@ class Stream(IntEnum):
     HEDGE = 12
     """Seeds that the source draws when it learns, by the number of the round."""
     WATCHING = 13
-    """The layout that is watched."""
+    """The layouts that are watched."""
+    PLAYING = 14
+    """The layouts that a person plays."""
 
 
 def generator(stream: Stream, rng_seed: int, *numbers_: int) -> np.random.Generator:

@@ -3,6 +3,7 @@
 import os
 import secrets
 import stat
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -29,6 +30,46 @@ def checked_target(path: str | Path) -> Path:
     if target.exists() and not (target.stat().st_mode & 0o222 and os.access(target, os.W_OK)):
         raise PermissionError(f"{path} cannot be written: it is read-only")
     return target
+
+
+def checked_output(path: Path, option: str, *suffixes: str, overwrite: bool) -> Path:
+    """The path itself, once it is clear that a file can be written there.
+
+    Args:
+        path: The file.
+        option: What gave it, for the message.
+        suffixes: Those that are legal; none given for any.
+        overwrite: Whether a file that is there may be replaced.
+
+    Raises:
+        ValueError: Its suffix is none of these, or the file is there and is to stay.
+        OSError: A folder has this name, the file is read-only, or its folder can neither be written
+            to nor be made.
+    """
+    if suffixes and path.suffix not in suffixes:
+        raise ValueError(f"{option} must end in {' or '.join(suffixes)}, got {path}")
+    target = checked_target(path)
+    check_folder(target.parent, path)
+    if target.is_file() and not overwrite:
+        raise ValueError(f"{path} exists: add --overwrite to replace it")
+    return path
+
+
+def check_folder(folder: Path, wanted: Path) -> None:
+    """Raise OSError, which names what is wanted there, unless files can be made in a folder.
+
+    The folder itself may still have to be made.
+    """
+    while not folder.exists():
+        folder = folder.parent
+    if not folder.is_dir():
+        raise NotADirectoryError(f"{wanted} cannot be written: {folder} is not a folder")
+    try:
+        # Permissions alone do not tell, of a superuser or of a device that is read-only.
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise OSError(f"{wanted} cannot be written: {folder}: {error.strerror}") from None
 
 
 @contextmanager

@@ -1,4 +1,10 @@
-"""Command line: python -m rand_envs.minimax grid | bracket | task | verify."""
+"""Exact values of games, files that prove them, and a check of such files.
+
+python -m rand_envs.minimax grid --size 3 --start 1 1
+python -m rand_envs.minimax bracket --size 8 --seconds 60
+python -m rand_envs.minimax task RandPatrol-v0 --out patrol.json
+python -m rand_envs.minimax verify patrol.json
+"""
 
 import importlib
 import json
@@ -6,34 +12,38 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path as FilePath
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import tyro
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
-from tqdm import tqdm
+from tyro.conf import FlagCreatePairsOff
 
+from rand_envs import minimax
+from rand_envs.core.arrays import whole_number
 from rand_envs.core.plain import plain_where_needed
 from rand_envs.core.register import TASKS
 from rand_envs.core.regret import RegretTask
 from rand_envs.core.task import Task
-from rand_envs.minimax import (
-    Bracket,
-    SearchGameSolution,
-    TaskSolution,
-    bracket_search_game,
-    solve_search_game,
-    solve_task,
-    verify_search_solution,
-    verify_task_solution,
-)
+from rand_envs.core.writing import checked_output
+from rand_envs.minimax.progress import Progress
+
+if TYPE_CHECKING:
+    # A name of this is what makes the solvers be imported, which a slip should not wait for.
+    from rand_envs.minimax import SearchGameSolution
 
 CLOSED = 1e-6
+INTERRUPTED = 130
+MAX_SIDE = 100
+"""The longest side of a grid: a wider beam than any machine has memory for is no bracket."""
 
 SHOWN = 10
 """So many layouts of an adversary's mix are printed."""
+
+
+Flag = Annotated[bool, FlagCreatePairsOff]
 
 
 @dataclass
@@ -52,13 +62,16 @@ class Grid:
     """How many episodes are played with the same treasure."""
     out: FilePath | None = None
     """Write the solution to this JSON file."""
+    overwrite: Flag = False
+    """Replace the file if there is one."""
 
     def run(self) -> int:
         """Solve, print the table, and return the exit status."""
         shape = _shape(self.size)
         walls = _walls(shape, self.walls)
-        with _Progress() as progress:
-            solution = solve_search_game(
+        _check_out(self.out, self.overwrite)
+        with Progress() as progress:
+            solution = minimax.solve_search_game(
                 shape, walls, self.start, self.horizon, self.num_episodes, on_progress=progress
             )
         return _report(solution, self.out)
@@ -82,12 +95,15 @@ class BracketGrid:
     """Width of the beam."""
     out: FilePath | None = None
     """Write the solution to this JSON file."""
+    overwrite: Flag = False
+    """Replace the file if there is one."""
 
     def run(self) -> int:
         """Bound, print the table, and return the exit status."""
         shape = _shape(self.size)
-        with _Progress() as progress:
-            solution = bracket_search_game(
+        _check_out(self.out, self.overwrite)
+        with Progress(self.seconds) as progress:
+            solution = minimax.bracket_search_game(
                 shape,
                 _walls(shape, self.walls),
                 self.start,
@@ -113,14 +129,15 @@ class SolveTask:
     """Whether the outcome is regret, where the task tells the best one."""
     out: FilePath | None = None
     """Write the solution to this JSON file."""
+    overwrite: Flag = False
+    """Replace the file if there is one."""
 
     def run(self) -> int:
         """Solve, print the bracket, and return the exit status."""
         task = _task(self.env_id, self.arguments, self.import_, self.regret)
-        if self.out is not None and not self.out.parent.is_dir():
-            raise ValueError(f"{self.out} cannot be written: there is no folder {self.out.parent}")
-        with _Progress() as progress:
-            solution = solve_task(task, on_progress=progress)
+        _check_out(self.out, self.overwrite)
+        with Progress() as progress:
+            solution = minimax.solve_task(task, on_progress=progress)
         # The file first: whatever becomes of the output, the result is kept.
         if self.out is not None:
             solution.save(self.out)
@@ -149,16 +166,18 @@ class Verify:
 
     def run(self) -> int:
         """Verify, print what was found, and return 1 where the file is rejected."""
+        if self.file.is_dir():
+            raise IsADirectoryError(f"{self.file} is a folder: give a solution file in it")
         if not self.file.is_file():
             raise FileNotFoundError(f"there is no solution file {self.file}")
-        if TaskSolution.is_file_of_one(self.file):
-            solution = TaskSolution.load(self.file)
+        if minimax.TaskSolution.is_file_of_one(self.file):
+            solution = minimax.TaskSolution.load(self.file)
             arguments = json.dumps(solution.config)
             task = _task(solution.env_id, arguments, self.import_, solution.unit == "regret")
-            report: Any = verify_task_solution(solution, task)
+            report: Any = minimax.verify_task_solution(solution, task)
             worst = f"worst layout {json.dumps(report.worst_layout)}"
         else:
-            report = verify_search_solution(self.file)
+            report = minimax.verify_search_solution(self.file)
             worst = f"treasure on {report.worst_treasure}"
         console = Console(soft_wrap=True, markup=False)
         if report.upper is not None:
@@ -167,26 +186,6 @@ class Verify:
             console.print(f"rejected: {reason}")
         console.print("verified" if report.ok else "not verified")
         return 0 if report.ok else 1
-
-
-class _Progress:
-    """One line on stderr that shows the bracket closing."""
-
-    def __init__(self) -> None:
-        self._bar = tqdm(desc="bracket", unit=" iterations", file=sys.stderr)
-
-    def __enter__(self) -> "_Progress":
-        return self
-
-    def __call__(self, bracket: Bracket) -> None:
-        self._bar.set_postfix_str(
-            f"{bracket.lower:.6f} to {bracket.upper:.6f}, {bracket.num_strategies} paths",
-            refresh=False,
-        )
-        self._bar.update()
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.close()
 
 
 def _task(env_id: str, arguments: str, modules: Sequence[str], regret: bool) -> Task[Any]:
@@ -209,7 +208,15 @@ def _task(env_id: str, arguments: str, modules: Sequence[str], regret: bool) -> 
 def _shape(size: tuple[int, ...]) -> tuple[int, int]:
     if len(size) not in (1, 2):
         raise ValueError(f"--size takes one or two numbers, got {len(size)}")
+    for side in size:
+        whole_number("--size", side, 1, MAX_SIDE)
     return (size[0], size[-1])
+
+
+def _check_out(out: FilePath | None, overwrite: bool) -> None:
+    """Before anything is solved."""
+    if out is not None:
+        checked_output(out, "--out", overwrite=overwrite)
 
 
 def _walls(shape: tuple[int, int], cells: tuple[str, ...]) -> NDArray[np.bool_] | None:
@@ -225,7 +232,7 @@ def _walls(shape: tuple[int, int], cells: tuple[str, ...]) -> NDArray[np.bool_] 
     return mask if cells else None
 
 
-def _report(solution: SearchGameSolution, out: FilePath | None) -> int:
+def _report(solution: "SearchGameSolution", out: FilePath | None) -> int:
     if out is not None:
         solution.save(out)
     console = Console(markup=False)
@@ -238,7 +245,7 @@ def _report(solution: SearchGameSolution, out: FilePath | None) -> int:
     return 0
 
 
-def _table(solution: SearchGameSolution) -> Table:
+def _table(solution: "SearchGameSolution") -> Table:
     rows, columns = solution.grid.shape
     table = Table(title=f"treasure search on {rows} x {columns}", show_header=False)
     steps = f"steps over {solution.num_episodes} episodes"
@@ -251,7 +258,7 @@ def _table(solution: SearchGameSolution) -> Table:
     return table
 
 
-def _treasure(solution: SearchGameSolution) -> Table:
+def _treasure(solution: "SearchGameSolution") -> Table:
     table = Table(title="treasure distribution (top row first)", show_header=False)
     walls = set(solution.grid.walls)
     probabilities = solution.treasure_distribution
@@ -265,18 +272,23 @@ def _treasure(solution: SearchGameSolution) -> Table:
     return table
 
 
-def main() -> None:
-    """Run the command line."""
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run a command line, the process's by default; without a word on it, print the help."""
     plain_where_needed()
+    words = list(sys.argv[1:] if argv is None else argv)
     command = tyro.extras.subcommand_cli_from_dict(
         {"grid": Grid, "bracket": BracketGrid, "task": SolveTask, "verify": Verify},
         prog="python -m rand_envs.minimax",
         description=__doc__,
+        args=words or ["--help"],
     )
     try:
         sys.exit(command.run())
     except (ValueError, OSError) as error:
         sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted\n")
+        sys.exit(INTERRUPTED)
 
 
 if __name__ == "__main__":

@@ -28,6 +28,19 @@ _SMALLEST_TEXT = 8
 """Text below this size, in pixels of the frame, could not be read and is left out."""
 
 
+def logical_point(extent: Point, size: tuple[int, int], pixel: Point) -> Point:
+    """What is drawn at a pixel of a frame of that size, in a picture's logical coordinates.
+
+    Args:
+        extent: logical width and height of the picture.
+        size: width and height of the frame, in which it is centred.
+        pixel: from the upper left corner of the frame.
+    """
+    fit = min(size[0] / extent[0], size[1] / extent[1])
+    left, top = ((size[axis] - extent[axis] * fit) / 2 for axis in (0, 1))
+    return (pixel[0] - left) / fit, (pixel[1] - top) / fit
+
+
 class Canvas:
     """Draws shapes and text; the origin is the upper left corner, y goes down.
 
@@ -163,6 +176,13 @@ class Canvas:
         self.text(title, (MARGIN, 36), 30, INK, "left", right - 116 - 2 * MARGIN)
         self.text(status, (MARGIN, 66), 21, MUTED, "left", self.width - 2 * MARGIN)
         self.line([(MARGIN, HEADER - 8), (right, HEADER - 8)], LINE, 1)
+
+    def heading(self, title: str, remark: str) -> None:
+        """Write a title and a remark at the top, where `header` would."""
+        width = self.width - 2 * MARGIN
+        self.text(title, (MARGIN, 36), 30, INK, "left", width)
+        self.text(remark, (MARGIN, 66), 21, MUTED, "left", width)
+        self.line([(MARGIN, HEADER - 8), (self.width - MARGIN, HEADER - 8)], LINE, 1)
 
     def _rounded(self, corner: Point, extent: Point, color: Color, radius: float) -> None:
         left, top = self._at(corner)

@@ -36,6 +36,14 @@ def vertex_color(index: int) -> Color:
     return round(255 * red), round(255 * green), round(255 * blue)
 
 
+def heat_color(share: float) -> Color:
+    """A colour of a heat map: paper for 0, through orange, vermillion for 1."""
+    share = min(1.0, max(0.0, share))
+    if share < 0.5:
+        return blend(PAPER, ORANGE, 2 * share)
+    return blend(ORANGE, VERMILLION, 2 * share - 1)
+
+
 def blend(color: Color, other: Color, weight: float) -> Color:
     """Mix two colours; a `weight` of 0 gives `color`, of 1 `other`."""
     red, green, blue = (round(a + (b - a) * weight) for a, b in zip(color, other, strict=True))

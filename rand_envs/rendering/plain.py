@@ -21,6 +21,8 @@ LONGEST = 60
 class PlainPainter(Painter[Task[Any]]):
     """One line a step, what the player did and what it saw then; below, the state it is in."""
 
+    hides = True
+
     def __init__(self, task: Task[Any], states: Sequence[Array], actions: Sequence[Array]) -> None:
         super().__init__(task, states, actions)
         self._seen = [task.observe(state)[0] for state in states]
@@ -46,7 +48,7 @@ class PlainPainter(Painter[Task[Any]]):
 
     def lines(self) -> list[str]:
         """The first observation, then actions with what followed; and the state."""
-        return [*self._steps(), self._state()]
+        return [*self._steps(), self._bottom()]
 
     def _steps(self) -> list[str]:
         acted = [f"{step}: played {_short(a)}" for step, a in enumerate(self.actions, 1)]
@@ -54,6 +56,12 @@ class PlainPainter(Painter[Task[Any]]):
             f"{before}saw {_short(seen)}"
             for before, seen in zip(["0: ", *(f"{a}, " for a in acted)], self._seen, strict=True)
         ]
+
+    def _bottom(self) -> str:
+        """The state, which a player does not see before the end: their draft instead."""
+        if self.hand is None or self._ended:
+            return self._state()
+        return f"to be played: {_short(np.array(self.hand.draft))}" if self.hand.draft else ""
 
     def _state(self) -> str:
         names = self.state.dtype.names or ()
@@ -67,7 +75,7 @@ class PlainPainter(Painter[Task[Any]]):
             at = (MARGIN, HEADER + (place + 0.7) * LINE_HEIGHT)
             canvas.text(line, at, 20, color, "left", self.size[0] - 2 * MARGIN)
         at = (MARGIN, HEADER + (self._shown + 1.4) * LINE_HEIGHT)
-        canvas.text(self._state(), at, 18, MUTED, "left", self.size[0] - 2 * MARGIN)
+        canvas.text(self._bottom(), at, 18, MUTED, "left", self.size[0] - 2 * MARGIN)
 
 
 def _short(value: Array) -> str:

@@ -1,19 +1,25 @@
 """Every code block of the documentation runs, page by page, as a reader would run it."""
 
+import io
 import re
 import shlex
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import gymnasium as gym
+import pygame
 import pytest
+from gymnasium.utils import play as gymnasium_play
 
 from rand_agents.__main__ import main
 from rand_envs.core.register import TASKS
+from rand_envs.rendering import Window
+from rand_envs.rendering.window import Key
 
 ROOT = Path(__file__).parents[2]
-PAGES = ["own-game", "own-environment"]
+PAGES = ["own-game", "own-environment", "watch-and-play"]
 BLOCK = re.compile(r"```(python|sh)\n(.*?)```", re.DOTALL)
 
 
@@ -28,6 +34,21 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         registry.clear()
         registry.update(before)
     sys.modules.pop("my_games", None)
+
+
+@pytest.fixture(autouse=True)
+def reader(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Looks at each window, and closes it."""
+    monkeypatch.setattr(Window, "events", lambda window: [Key("escape")])
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    played = gymnasium_play.play
+
+    def play(*args: Any, **options: Any) -> None:
+        pygame.display.init()
+        pygame.event.post(pygame.event.Event(pygame.QUIT))
+        played(*args, **options)
+
+    monkeypatch.setattr(gymnasium_play, "play", play)
 
 
 @pytest.mark.parametrize("page", PAGES)

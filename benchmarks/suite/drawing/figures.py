@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.patches import Rectangle
 from PIL import Image
 
-from rand_agents.app.watch import draw_frames, play_out
+from rand_agents.app.watching.instances import draw_frames, play_out
 from rand_agents.games import task_of
 from rand_agents.training.loading import load_agent
 from rand_envs.games.grid.value import known_solution

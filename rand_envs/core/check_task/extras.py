@@ -26,7 +26,7 @@ def check_painter(task: Task[Any], name: str) -> None:
     if find_spec("pygame") is None:
         return
     # Here, so that tasks can be checked where there is no pygame.
-    from rand_envs.rendering import render_frame, render_text
+    from rand_envs.rendering import Hand, render_frame, render_text
 
     where = f"{name}.painter"
     if task.painter is not None:
@@ -38,6 +38,8 @@ def check_painter(task: Task[Any], name: str) -> None:
         played = task, states[: steps + 1], [action][:steps]
         attempt(where, f"must draw an instance after {steps} steps", render_frame, *played)
         attempt(where, f"must describe an instance after {steps} steps", render_text, *played)
+        view = *played, None, None, Hand()
+        attempt(where, f"must draw what a player sees after {steps} steps", render_frame, *view)
 
 
 def check_players(task: Task[Any], name: str) -> None:

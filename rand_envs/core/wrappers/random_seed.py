@@ -7,7 +7,6 @@ import numpy as np
 from gymnasium.spaces import Box
 from gymnasium.spaces.utils import flatten, flatten_space
 from numpy.typing import NDArray
-from scipy.special import ndtri
 
 from rand_envs.core.arrays import whole_number
 from rand_envs.core.streams import Stream, checked_seed, generator
@@ -32,6 +31,9 @@ def seed_from_uniform(distribution: str, u: NDArray[Any]) -> NDArray[np.float32]
     if distribution == "gaussian":
         # Both ends of [0, 1) would give infinities: 0 as it is, and what rounds to 1.
         inside = np.clip(np.asarray(u, np.float64), 2.0**-53, 1 - 2.0**-53)
+        # Imported here, since it takes longer than all of the package's own code.
+        from scipy.special import ndtri
+
         return np.asarray(ndtri(inside), np.float32)
     if distribution == "uniform":
         return np.asarray(u, np.float32)

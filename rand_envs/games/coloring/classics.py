@@ -1,5 +1,6 @@
 """Self-selection: a distributed 3-colouring of a cycle, as a player of RandColoring-v0."""
 
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
@@ -79,6 +80,19 @@ class SelfSelectionColoring:
         gives_way = (far == near + 1) & (own > inward)
         return np.where(gives_way, self._third[near], self._color[near])
 
+    def acting(self, seeds: Array) -> Callable[[Array, Array], Array]:
+        """What answers the adjacency matrices of rows, (r,), that have these seeds, (n, N)."""
+
+        def act(rows: Array, seen: Array) -> Array:
+            actions = np.empty(seen.shape[:2], np.int64)
+            for row, matrix, action in zip(rows, seen, actions, strict=True):
+                cycle = _cycle_of(matrix)
+                windows = windows_along(cycle[None], self.window).reshape(-1, self.window)
+                action[cycle] = self.color_windows(windows, seeds[row][None])[0]
+            return actions
+
+        return act
+
     def play(self, layouts: Array, seeds: Array) -> Play:
         """Play every layout, (n,), under every seed, (m, N); the vote is on the verdict."""
         N = self.task.num_vertices
@@ -125,6 +139,16 @@ class SelfSelectionColoring:
         for part in np.array_split(0.25 + 0.5 * patterns, max(1, len(patterns) >> 6)):
             total += self.play(layouts, part).outcome.sum(axis=1)
         return total / len(patterns)
+
+
+def _cycle_of(adjacency: Array) -> NDArray[np.int64]:
+    """The vertices in their order along the cycle, from vertex 0, shape (N,)."""
+    cycle, before = [0], -1
+    while len(cycle) < len(adjacency):
+        after = [vertex for vertex in np.flatnonzero(adjacency[cycle[-1]]) if vertex != before]
+        before = cycle[-1]
+        cycle.append(int(after[0]))
+    return np.array(cycle)
 
 
 def _first(found: NDArray[np.bool_]) -> NDArray[np.int64]:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rand_envs.core.arrays import Array
 from rand_envs.games.coloring.rules import ColoringTask
@@ -11,14 +12,17 @@ from rand_envs.rendering.canvas import HEADER, MARGIN, Canvas, Point
 from rand_envs.rendering.colors import (
     INK,
     MUTED,
+    ORANGE,
     PAPER,
     RIGHT,
     WRONG,
     blend,
+    heat_color,
     text_color_on,
     vertex_color,
 )
 from rand_envs.rendering.painter import Painter, plural, wrapped
+from rand_envs.rendering.tally import Votes
 
 WIDTH = 560.0
 RING = 190.0
@@ -37,6 +41,10 @@ class ColoringPainter(Painter[ColoringTask]):
     """
 
     size = (WIDTH, LEGEND + 36)
+    hides = True
+    sizes = {"num_vertices": 6}
+    tally = Votes
+    question = "Give neighbours different colours: click vertices, or type one digit each"
 
     def __init__(
         self, task: ColoringTask, states: Sequence[Array], actions: Sequence[Array]
@@ -63,6 +71,37 @@ class ColoringPainter(Painter[ColoringTask]):
         if self.colors is None:
             return f"{edges}: not coloured yet"
         return f"{edges}: {self._count}"
+
+    @property
+    def answer(self) -> str | None:
+        """Whether it is proper: vertices have numbers of their own, and only this is voted on."""
+        return None if self.colors is None else "proper" if self.success else self._count
+
+    def picked(self, point: Point) -> int | None:
+        """The vertex that is drawn there."""
+        places = self._places()
+        nearest = min(range(len(places)), key=lambda place: math.dist(places[place], point))
+        return self.cycle[nearest] if math.dist(places[nearest], point) < 40 else None
+
+    def paint_weights(self, canvas: Canvas, layouts: Array, weights: NDArray[np.float64]) -> None:
+        """Draw all vertices, and edges the darker the more probable they are."""
+        N = self.task.num_vertices
+        cycles = layouts["cycle"]
+        probable = np.zeros((N, N))
+        following = np.roll(cycles, -1, axis=1)
+        np.add.at(probable, (cycles, following), weights[:, None])
+        probable += probable.T
+        places = self._places()
+        pairs = [(i, j) for i in range(N) for j in range(i) if probable[i, j] > 0]
+        most = probable.max()
+        for i, j in sorted(pairs, key=lambda pair: probable[pair]):
+            share = float(probable[i, j] / most)
+            canvas.line([places[i], places[j]], heat_color(share), 1.0 + 5.0 * share)
+        for vertex, center in enumerate(places):
+            canvas.circle(center, 20.0, PAPER, MUTED, 2.0)
+            canvas.text(str(vertex), center, 22, INK)
+        remark = "an edge is the darker, the more probable it is"
+        canvas.text(remark, (WIDTH / 2, LEGEND), 20, MUTED)
 
     def paint(self, canvas: Canvas) -> None:
         """Draw edges, those in conflict above the others, then vertices and the legend."""
@@ -107,8 +146,14 @@ class ColoringPainter(Painter[ColoringTask]):
         canvas.cross(middle, 0.75 * mark, PAPER)
 
     def _paint_vertex(self, canvas: Canvas, place: int, center: Point, radius: float) -> None:
-        fill = PAPER if self.colors is None else vertex_color(self.colors[place])
-        border = MUTED if self.colors is None else blend(fill, INK, 0.5)
+        vertex = self.cycle[place]
+        color = None if self.colors is None else self.colors[place]
+        if self.hand is not None and self.hand.draft and color is None:
+            color = self.hand.draft[vertex]
+            if vertex == self.hand.cursor:
+                canvas.circle(center, radius + 7, blend(ORANGE, PAPER, 0.3))
+        fill = PAPER if color is None else vertex_color(color)
+        border = MUTED if color is None else blend(fill, INK, 0.5)
         canvas.circle(center, radius, fill, border, min(2.5, 0.1 * radius))
         label = str(self.cycle[place])
         canvas.text(label, center, min(28.0, 1.15 * radius), text_color_on(fill))

@@ -1,11 +1,23 @@
 """The board of a grid: cells, axes, start, treasure and walls, without what happens on it."""
 
+from collections.abc import Iterable, Mapping
 from math import cos, pi, sin
 
 from rand_envs.core.arrays import Array
 from rand_envs.games.grid.rules import GridTask
 from rand_envs.rendering.canvas import HEADER, Canvas, Point
-from rand_envs.rendering.colors import FAINT, INK, LINE, MUTED, PAPER, YELLOW, Color, blend
+from rand_envs.rendering.colors import (
+    FAINT,
+    INK,
+    LINE,
+    MUTED,
+    PAPER,
+    YELLOW,
+    Color,
+    blend,
+    heat_color,
+    text_color_on,
+)
 
 WIDTH = 540.0
 """Logical width of the picture, in which the board is centred."""
@@ -49,16 +61,37 @@ class Board:
         row, column = divmod(cell, self.columns)
         return self._left + (column + 0.5) * self.side, self._floor - (row + 0.5) * self.side
 
-    def paint(self, canvas: Canvas) -> None:
-        """Draw the board."""
+    def cell_at(self, point: Point) -> int | None:
+        """The cell that is drawn there, if one is."""
+        column = int((point[0] - self._left) // self.side)
+        row = int((self._floor - point[1]) // self.side)
+        inside = 0 <= row < self.rows and 0 <= column < self.columns
+        return self.number(row, column) if inside else None
+
+    def paint(self, canvas: Canvas, treasure: int | None, walls: Iterable[int]) -> None:
+        """Draw the board with the treasure and the walls that are known."""
         self._fill(canvas, self.start, START_CELL)
-        self._fill(canvas, self.treasure, TREASURE_CELL)
+        if treasure is not None:
+            self._fill(canvas, treasure, TREASURE_CELL)
         self._paint_lines(canvas)
-        for cell in sorted(self.walls):
+        for cell in sorted(walls):
             self._fill(canvas, cell, WALL)
         self._paint_axes(canvas)
         canvas.text("S", self.center(self.start), 0.6 * self.side, MUTED)
-        paint_star(canvas, self.center(self.treasure), 0.3 * self.side)
+        if treasure is not None:
+            paint_star(canvas, self.center(treasure), 0.3 * self.side)
+
+    def paint_places(
+        self, canvas: Canvas, shades: Mapping[int, float], texts: Mapping[int, str]
+    ) -> None:
+        """Draw the board with cells shaded from 0 to 1, and what is written in them."""
+        for cell in range(self.rows * self.columns):
+            self._fill(canvas, cell, heat_color(shades.get(cell, 0.0)))
+        self._paint_lines(canvas)
+        self._paint_axes(canvas)
+        for cell, text in texts.items():
+            color = text_color_on(heat_color(shades.get(cell, 0.0)))
+            canvas.text(text, self.center(cell), min(26.0, 0.34 * self.side), color)
 
     def _fill(self, canvas: Canvas, cell: int, color: Color) -> None:
         x, y = self.center(cell)

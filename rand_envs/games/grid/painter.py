@@ -1,8 +1,11 @@
 """Picture and text of RandGrid-v0."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
 
 from rand_envs.core.arrays import Array
 from rand_envs.games.grid.board import START_CELL, WALL, WIDTH, Board, paint_star
@@ -21,7 +24,7 @@ from rand_envs.rendering.colors import (
     VERMILLION,
     Color,
 )
-from rand_envs.rendering.painter import Painter, plural
+from rand_envs.rendering.painter import BoardPainter, plural
 
 LEGEND_ROW = 28.0
 MAX_EPISODES = 6
@@ -46,13 +49,18 @@ class Episode:
         return EPISODE_COLORS[self.index % len(EPISODE_COLORS)]
 
 
-class GridPainter(Painter[GridTask]):
+class GridPainter(BoardPainter[GridTask]):
     """Draws the board, row 0 at the bottom, and the path of every episode.
 
     A path keeps to the right of its direction, each episode in a lane of its own, with a bar
     where a move was blocked. In the text, S is the start, T the treasure, # a wall, @ the
     player, o a cell visited in this episode.
     """
+
+    hides = True
+    keys = {"right": 0, "left": 1, "up": 2, "down": 3}
+    sizes = {"size": 3}
+    question = "Go by the arrow keys, or click a cell to step towards it: where is the treasure?"
 
     def __init__(self, task: GridTask, states: Sequence[Array], actions: Sequence[Array]) -> None:
         super().__init__(task, states, actions)
@@ -83,7 +91,7 @@ class GridPainter(Painter[GridTask]):
 
     def paint(self, canvas: Canvas) -> None:
         """Draw the board, the paths on it, the player, and the legend."""
-        self.board.paint(canvas)
+        self.board.paint(canvas, self._treasure, self._walls)
         for episode in self.drawn:
             self._paint_path(canvas, episode)
         self._paint_player(canvas, self.board.center(self.cell), 0.13 * self.board.side)
@@ -104,6 +112,58 @@ class GridPainter(Painter[GridTask]):
         ]
         board = [" ".join(mark.rjust(width) for mark in marks) for marks in axes]
         return [*board, *(line.rstrip() for line in moves)]
+
+    @property
+    def visits(self) -> dict[int, int]:
+        """The step of the first episode in which each cell was entered first."""
+        visits: dict[int, int] = {}
+        for step, cell in enumerate(self.episodes[0].cells):
+            visits.setdefault(cell, step)
+        return visits
+
+    def places_of(self, layouts: Array) -> NDArray[np.int64]:
+        """The cells of the treasures, (n,)."""
+        return (layouts["treasure"] @ (self.task.columns, 1)).astype(np.int64)
+
+    def paint_places(
+        self, canvas: Canvas, shades: Mapping[int, float], texts: Mapping[int, str]
+    ) -> None:
+        """Draw the board with shaded cells."""
+        self.board.paint_places(canvas, shades, texts)
+
+    def picked(self, point: Point) -> int | None:
+        """The move towards the cell that was clicked, along the longer way first."""
+        target = self.board.cell_at(point)
+        if target is None or target == self.cell:
+            return None
+        (row, column), (to_row, to_column) = (
+            divmod(cell, self.task.columns) for cell in (self.cell, target)
+        )
+        if abs(to_column - column) >= abs(to_row - row):
+            return 0 if to_column > column else 1
+        return 2 if to_row > row else 3
+
+    @property
+    def _sees_all(self) -> bool:
+        return self.hand is None or self.ended
+
+    @property
+    def _treasure(self) -> int | None:
+        """Its cell, unless this is for a player who has not found it."""
+        return self.board.treasure if self._sees_all or self.state["finds"] > 0 else None
+
+    @property
+    def _walls(self) -> set[int]:
+        """All walls, or those that a player knows: where they are fixed, or was blocked."""
+        if self._sees_all or not isinstance(self.task.walls, int):
+            return self.board.walls
+        bumped = {
+            tuple(np.array(divmod(cell, self.task.columns)) + MOVES[action])
+            for episode in self.episodes
+            for (cell, after), action in zip(pairwise(episode.cells), episode.actions, strict=True)
+            if cell == after
+        }
+        return {wall for wall in self.board.walls if divmod(wall, self.task.columns) in bumped}
 
     def _replay(self) -> list[Episode]:
         """Split the history into episodes; the next one starts by itself where one ended."""
@@ -129,8 +189,9 @@ class GridPainter(Painter[GridTask]):
     def _marks(self, row: int) -> list[str]:
         """One character for every cell of a row."""
         marks = dict.fromkeys(self.episodes[-1].cells, "o")
-        marks |= {self.board.start: "S", self.board.treasure: "T", self.cell: "@"}
-        marks |= dict.fromkeys(self.board.walls, "#")
+        known = {} if self._treasure is None else {self._treasure: "T"}
+        marks |= {self.board.start: "S", **known, self.cell: "@"}
+        marks |= dict.fromkeys(self._walls, "#")
         first = self.board.number(row, 0)
         return [marks.get(cell, ".") for cell in range(first, first + self.task.columns)]
 

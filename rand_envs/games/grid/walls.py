@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import label
 
 Mask = NDArray[np.bool_]
 """Cells of n grids, shape (n, rows * columns), row by row."""
@@ -34,6 +33,9 @@ class WallBuilder:
 
     def connected(self, walls: Mask) -> Mask:
         """Whether all free cells of each grid can be reached from the start, shape (n,)."""
+        # Imported here, since it takes longer than all of the package's own code.
+        from scipy.ndimage import label
+
         parts, _ = label(~walls.reshape(-1, *self.shape), structure=NEIGHBOURS)
         parts = parts.reshape(walls.shape)
         reached: Mask = (walls | (parts == parts[:, [self.start]])).all(axis=1)

@@ -9,6 +9,7 @@ from rand_envs.core.arrays import Array
 from rand_envs.games.paging.rules import PagingTask
 from rand_envs.rendering.canvas import HEADER, MARGIN, Canvas, Point
 from rand_envs.rendering.colors import (
+    FAINT,
     INK,
     LINE,
     MUTED,
@@ -83,6 +84,8 @@ class PagingPainter(Painter[PagingTask]):
     In the text, x is a fault and . a hit, each below its request.
     """
 
+    hides = True
+
     def __init__(self, task: PagingTask, states: Sequence[Array], actions: Sequence[Array]) -> None:
         super().__init__(task, states, actions)
         self.requests: list[int] = self.state["requests"].tolist()
@@ -114,6 +117,28 @@ class PagingPainter(Painter[PagingTask]):
         found = "is in the cache" if page in self.cache else "is not in the cache"
         return f"request {self.time + 1} of {self.task.num_requests}: page {page} {found}"
 
+    @property
+    def question(self) -> str:
+        """Which page to evict, on a fault."""
+        page = self.requests[min(self.time, self.task.num_requests - 1)]
+        if self.is_free:
+            return f"Page {page} is in the cache: go on"
+        return f"Page {page} comes in: which slot gives way? Type its number, or click it"
+
+    @property
+    def is_free(self) -> bool:
+        """Whether the next request is a hit."""
+        return not self.ended and self.requests[self.time] in self.cache
+
+    def picked(self, point: Point) -> int | None:
+        """The slot that is drawn there."""
+        for slot in range(self.task.cache_size):
+            x, y = self._slots.corner(slot)
+            side = self._slots.side
+            if 0 <= point[0] - x <= side and 0 <= point[1] - y <= side:
+                return slot
+        return None
+
     def paint(self, canvas: Canvas) -> None:
         """Draw the tape, the cache and the counts."""
         self._paint_legend(canvas)
@@ -129,7 +154,10 @@ class PagingPainter(Painter[PagingTask]):
         T = self.task.num_requests
         width = len(str(self.task.num_pages - 1))
         marks = [["." if done.slot is None else "x" for done in self.served], self._evictions]
-        rows = [list(map(str, self.requests)), *(row + [""] * (T - len(row)) for row in marks)]
+        requests = [
+            "?" if self._hidden(time) else str(page) for time, page in enumerate(self.requests)
+        ]
+        rows = [requests, *(row + [""] * (T - len(row)) for row in marks)]
         count = (TEXT_WIDTH - len("requests")) // (width + 1)
         tape = [
             _line(name, row[begin : begin + count], width)
@@ -141,8 +169,18 @@ class PagingPainter(Painter[PagingTask]):
             _line("cache", slots[begin : begin + count], width)
             for begin in range(0, len(slots), count)
         ]
-        counts = f"{plural(self.faults, 'fault')}, Belady's optimum for {self._all}: {self.optimum}"
+        counts = plural(self.faults, "fault")
+        if self._sees_all:
+            counts += f", Belady's optimum for {self._all}: {self.optimum}"
         return [*tape, *cache, counts]
+
+    @property
+    def _sees_all(self) -> bool:
+        return self.hand is None or self.ended
+
+    def _hidden(self, time: int) -> bool:
+        """Whether a player does not know a request yet."""
+        return time > self.time and not self._sees_all
 
     @property
     def _all(self) -> str:
@@ -183,6 +221,10 @@ class PagingPainter(Painter[PagingTask]):
         x, y = self._tape.corner(time)
         side = self._tape.side
         page = self.requests[time]
+        if self._hidden(time):
+            canvas.rect((x, y), (side, side), FAINT, LINE, min(2.0, 0.08 * side), 0.12 * side)
+            canvas.text("?", (x + side / 2, y + side / 2), min(26.0, 0.7 * side), MUTED)
+            return
         # Of those to come only a pale border shows the colour.
         fade = 0.45 if time < self.time else 0.0
         is_next, is_future = time == self.time, time > self.time
@@ -239,6 +281,8 @@ class PagingPainter(Painter[PagingTask]):
         width = canvas.text(str(self.faults), (MARGIN, y), 38, color, "left")
         x = MARGIN + width + 10
         x += 60 + canvas.text(f"{noun} so far", (x, y), 21, INK, "left")
+        if not self._sees_all:
+            return
         width = canvas.text(str(self.optimum), (x, y), 38, MUTED, "left")
         text = f"Belady's optimum for {self._all}"
         canvas.text(text, (x + width + 10, y), 21, MUTED, "left", WIDTH - MARGIN - x - width - 10)

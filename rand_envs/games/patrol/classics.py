@@ -1,6 +1,7 @@
 """Patrollers of RandPatrol-v0: a random walk, a round from a random phase, and a guard."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +35,11 @@ class Patroller(ABC):
     def worst_case(self) -> float:
         """The smallest probability to intercept over all layouts, exact."""
         return float(self.exact_success(self.task.layout_space.enumerate()).min())
+
+    def acting(self, seeds: Array) -> Callable[[Ints, Array], Ints]:
+        """What answers the observations, (r, 2), of rows, (r,), that have these seeds, (n, k)."""
+        walks = self.walks(seeds)
+        return lambda rows, seen: walks[rows, seen[:, 1]]
 
     def play(self, layouts: Array, seeds: Array) -> Play:
         """Play every layout, (n,), under every seed, (m, k)."""

@@ -1,8 +1,11 @@
 """Picture and text of RandPatrol-v0."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
 
 from rand_envs.core.arrays import Array
 from rand_envs.games.patrol.places import HEIGHT, WIDTH, places_of
@@ -19,8 +22,10 @@ from rand_envs.rendering.colors import (
     RIGHT,
     Color,
     blend,
+    heat_color,
+    text_color_on,
 )
-from rand_envs.rendering.painter import TEXT_WIDTH, Painter, plural
+from rand_envs.rendering.painter import TEXT_WIDTH, BoardPainter, plural
 
 TRAIL = 4
 """The newest so many moves are drawn on the graph."""
@@ -31,11 +36,13 @@ LEGEND = HEADER + HEIGHT + 14.0
 TIMELINE = LEGEND + 64.0
 
 
-class PatrolPainter(Painter[PatrolTask]):
+class PatrolPainter(BoardPainter[PatrolTask]):
     """Draws the graph, the attack as a ring of one arc a step, and a time line below.
 
     In the text, the steps of the attack have ^ below them, or ! where the patroller was there.
     """
+
+    hides = True
 
     def __init__(self, task: PatrolTask, states: Sequence[Array], actions: Sequence[Array]) -> None:
         super().__init__(task, states, actions)
@@ -60,6 +67,10 @@ class PatrolPainter(Painter[PatrolTask]):
     @property
     def status(self) -> str:
         """How far it is, the attack, and whether it was intercepted."""
+        if not self._sees_all:
+            return (
+                f"{self._progress}; one node is attacked, for {self.task.attack_duration} of them"
+            )
         last = f" to {self.end}" if self.end > self.start else ""
         attack = f"attack on node {self.node} in step{'s' * bool(last)} {self.start}{last}"
         met = [time for time in range(self.time) if self._is_met(time)]
@@ -67,10 +78,70 @@ class PatrolPainter(Painter[PatrolTask]):
             return f"{self._progress}; {attack}: intercepted in step {met[0]}"
         return f"{self._progress}; {attack}{': not intercepted' * self.ended}"
 
+    @property
+    def question(self) -> str:
+        """Where to go."""
+        if not self.walk:
+            return "Where do you start? Type the number of a node, or click it"
+        near = np.flatnonzero(self.task.adjacency[self.walk[-1]]).tolist()
+        return f"Stay at {self.walk[-1]}, or go to {' or '.join(map(str, near[:8]))}: type or click"
+
+    @property
+    def visits(self) -> dict[int, int]:
+        """The step in which each node was visited first."""
+        visits: dict[int, int] = {}
+        for step, node in enumerate(self.walk):
+            visits.setdefault(node, step)
+        return visits
+
+    def places_of(self, layouts: Array) -> NDArray[np.int64]:
+        """The nodes that are attacked, (n,)."""
+        nodes: NDArray[np.int64] = layouts["node"]
+        return nodes
+
+    def paint_places(
+        self, canvas: Canvas, shades: Mapping[int, float], texts: Mapping[int, str]
+    ) -> None:
+        """Draw the graph with shaded nodes, and what is written beside them."""
+        self._paint_edges(canvas)
+        for node, center in enumerate(self.places):
+            fill = heat_color(shades.get(node, 0.0))
+            canvas.circle(center, self.radius, fill, MUTED, max(0.7, min(2.5, 0.1 * self.radius)))
+            canvas.text(str(node), center, min(28.0, 1.15 * self.radius), text_color_on(fill))
+            below = (center[0], center[1] + self.radius + 12)
+            canvas.text(texts.get(node, ""), below, 20, INK)
+
+    def paint_weights(self, canvas: Canvas, layouts: Array, weights: NDArray[np.float64]) -> None:
+        """Shade the nodes, and below them the steps, by the probability of an attack on them."""
+        super().paint_weights(canvas, layouts, weights)
+        steps = np.arange(self.task.horizon)
+        since = steps - layouts["start"][:, None]
+        attacked = weights @ ((since >= 0) & (since < self.task.attack_duration))
+        canvas.text("Steps under attack", (MARGIN, LEGEND + 34), 19, MUTED, "left")
+        width, height = 0.9 * self._cell, self._cell_height
+        for time, share in enumerate(attacked.tolist()):
+            row, column = divmod(time, self._per_row)
+            x, y = MARGIN + column * self._cell, TIMELINE + row * self._row
+            fill = heat_color(share / attacked.max())
+            canvas.rect((x, y), (width, height), fill, LINE, 1.0, 0.1 * width)
+            at = (x + width / 2, y + height / 2)
+            canvas.text(f"{100 * share:.0f}%", at, 18, text_color_on(fill), max_width=width)
+            canvas.text(str(time), (at[0], y + height + 14), min(16.0, 0.8 * width), MUTED)
+
+    def picked(self, point: Point) -> int | None:
+        """The node that is drawn there."""
+        nearest = min(range(len(self.places)), key=lambda node: math.dist(self.places[node], point))
+        return nearest if math.dist(self.places[nearest], point) < 1.4 * self.radius else None
+
+    @property
+    def _sees_all(self) -> bool:
+        return self.hand is None or self.ended
+
     def paint(self, canvas: Canvas) -> None:
         """Draw the graph with trail and attack, the legend, and the time line."""
         self._paint_edges(canvas)
-        self._paint_attack(canvas)
+        if self._sees_all:
+            self._paint_attack(canvas)
         for node in range(self.task.num_nodes):
             self._paint_node(canvas, node)
         self._paint_trail(canvas)
@@ -86,7 +157,7 @@ class PatrolPainter(Painter[PatrolTask]):
             [
                 str(time),
                 str(self.walk[time]) if time < self.time else ".",
-                ("!" if self._is_met(time) else "^") if self._attacked(time) else "",
+                ("!" if self._is_met(time) else "^") if self._shown_attack(time) else "",
             ]
             for time in range(T)
         ]
@@ -108,9 +179,12 @@ class PatrolPainter(Painter[PatrolTask]):
     def _attacked(self, time: int) -> bool:
         return self.start <= time <= self.end
 
+    def _shown_attack(self, time: int) -> bool:
+        return self._sees_all and self._attacked(time)
+
     def _is_met(self, time: int) -> bool:
-        """Whether a step, if it was played, intercepted the attack."""
-        return self._attacked(time) and time < self.time and self.walk[time] == self.node
+        """Whether a step, if it was played, intercepted the attack, as far as is shown."""
+        return self._shown_attack(time) and time < self.time and self.walk[time] == self.node
 
     def _attack_color(self, time: int) -> Color:
         """Of one step of the attack: pale before it, green where it was intercepted."""
@@ -180,7 +254,7 @@ class PatrolPainter(Painter[PatrolTask]):
 
     def _clearance(self, node: int) -> float:
         """How far from the centre of a node arrows begin and end, outside the ring."""
-        return (1.75 if node == self.node else 1.15) * self.radius
+        return (1.75 if node == self.node and self._sees_all else 1.15) * self.radius
 
     def _paint_legend(self, canvas: Canvas) -> None:
         x = MARGIN + 8
@@ -193,7 +267,9 @@ class PatrolPainter(Painter[PatrolTask]):
         for color, name in entries:
             canvas.circle((x, LEGEND), 7, color)
             x += 40 + canvas.text(name, (x + 14, LEGEND), 19, INK, "left")
-        heading = f"Time line: the node of each step, and the attack on node {self.node} below"
+        heading = "Time line: the node of each step"
+        if self._sees_all:
+            heading += f", and the attack on node {self.node} below"
         canvas.text(heading, (MARGIN, LEGEND + 34), 19, MUTED, "left")
 
     def _paint_step(self, canvas: Canvas, time: int) -> None:
@@ -212,7 +288,7 @@ class PatrolPainter(Painter[PatrolTask]):
             canvas.text(
                 node, (middle, y + height / 2), min(22.0, 0.8 * height), color, "center", width
             )
-        if self._attacked(time):
+        if self._shown_attack(time):
             canvas.rect((x, y + height + 4), (width, 6), self._attack_color(time))
         canvas.text(str(time), (middle, y + height + 20), min(16.0, 0.8 * width), MUTED)
 

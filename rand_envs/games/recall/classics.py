@@ -1,5 +1,7 @@
 """The slot memory: a player of RandRecall-v0 that keeps some pairs and forgets the others."""
 
+from collections.abc import Callable
+
 import numpy as np
 from scipy.stats import binom
 
@@ -30,11 +32,30 @@ class SlotMemory:
         shape = (m, self.task.num_pairs)
         return rng.random(shape) if self.random else np.zeros(shape)
 
-    def play(self, layouts: Array, seeds: Array) -> Play:
-        """Play every layout, (n,), under every seed, (m, N); the vote is on the value."""
+    def kept(self, seeds: Array) -> Array:
+        """Which pairs are kept under each seed, bool, shape (m, N)."""
         kept = np.zeros(seeds.shape, bool)
         order = np.argsort(seeds, axis=1, kind="stable")
         np.put_along_axis(kept, order[:, : self.slots], True, axis=1)
+        return kept
+
+    def acting(self, seeds: Array) -> Callable[[Array, Array], Array]:
+        """What answers the observations of rows, (r,), that have these seeds, (n, N)."""
+        N, kept = self.task.num_pairs, self.kept(seeds)
+        memory = np.zeros((len(seeds), N, self.task.value_bits), np.int8)
+
+        def act(rows: Array, seen: Array) -> Array:
+            key = seen[:, :N].argmax(axis=1)
+            shown = (seen[:, -1] == 0) & kept[rows, key]
+            memory[rows[shown], key[shown]] = seen[shown, N:-1]
+            recalled: Array = memory[rows, key]
+            return recalled
+
+        return act
+
+    def play(self, layouts: Array, seeds: Array) -> Play:
+        """Play every layout, (n,), under every seed, (m, N); the vote is on the value."""
+        kept = self.kept(seeds)
         query = layouts["query"]
         truth = layouts["values"][np.arange(len(layouts)), query].astype(bool)
         recalled = truth[:, None] & kept.T[query][:, :, None]

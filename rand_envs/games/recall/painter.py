@@ -21,6 +21,7 @@ from rand_envs.rendering.colors import (
     blend,
 )
 from rand_envs.rendering.painter import Painter, plural, wrapped
+from rand_envs.rendering.tally import Votes
 
 WIDTH = 600.0
 HEADING = 30.0
@@ -37,6 +38,10 @@ class RecallPainter(Painter[RecallTask]):
     In the text, [key:value] is the pair being shown, <key:value> the one asked for, and
     (key:value) one not shown yet.
     """
+
+    hides = True
+    sizes = {"num_pairs": 4, "value_bits": 2}
+    tally = Votes
 
     def __init__(self, task: RecallTask, states: Sequence[Array], actions: Sequence[Array]) -> None:
         super().__init__(task, states, actions)
@@ -65,6 +70,30 @@ class RecallPainter(Painter[RecallTask]):
         right = f"{bits - wrong} of {plural(bits, 'bit')} right"
         return f"key {self.query} was asked for: {right}"
 
+    @property
+    def question(self) -> str:
+        """To remember, and then to recall."""
+        if not self.asked:
+            return f"Remember: key {self.step} has the value {_written(self.values[self.step])}"
+        return f"Which value has key {self.query}? Set its bits by 0 and 1, or click them"
+
+    @property
+    def is_free(self) -> bool:
+        """Whether pairs are still shown, and nothing is asked."""
+        return not self.asked
+
+    @property
+    def answer(self) -> str | None:
+        """The bits that were recalled."""
+        return None if self.recalled is None else _written(self.recalled)
+
+    def picked(self, point: Point) -> int | None:
+        """The bit of the answer that is drawn there."""
+        top = self._answer_top + HEADING + self._row
+        place = math.floor((point[0] - MARGIN - LABELS) / self._bit)
+        inside = 0 <= place < self.task.value_bits and top <= point[1] <= top + self._row
+        return place if inside else None
+
     def paint(self, canvas: Canvas) -> None:
         """Draw the pairs, and the recalled bits below the true ones."""
         canvas.text("Pairs: each key above its value", (MARGIN, HEADER + 12), 20, MUTED, "left")
@@ -75,19 +104,24 @@ class RecallPainter(Painter[RecallTask]):
     def lines(self) -> list[str]:
         """All pairs, and the recalled bits below the true ones."""
         width = len(str(self.task.num_pairs - 1))
+        unknown = "?" * self.task.value_bits
         pairs = [
-            f"{opening}{key:>{width}}:{_written(value)}{closing} "
+            f"{opening}{key:>{width}}:{unknown if self._hidden(key) else _written(value)}{closing} "
             for key, value in enumerate(self.values)
             for opening, closing in [self._brackets(key)]
         ]
         lines = [line.rstrip() for line in wrapped(pairs)]
-        if self.asked:
+        if self.asked and not self._hidden(self.query):
             lines.append(f"true     {_written(self.values[self.query])}")
         if self.recalled is not None:
             wrong = np.not_equal(self.recalled, self.values[self.query])
             lines.append(f"recalled {_written(self.recalled)}")
             lines.append(f"         {''.join('.x'[bit] for bit in wrong.astype(int))}")
         return lines
+
+    def _hidden(self, key: int) -> bool:
+        """Whether a player who must remember does not see a value now."""
+        return self.hand is not None and not self.ended and key != self.step
 
     def _lay_out(self) -> None:
         """Size the cells so that pairs and answer fit, in as many bands as look well."""
@@ -117,22 +151,30 @@ class RecallPainter(Painter[RecallTask]):
             frame = ORANGE if is_query else INK
             extent = (cell, (self.task.value_bits + 1) * cell + 2)
             canvas.rect((x, y), extent, blend(frame, PAPER, 0.0 if is_query else 0.75), radius=5)
+        hidden = self._hidden(key)
         color = LINE if unseen else INK
         canvas.text(str(key), (x + cell / 2, y + cell / 2), min(22.0, 0.8 * cell), color)
         for place, bit in enumerate(self.values[key]):
             corner = (x + 0.1 * cell, y + (place + 1) * cell)
-            _paint_bit(canvas, corner, 0.8 * cell, 0.9 * cell, bit, 0.8 if unseen else 0.0)
+            shown = None if hidden else bit
+            _paint_bit(canvas, corner, 0.8 * cell, 0.9 * cell, shown, 0.8 if unseen else 0.0)
 
     def _paint_answer(self, canvas: Canvas) -> None:
         top = self._answer_top
         canvas.text("Answer", (MARGIN, top + 8), 20, MUTED, "left")
-        truth = self.values[self.query] if self.asked else None
-        for row, (name, bits) in enumerate([("true value", truth), ("recalled", self.recalled)]):
+        truth = self.values[self.query] if self.asked and not self._hidden(self.query) else None
+        given: Sequence[int] | None = self.recalled
+        if self.hand is not None and self.asked and not self.ended:
+            given = self.hand.draft or None
+        for row, (name, bits) in enumerate([("true value", truth), ("recalled", given)]):
             y = top + HEADING + row * self._row
             canvas.text(name, (MARGIN, y + self._bit / 2), 22, INK, "left")
             for place in range(self.task.value_bits):
                 corner = (MARGIN + LABELS + place * self._bit, y)
                 bit = None if bits is None else bits[place]
+                if row and self.hand is not None and place == self.hand.cursor and bits:
+                    extent = (self._bit + 4, self._bit + 4)
+                    canvas.rect((corner[0] - 4, y - 4), extent, blend(ORANGE, PAPER, 0.3), radius=5)
                 _paint_bit(canvas, corner, 0.9 * self._bit, self._bit, bit, 0.0)
         if truth is not None and self.recalled is not None:
             y = top + HEADING + 2 * self._row + 12

@@ -52,8 +52,9 @@ class VisitedSets:
         """
         if grid.num_cells > MAX_CELLS:
             raise ValueError(
-                f"the exact solver takes at most {MAX_CELLS} free cells, got {grid.num_cells}; "
-                f"use bracket_search_game for larger grids"
+                f"the exact solver takes at most {MAX_CELLS} free cells, got {grid.num_cells}: "
+                "bracket_search_game bounds larger grids, on the command line bracket instead of "
+                "grid"
             )
         around = np.array([sum(1 << j for j in near) for near in grid.neighbors], np.int32)
         number = np.full(1 << grid.num_cells - 1, -1, np.int32)

@@ -2,14 +2,12 @@
 
 import dataclasses
 import json
-import os
-import shlex
-import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pygame
 import pytest
 from PIL import Image, ImageSequence
 
@@ -26,81 +24,24 @@ from rand_agents import (
     load_agent,
 )
 from rand_agents.__main__ import main
-from rand_agents.app.options import Training, TransformerOptions
-from rand_agents.app.watch import play_out
+from rand_agents.app.options import Training
+from rand_agents.app.shapes import TransformerOptions
+from rand_agents.app.watching.instances import play_out
 from rand_agents.games.registry import game_for
 from rand_agents.training.evolution import SearchConfig
 from rand_agents.training.files import Contents, read_agent, write_agent
 from rand_envs import ColoringTask, GridTask, PatrolTask, RecallTask
 from rand_envs.core.streams import Stream, generator
 from rand_envs.core.writing import only_writer
+from tests.rand_agents.app.runs import TINY, run
 
-COMMANDS = {
-    "recall": "train recall --game.num-pairs 2 --game.value-bits 2 --qnorm.m 3 "
-    "--qnorm.batch-size 8",
-    "coloring": "train coloring --game.num-vertices 4 --qnorm.m 3 --qnorm.batch-size 8",
-    "grid": "train grid --game.size 2 --game.horizon 4 --psro.rounds 2 --psro.paths 2 "
-    "--policy.model-size 8",
-    "grid-qnorm": "train grid --trainer qnorm --game.size 2 --game.horizon 4 --qnorm.m 2 "
-    "--qnorm.score.paths 2 --policy.model-size 8",
-    "grid-pepg": "train grid --trainer pepg --game.size 2 --game.horizon 4 "
-    "--pepg.search.population 4 --pepg.m 2 --policy.model-size 8",
-    "patrol": "train patrol --game.horizon 3 --qnorm.m 2 --qnorm.score.paths 2",
-    "grid-mlp": "train RandGrid-v0 --policy mlp --game.size 2 --game.horizon 4 --qnorm.m 2 "
-    "--policy.hidden 4 4",
-    "recall-found": "train recall --game.num-pairs 2 --game.value-bits 2 --qnorm.m 2 "
-    "--qnorm.batch-size 4 --found.share 0.5 --found.size 4 --found.learn-every 2",
-    "recall-pepg": "train recall --trainer pepg --game.num-pairs 2 --game.value-bits 2 "
-    "--pepg.m 2 --pepg.batch-size 4 --pepg.search.population 4",
-}
-TINY = {name: command.split() for name, command in COMMANDS.items()}
 LAYOUTS = {
     "recall": {"values": [[0, 1], [1, 1]], "query": 1},
     "coloring": {"cycle": [0, 2, 1, 3]},
     "grid": {"treasure": [1, 1], "walls": []},
     "patrol": {"node": 2, "start": 0},
 }
-each_run = pytest.mark.parametrize("name", list(TINY))
 each_game = pytest.mark.parametrize("name", list(LAYOUTS))
-
-
-def run(name: str, out: Path, *more: str) -> int:
-    return main(
-        [*TINY[name], "--updates", "6", "--checkpoint-every", "2", "--out", str(out), *more]
-    )
-
-
-@pytest.fixture(scope="module")
-def agents(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """A trained agent file of every run."""
-    folder = tmp_path_factory.mktemp("agents")
-    files = {name: folder / f"{name}.safetensors" for name in TINY}
-    for name, path in files.items():
-        assert run(name, path) == 0
-    return files
-
-
-@pytest.fixture
-def failing(capsys: pytest.CaptureFixture[str]) -> Callable[[list[str]], str]:
-    """Runs a command that must fail, and returns its one sentence."""
-
-    def fail(argv: list[str]) -> str:
-        capsys.readouterr()
-        try:
-            code: Any = main(argv)
-        except SystemExit as stop:
-            code = stop.code
-        assert code == 2
-        said = capsys.readouterr().err
-        assert "Traceback" not in said
-        return " ".join(said.replace("│", " ").split())
-
-    return fail
-
-
-def same_state(one: Path, other: Path) -> bool:
-    """Whether two agent files hold the same weights, optimiser, counters and generators."""
-    return one.read_bytes() == other.read_bytes()
 
 
 @each_game
@@ -120,7 +61,7 @@ def test_train_evaluate_and_watch_follow_one_another(
     for layout in ("worst", "uniform", json.dumps(LAYOUTS[name])):
         picture = tmp_path / "end.png"
         command = ["watch", str(agent), "--layout", layout, "--seeds", "2"]
-        assert main([*command, "--record", str(picture)]) == 0
+        assert main([*command, "--record", str(picture), "--overwrite"]) == 0
         with Image.open(picture) as image:
             assert image.size[0] > 600
             assert image.size[1] > 100
@@ -171,97 +112,12 @@ def test_watching_is_reproducible_and_depends_on_its_rng_seed(agents: dict[str, 
     assert answers(1) != answers(2)
 
 
-@each_run
-def test_a_stopped_and_resumed_run_equals_an_uninterrupted_one(
-    name: str,
-    tmp_path: Path,
-    agents: dict[str, Path],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    out = tmp_path / "agent.safetensors"
-    kind = type(load_agent(agents[name]))
-    update = kind._update
-
-    def interrupted(agent: Any, progress: float) -> dict[str, float]:
-        if agent.num_timesteps == 2:
-            signal.raise_signal(signal.SIGINT)
-        return update(agent, progress)
-
-    monkeypatch.setattr(kind, "_update", interrupted)
-    assert run(name, out) == 130
-    monkeypatch.undo()
-    assert load_agent(out).num_timesteps == 3
-    [command] = [line for line in capsys.readouterr().out.splitlines() if "--resume" in line]
-    prefix, argv = shlex.split(command)[:3], shlex.split(command)[3:]
-    assert prefix == ["python", "-m", "rand_agents"]
-    assert main(argv) == 0
-    assert same_state(out, agents[name])
-
-
-def test_a_killed_run_goes_on_from_its_last_checkpoint(
-    tmp_path: Path, agents: dict[str, Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    out = tmp_path / "agent.safetensors"
-    # Background jobs start with SIGINT ignored, so the handler before is what must come back.
-    before = signal.getsignal(signal.SIGINT)
-    update = QNorm._update
-
-    def killed(agent: QNorm, progress: float) -> dict[str, float]:
-        if agent.num_timesteps == 5:
-            raise SystemExit("killed")
-        return update(agent, progress)
-
-    monkeypatch.setattr(QNorm, "_update", killed)
-    with pytest.raises(SystemExit, match="killed"):
-        run("recall", out)
-    monkeypatch.undo()
-    assert load_agent(out).num_timesteps == 4
-    assert run("recall", out, "--resume") == 0
-    assert same_state(out, agents["recall"])
-    assert signal.getsignal(signal.SIGINT) is before
-
-
-def test_resume_starts_a_run_that_has_no_file_and_leaves_a_finished_one_alone(
-    tmp_path: Path, agents: dict[str, Path]
-) -> None:
-    out = tmp_path / "agent.safetensors"
-    assert run("recall", out, "--resume") == 0
-    assert same_state(out, agents["recall"])
-    written = os.stat(out).st_mtime_ns
-    assert run("recall", out, "--resume") == 0
-    assert os.stat(out).st_mtime_ns == written
-
-
-def test_an_existing_agent_is_not_overwritten_by_accident(
-    tmp_path: Path,
-    agents: dict[str, Path],
-    monkeypatch: pytest.MonkeyPatch,
-    failing: Callable[[list[str]], str],
-) -> None:
-    out = tmp_path / "agent.safetensors"
-    out.write_bytes(agents["recall"].read_bytes())
-    argv = [*TINY["recall"], "--updates", "6", "--out", str(out)]
-    with monkeypatch.context() as patch:
-        patch.setattr(QNorm, "_update", lambda *_: pytest.fail("it trained"))
-        assert "--overwrite" in failing(argv)
-        assert "--overwrite" in failing([*argv[:-1], str(out.with_suffix(""))])
-        said = failing([*argv, "--resume", "--rng-seed", "1"])
-        assert "--rng-seed 0, not 1" in said
-        assert "--updates 6, not 7" in failing([*argv, "--resume", "--updates", "7"])
-        assert "--game.num-pairs 2, not 3" in failing([*argv, "--resume", "--game.num-pairs", "3"])
-        assert "--env RandRecall-v0" in failing([*TINY["grid"], "--resume", "--out", str(out)])
-        assert "--found.share None, not 0.5" in failing([*argv, "--resume", "--found.share", "0.5"])
-        assert "choose one" in failing([*argv, "--resume", "--overwrite"])
-    assert same_state(out, agents["recall"])
-    assert main([*argv, "--overwrite", "--rng-seed", "1"]) == 0
-    assert load_agent(out).rng_seed == 1
-
-
 BAD_TRAINING = {
     "--game.num-pairs 0": "num_pairs must be an integer",
-    "--updates 0": "--updates must be at least 1",
-    "--checkpoint-every 0": "--checkpoint-every must be at least 1",
+    "--updates 0": "--updates must be an integer of at least 1",
+    "--checkpoint-every 0": "--checkpoint-every must be an integer of at least 1",
+    "--rng-seed -1": "--rng-seed must be an integer from 0",
+    "--tensorboard /dev/null": "/dev/null is not a folder",
     "--seeds.dim 0": "seed dimension must be an integer of at least 1",
     "--qnorm.m 0": "must be",
     "--qnorm.objective.q 0.5": "q must be a number of at least 1",
@@ -271,7 +127,7 @@ BAD_TRAINING = {
     "--trainer pepg --pepg.search.population 7": "population must be an even number",
     "--pepg.m 3": "--pepg.* need --trainer pepg",
     "--trainer pepg --qnorm.m 4": "--qnorm.* need --trainer qnorm",
-    "--device abacus": "the device 'abacus' cannot be used here",
+    "--device abacus": "the device 'abacus' cannot be used here: there is cpu",
     "--out agent.pt": "must end in .safetensors",
     "--out /dev/null/agent.safetensors": "/dev/null",
     "--no-such-option": "--no-such-option",
@@ -294,9 +150,11 @@ BAD_WATCHING = {
     '--layout {"treasure":[0,0]}': "the treasure must be on a free cell other than the start",
     '--layout {"cycle":[0,1]}': "GridLayout",
     "--layout [1]": '"treasure"',
-    "--seeds 0": "--seeds must be at least 1",
+    "--seeds 0": "--seeds must be an integer of at least 1",
     "--fps 0": "--fps must be above 0",
-    "--record film.mp4": "must end in .gif or .png",
+    "--record film.avi": "must end in .gif or .mp4 or .png",
+    "--record pyproject.toml": "must end in",
+    "--rounds 0": "--rounds must be an integer of at least 1",
     "--record /dev/null/film.gif": "/dev/null is not a folder",
 }
 
@@ -435,52 +293,12 @@ def test_defaults_are_those_of_the_size_that_is_played() -> None:
     assert _default(large, "qnorm").batch_size == 64
 
 
-HELP = {
-    "": "train evaluate watch zoo games",
-    "train": "recall coloring grid patrol paging GAME --import",
-    "train recall": "--game.num-pairs --game.value-bits --policy.key-size --seeds.draw --trainer "
-    "--qnorm.objective.q",
-    "train recall --trainer pepg": "--pepg.search.population --pepg.batch-size",
-    "train coloring": "--game.num-vertices --game.num-colors --qnorm.batch-size",
-    "train grid": "--game.size --game.horizon --game.walls --game.start --updates --rng-seed "
-    "--device --checkpoint-every --resume --overwrite --out --psro.objective.q --psro.rounds",
-    "train patrol": "--game.graph --game.attack-duration --policy.key-size --qnorm.score.entropy",
-    "train CartPole-v1 --trainer pepg": "--game.sutton-barto-reward --game.max-episode-steps "
-    "--policy.hidden --pepg.m",
-    "evaluate": "--layouts --num-seeds --rng-seed --json --player --algorithm pickles",
-    "evaluate --player random patrol": "--game.graph --layouts",
-    "watch": "--layout --seeds --rng-seed --fps --record --sample --player",
-    "games": "--import",
-}
-HIDDEN = {
-    "train recall": "--pepg.m --game.size",
-    "train grid": "--pepg.m",
-    "train patrol --policy mlp": "--policy.key-size",
-}
-
-
-@pytest.mark.parametrize("command", list(HIDDEN))
-def test_help_hides_what_was_not_chosen(command: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit):
-        main([*command.split(), "--help"])
-    said = capsys.readouterr().out
-    assert "--game." in said
-    assert not any(word in said for word in HIDDEN[command].split())
-
-
-@pytest.mark.parametrize("command", list(HELP))
-def test_help_names_every_field(command: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as stop:
-        main([*command.split(), "--help"])
-    assert stop.value.code == 0
-    said = capsys.readouterr().out
-    assert all(word in said for word in HELP[command].split())
-
-
 def test_without_a_display_a_window_is_refused_with_advice(
     agents: dict[str, Path],
     monkeypatch: pytest.MonkeyPatch,
     failing: Callable[[list[str]], str],
 ) -> None:
+    # Whatever display another test has left open is none of this one's.
+    pygame.display.quit()
     monkeypatch.setenv("SDL_VIDEODRIVER", "no such driver")
     assert "use --record FILE.gif" in failing(["watch", str(agents["coloring"])])

@@ -23,7 +23,7 @@ from rand_envs.core.register import TASKS
 
 
 def evaluated(command: str, path: Path) -> dict[str, Any]:
-    assert main(["evaluate", *command.split(), "--json", str(path)]) == 0
+    assert main(["evaluate", *command.split(), "--json", str(path), "--overwrite"]) == 0
     report: dict[str, Any] = json.loads(path.read_text())
     return report
 
@@ -119,16 +119,16 @@ def test_a_player_that_a_game_has_not_ends_in_one_sentence(
     said = failed("evaluate --player lru grid", capsys)
     assert "it has sweep, random-sweep, optimal, random" in said
     assert "it has random, and" in failed("evaluate --player lru CartPole-v1", capsys)
-    assert "cannot be watched" in failed("watch --player sweep grid", capsys)
     assert "say with --player NAME who plays it" in failed("evaluate grid", capsys)
     assert "did you mean grid?" in failed("evaluate --player sweep gird", capsys)
 
 
 def test_gymnasium_s_environments_draw_themselves(tmp_path: Path) -> None:
-    agent, film = tmp_path / "agent.safetensors", tmp_path / "film.gif"
+    agent = tmp_path / "agent.safetensors"
     options = "--trainer pepg --pepg.search.population 4 --updates 2 --game.max-episode-steps 30"
     assert main(["train", "CartPole-v1", *options.split(), "--out", str(agent)]) == 0
     for subject in (str(agent), "--player random CartPole-v1"):
+        film = tmp_path / f"{len(subject)}.gif"
         command = f"watch {subject} --seeds 2 --record {film}"
         assert main(command.split()) == 0
         with Image.open(film) as picture:
@@ -173,14 +173,14 @@ def test_what_cannot_be_drawn_or_made_ends_in_one_sentence(
     with pytest.raises(SystemExit) as stop:
         main(["train", blind, "--help"])
     assert stop.value.code == 0
-    assert "--game.depth INT" in capsys.readouterr().out
+    assert "--game.depth N" in capsys.readouterr().out
 
 
 def test_evolution_is_the_trainer_where_actions_have_no_probabilities(
     blind: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit):
-        main(["train", blind, "--game.depth", "1", "--help"])
+        main(["train", blind, "--game.depth", "1", "--help-all"])
     assert "--pepg.m" in capsys.readouterr().out
 
 

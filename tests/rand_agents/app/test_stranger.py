@@ -71,6 +71,20 @@ class Left:
 
 register(Penalty)
 '''
+WRAPPED = """
+import gymnasium as gym
+from gymnasium.spaces import Discrete
+from rand_envs import LayoutWrapper, Layouts
+
+
+def pole(**arguments):
+    layouts = Layouts(tau=Discrete(3))
+    return LayoutWrapper(gym.make("CartPole-v1", **arguments), layouts, apply=lambda *_: None)
+
+
+gym.register("Pole-v0", entry_point=pole, max_episode_steps=50)
+gym.register("Nothing-v0", entry_point=lambda: 1 / 0)
+"""
 QUICK = {"qnorm": "--qnorm.m 4", "pepg": "--pepg.m 4 --pepg.search.population 8"}
 
 
@@ -78,12 +92,13 @@ QUICK = {"qnorm": "--qnorm.m 4", "pepg": "--pepg.m 4 --pepg.search.population 8"
 def my_games(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The module in the current folder; all that importing it changes is undone."""
     (tmp_path / "my_games.py").write_text(PENALTY)
+    (tmp_path / "wrapped.py").write_text(WRAPPED)
     (tmp_path / "broken.py").write_text("import rand_envs\n\n1 / 0\n")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [entry for entry in sys.path if entry])
     modules, tasks, environments = set(sys.modules), dict(TASKS), dict(gym.registry)
     yield
-    for name in ("my_games", "broken"):
+    for name in ("my_games", "wrapped", "broken"):
         if name not in modules:
             sys.modules.pop(name, None)
     for registry, before in ((TASKS, tasks), (gym.registry, environments)):
@@ -128,7 +143,7 @@ def test_its_arguments_and_their_meaning_are_in_the_help(
         run("train Penalty-v0 --help")
     said = " ".join(capsys.readouterr().out.replace("│", " ").split())
     assert "The keeper chooses a corner before the ball is struck." in said
-    assert "--game.corners INT where the keeper can stand. (default: 3)" in said
+    assert "--game.corners N where the keeper can stand. (default: 3)" in said
     assert "--game.hint JSON what is shouted. (default: null)" in said
 
 
@@ -140,6 +155,19 @@ def test_it_is_listed_with_its_value_and_players(capsys: pytest.CaptureFixture[s
         if line.strip().startswith("Penalty-v0")
     ]
     assert row.split() == ["Penalty-v0", "-", "success", "3", "33.3", "%", "left"]
+
+
+def test_what_a_module_wraps_is_listed_beside_tasks(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("games --import wrapped") == 0
+    rows = {
+        row[0]: row[1:]
+        for row in map(str.split, capsys.readouterr().out.splitlines())
+        if row and row[0].endswith("-v0")
+    }
+    assert rows["Pole-v0"] == ["-", "return", "3", "not", "known", "random"]
+    assert rows["Nothing-v0"][:3] == ["-", "return", "-"]
+    assert "Penalty-v0" in rows
+    assert "CartPole-v1" not in rows
 
 
 def test_its_players_are_evaluated(capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,8 +16,13 @@ from rand_envs import GridTask, RecallTask
 
 FIGURE = {"estimate": 0.4321, "ci95": [0.4, 0.5]}
 VOTE = {"votes": 30, "average": FIGURE, "p95": FIGURE, "worst": FIGURE}
-SCORES = dict.fromkeys(("average", "p95", "worst"), FIGURE)
-CARD = {"train_seconds": 90.0, "scores": {"unit": "success", "majority": [VOTE], **SCORES}}
+SCORES = {"average": FIGURE, "p95": FIGURE, "worst": FIGURE | {"kind": "exact"}}
+CARD = {
+    "env_id": "RandRecall-v0",
+    "recipe": {"task": {"num_pairs": 20}},
+    "train_seconds": 90.0,
+    "scores": {"unit": "success", "majority": [VOTE], **SCORES},
+}
 
 
 def recall_agent(rng_seed: int = 0) -> QNorm:
@@ -100,9 +105,21 @@ def test_commands_take_names_as_they_take_files(
     assert main(["zoo"]) == 0
     listed = capsys.readouterr().out
     assert "small" in listed
-    assert "43.2 %" in listed
-    assert "minutes" in listed
-    assert " 1.5" in listed
+    [row] = [line.split() for line in listed.splitlines() if "small" in line]
+    assert row == [
+        "small",
+        "43.2",
+        "%",
+        "43.2",
+        "40.0",
+        "to",
+        "50.0",
+        "≤",
+        "56.8",
+        "50.0",
+        "to",
+        "60.0",
+    ]
     assert main(["evaluate", "small", "--num-seeds", "10"]) == 0
     assert "32 layouts (all there are)" in capsys.readouterr().out
     picture = zoo.parent / "small.png"

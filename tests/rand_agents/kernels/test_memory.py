@@ -13,7 +13,8 @@ from rand_agents.games.registry import game_for
 from rand_agents.kernels import memory
 from rand_agents.kernels.memory import GRADIENT_TOLERANCE, covers
 from rand_agents.policies.transformer import SeedTransformer, TransformerConfig
-from rand_agents.training.objectives import ObjectiveConfig, q_norm
+from rand_agents.training.configs import ObjectiveConfig
+from rand_agents.training.objectives import q_norm
 from rand_agents.training.qnorm import QNormStep
 from rand_envs import RecallTask
 

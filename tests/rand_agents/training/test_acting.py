@@ -5,6 +5,7 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import pytest
+import torch
 
 from rand_agents import QNorm, SeedSpec, TransformerConfig
 from rand_agents.games.registry import game_for, task_of
@@ -128,3 +129,34 @@ def test_an_episode_longer_than_the_longest_is_an_error_that_names_episode_start
     with pytest.raises(ValueError, match="at most 4 tokens: pass episode_start=True"):
         agent.predict(observation, state)
     agent.predict(observation, state, np.array([True]))
+
+
+def test_by_default_it_plays_as_it_is_evaluated() -> None:
+    agent, observations = random_agent("patrol", "first"), np.array([[4, 0]] * 500)
+    with torch.no_grad():
+        agent.model.weights["read_out"].mul_(0.01)
+    seeds = agent.draw_seeds(np.random.default_rng(0), 500)
+    argmax, _ = agent.predict(observations, deterministic=True, seeds=seeds)
+    default, _ = agent.predict(observations, seeds=seeds)
+    sampled, _ = agent.predict(observations, deterministic=False, seeds=seeds)
+    np.testing.assert_array_equal(default, argmax)
+    assert (sampled != argmax).any()
+
+
+def test_seeds_may_come_from_outside() -> None:
+    agent, observation = random_agent("patrol", "first"), np.array([[4, 0]] * 3)
+    dim = agent.seeds.dim
+    seeds = np.random.default_rng(1).normal(size=(3, dim)).astype(np.float32)
+    _, state = agent.predict(observation, seeds=seeds)
+    np.testing.assert_array_equal(state.seeds, seeds)
+    # Those of episodes that go on stay what they are.
+    _, later = agent.predict(observation, state, np.array([False, True, False]), seeds=2 * seeds)
+    np.testing.assert_array_equal(later.seeds, np.stack([seeds[0], 2 * seeds[1], seeds[2]]))
+    _, one = agent.predict(observation, seeds=seeds[0])
+    np.testing.assert_array_equal(one.seeds, np.stack([seeds[0]] * 3))
+    before = agent._rngs["acting"].bit_generator.state
+    agent.predict(observation, seeds=seeds)
+    assert agent._rngs["acting"].bit_generator.state == before
+    for wrong in (seeds[:2], seeds[:, 1:], seeds * np.nan):
+        with pytest.raises(ValueError, match="seeds must be finite numbers of shape"):
+            agent.predict(observation, seeds=wrong)

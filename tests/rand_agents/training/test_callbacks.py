@@ -1,5 +1,6 @@
 """Every callback that Stable-Baselines3 ships, its loggers, and its folders of curves."""
 
+import csv
 import inspect
 import tempfile
 from collections.abc import Callable
@@ -12,7 +13,8 @@ import pytest
 from stable_baselines3.common import callbacks as sb3
 from stable_baselines3.common.logger import configure
 
-from rand_agents import QNorm, QNormConfig
+from rand_agents import PEPG, QNorm, QNormConfig
+from rand_agents.training import learning
 from rand_envs import ColoringTask, RecallTask
 
 CONFIG = QNormConfig(m=3, batch_size=8)
@@ -247,3 +249,25 @@ def test_learning_leaves_nothing_in_the_temporary_folder(
     learner.resume()
     assert folders(tmp_path) == []
     assert learner.logger.get_dir() is None
+
+
+def test_logs_come_by_time_and_at_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def logged(name: str, **more: Any) -> list[str]:
+        learner = agent()
+        learner.set_logger(configure(str(tmp_path / name), ["csv"]))
+        learner.learn(3, **more)
+        with (tmp_path / name / "progress.csv").open() as file:
+            return [row["time/timesteps"] for row in csv.DictReader(file)]
+
+    assert logged("quick") == ["3"]
+    monkeypatch.setattr(learning, "SILENCE", 0.0)
+    assert logged("slow") == ["1", "2", "3"]
+    assert logged("as told", log_interval=2) == ["2"]
+
+
+def test_a_log_begins_with_what_is_trained(capsys: pytest.CaptureFixture[str]) -> None:
+    agent(verbose=1).learn(1)
+    assert capsys.readouterr().out.startswith("QNorm on RandRecall-v0, for the q-norm of cost")
+    pole = PEPG("MlpPolicy", "CartPole-v1")
+    assert "unseeded: one fixed seed" in pole.summary
+    assert "for the mean cost" in pole.summary

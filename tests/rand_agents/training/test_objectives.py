@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from rand_agents.training.configs import ObjectiveConfig
 from rand_agents.training.objectives import (
     LOG_FLOOR,
     CVaRObjective,
-    ObjectiveConfig,
     QNormObjective,
     q_norm,
 )

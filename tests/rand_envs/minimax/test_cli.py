@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from rand_envs import minimax
 from rand_envs.minimax.__main__ import main
 
 
@@ -34,7 +35,7 @@ def test_the_grid_command_prints_value_bracket_and_treasure_and_writes_what_veri
     assert "bracket" in done.stdout
     assert "0.3913" in done.stdout
     assert "start" in done.stdout
-    assert "paths" in done.stderr
+    assert "strategies" in done.stderr
     checked = run("verify", str(file))
     assert checked.returncode == 0
     assert "verified" in checked.stdout
@@ -78,9 +79,52 @@ def test_what_cannot_be_solved_is_one_sentence(run):
         (["Nope-v0"], "the task must be one of RandColoring-v0, RandGrid-v0"),
         (["Nope-v0", "--import", "no_such"], "the module no_such cannot be imported"),
         (["RandPatrol-v0", "--arguments", "{"], "must be a JSON object of them"),
-        (["RandPatrol-v0", "--out", "no/such/file.json"], "there is no folder no/such"),
     ):
         done = run("task", *arguments)
         assert done.returncode == 1
         assert sentence in done.stderr.splitlines()[-1]
         assert "Traceback" not in done.stderr
+
+
+def test_a_log_gets_a_few_lines_and_no_bar(run):
+    done = run("grid", "--size", "3")
+    [line] = done.stderr.splitlines()
+    assert "bracket 8.000000 to 8.000000" in line
+    assert "\r" not in done.stderr
+
+
+def test_the_command_alone_is_its_help():
+    command = [sys.executable, "-m", "rand_envs.minimax"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0
+    assert all(word in done.stdout for word in ("grid", "bracket", "task", "verify"))
+
+
+def test_numbers_and_files_are_checked_before_anything_is_solved(tmp_path, monkeypatch, run):
+    for solver in ("solve_search_game", "bracket_search_game", "solve_task"):
+        monkeypatch.setattr(minimax, solver, lambda *_, **__: pytest.fail("it solved"))
+    there = tmp_path / "there.json"
+    there.write_text("precious")
+    for command in ("grid --size 3", "bracket --size 3", "task RandPatrol-v0"):
+        for out, sentence in (
+            (there, "exists: add --overwrite to replace it"),
+            (tmp_path, "is a folder"),
+            ("/dev/null/file.json", "/dev/null is not a folder"),
+        ):
+            done = run(*command.split(), "--out", str(out))
+            assert done.returncode == 1
+            assert sentence in done.stderr
+    for size in ("-1", "0", "1000"):
+        assert "--size must be an integer from 1 to 100" in run("grid", "--size", size).stderr
+        assert "--size must be" in run("bracket", "--size", "3", size).stderr
+    assert there.read_text() == "precious"
+
+
+def test_a_grid_too_large_for_the_solver_is_sent_to_the_command_that_takes_it(run):
+    assert "on the command line bracket instead of grid" in run("grid", "--size", "6").stderr
+
+
+def test_a_folder_is_no_solution_file(tmp_path, run):
+    done = run("verify", str(tmp_path))
+    assert done.returncode == 1
+    assert "is a folder: give a solution file in it" in done.stderr

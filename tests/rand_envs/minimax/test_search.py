@@ -203,7 +203,7 @@ def test_the_best_response_to_a_certain_treasure_goes_straight_to_it():
         ({"shape": 3, "walls": np.eye(3, dtype=bool), "start": (0, 1)}, "cut off"),
         ({"shape": 3, "walls": np.eye(3, dtype=bool)}, "free cell, but it is a wall"),
         ({"shape": 3, "start": (3, 0)}, "must be a cell of the 3 x 3 grid"),
-        ({"shape": 6}, "at most 25 free cells, got 36; use bracket_search_game"),
+        ({"shape": 6}, "at most 25 free cells, got 36: bracket_search_game"),
         ({"shape": 3, "horizon": 3}, r"at least 4, the distance .* to \(2, 2\), got 3"),
         ({"shape": 3, "num_episodes": 0}, "at least one episode, got 0"),
         ({"shape": 3, "tolerance": -1.0}, "tolerance must be at least 0"),

@@ -430,6 +430,21 @@ def test_a_window_that_the_user_closes_stays_closed(window: Window) -> None:
     window.close()
 
 
+def test_a_display_that_nobody_sees_is_none_unless_it_was_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pygame.display.quit()
+    assert Window.is_possible()
+    assert not pygame.display.get_init(), "looking leaves no trace"
+    monkeypatch.setenv("SDL_VIDEODRIVER", "no such driver")
+    assert not Window.is_possible()
+    monkeypatch.delenv("SDL_VIDEODRIVER")
+    monkeypatch.setattr("pygame.display.init", lambda: None)
+    for driver, wanted in (("offscreen", False), ("x11", True)):
+        monkeypatch.setattr("pygame.display.get_driver", lambda driver=driver: driver)
+        assert Window.is_possible() == wanted
+
+
 def test_a_window_outlives_that_someone_else_quits_pygame(window: Window) -> None:
     window.show(flat(50, 80, 7))
     pygame.quit()

@@ -1,0 +1,80 @@
+"""How long a run still takes, when its parts go at different speeds."""
+
+import time
+from collections.abc import Sequence
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+
+class Pace:
+    """Measures updates, and tells what the rest of them will take.
+
+    Args:
+        phases: Parts of the run, each with its last update, as `Agent.phases` gives them.
+        done: Updates before this.
+    """
+
+    def __init__(self, phases: Sequence[tuple[str, int]], done: int) -> None:
+        self._phases = phases
+        self._done = done
+        self._seconds = [0.0] * len(phases)
+        self._counts = [0] * len(phases)
+        self._at = time.monotonic()
+        self._is_first = True
+        self.last = 0.0
+        """Seconds of the last update."""
+
+    @property
+    def phase(self) -> str:
+        """The part that the run is in."""
+        return self._phases[self._place(self._done)][0]
+
+    def _place(self, update: int) -> int:
+        return next(
+            (i for i, (_, end) in enumerate(self._phases) if update < end), len(self._phases) - 1
+        )
+
+    def tick(self, done: int) -> None:
+        """Learn that so many updates are done."""
+        now = time.monotonic()
+        place = self._place(self._done)
+        self.last = now - self._at
+        # In the first update what was not there before is compiled.
+        if not self._is_first:
+            self._seconds[place] += self.last
+            self._counts[place] += done - self._done
+        self._at, self._done, self._is_first = now, done, False
+
+    def left(self) -> str:
+        """What the rest will take, as far as the speed of its parts is known."""
+        seconds, is_known, begin = 0.0, True, 0
+        for (_, end), spent, count in zip(self._phases, self._seconds, self._counts, strict=True):
+            rest = max(end - max(begin, self._done), 0)
+            begin = end
+            if rest and count:
+                seconds += rest * spent / count
+            elif rest:
+                is_known = False
+        if not any(self._counts):
+            return "?"
+        return f"{'' if is_known else 'at least '}{clock(seconds)}"
+
+
+def clock(seconds: float) -> str:
+    """Seconds as "1:02:03", or "2:03" of less than an hour."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def progress_bar(**more: object) -> Progress:
+    """A bar with the objective and the time left, which whoever shows it puts in."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(20),
+        MofNCompleteColumn(),
+        TextColumn("objective {task.fields[objective]}"),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[left]} left"),
+        **more,  # type: ignore[arg-type]
+    )

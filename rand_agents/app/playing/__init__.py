@@ -1,0 +1,1 @@
+"""`play`: a person against an adversary that learns where they look last."""

@@ -1,0 +1,1 @@
+"""`watch`: players side by side, on layouts of one's choice."""

@@ -1,0 +1,1 @@
+"""What windows have in common: a loop, sheets of pictures, and films."""
