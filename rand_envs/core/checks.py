@@ -57,7 +57,8 @@ class ActionCheck:
             legal &= (actions == np.floor(actions)).all()
         if not legal:
             raise InvalidAction(f"actions must be {self._legal}, got {actions.tolist()}")
-        return actions.astype(self._dtype) if actions.dtype.kind in "bf" else actions
+        checked: Array = actions.astype(self._dtype) if actions.dtype.kind in "bf" else actions
+        return checked
 
 
 def checked_render_mode(mode: str | None, legal: Sequence[str]) -> str | None:
