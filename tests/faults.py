@@ -67,22 +67,23 @@ def tallies(folder: Path, short: bool, rng: np.random.Generator) -> Iterator[Tal
     def new() -> Path:
         return folder / str(next(counter))
 
+    job.reference(new())
+    for kind, path, read in damage.kinds(folder, job.finished()):
+        yield damage.damaged(kind, path, read, folder, 8 if short else 500, rng)
     for name in some:
         yield kills.killed(trained_by_command(name), new(), 3 if short else 30, rng)
     for name in [] if short else list(TRAINERS):
         yield kills.killed(trained_in_library(name), new(), 15, rng)
     yield kills.killed(job, new(), 2 if short else 40, rng)
-    for name in some:
-        # Each of its writes is three calls.
-        yield writes.disk_full(trained_by_command(name), new(), 30, 12 if short else 1)
-    for kind, path, read in damage.kinds(folder, job.finished()):
-        yield damage.damaged(kind, path, read, folder, 8 if short else 500, rng)
     if not short:
+        yield from _of_the_benchmark(new, rng)
         command = trained_by_command(some[0])
         yield writes.file_size_limit(command, new(), [1000, 2000, 4000, 8000, 16_000])
         yield writes.read_only(command, new())
         yield writes.two_at_once(command, new(), 10)
-        yield from _of_the_benchmark(new, rng)
+    for name in some:
+        # Each of its writes is three calls.
+        yield writes.disk_full(trained_by_command(name), new(), 30, 12 if short else 1)
 
 
 def _of_the_benchmark(new: Callable[[], Path], rng: np.random.Generator) -> Iterator[Tally]:
@@ -91,9 +92,8 @@ def _of_the_benchmark(new: Callable[[], Path], rng: np.random.Generator) -> Iter
     yield kills.killed(whole, new(), 10, rng)
     yield kills.lost_workers(whole, new(), 2)
     yield writes.two_at_once(whole, new(), 1)
-    report = report_of_benchmark(whole.finished())
-    yield writes.read_only(report, new())
-    yield writes.disk_full(report, new(), 20)
+    yield writes.read_only(whole, new())
+    yield writes.disk_full(report_of_benchmark(whole.finished()), new(), 20)
 
 
 def print_table(found: list[Tally], console: Console) -> None:
