@@ -1,17 +1,17 @@
 """The trained agents that come with the package, evaluated beside what a benchmark trains."""
 
-from concurrent.futures import ProcessPoolExecutor
+import math
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
-
-import torch
-from rich.console import Console
 
 from rand_agents import load_zoo, zoo_names
 from rand_agents.zoo import zoo_card
 
 from .job import TASKS, EvaluationSize
-from .pool import SPAWN
+from .progress import Phase, Report
 from .summary import ground_truth, is_better_higher, summarise_model
+from .worker import details_of
 
 Json = dict[str, Any]
 
@@ -22,33 +22,61 @@ SIZES = {
     "coloring": EvaluationSize(num_seeds=20, num_fresh_seeds=50, votes=(30,)),
     "grid": EvaluationSize(num_seeds=100, num_fresh_seeds=500),
 }
+SECONDS = {"recall": 60.0, "coloring": 30.0, "grid": 10.0}
+"""About how long one takes on a core."""
 
 
-def _score(name: str) -> Json:
-    torch.set_num_threads(1)
-    agent, card = load_zoo(name), zoo_card(name)
-    # Other draws than those that the agent was scored with when it came into the zoo.
-    report = SIZES[_task_of(agent.task.env_id)].evaluate(agent, card["rng_seed"] + 900)
-    return {key: card[key] for key in ("rng_seed", "train_seconds")} | {"report": report.to_json()}
+@dataclass(frozen=True)
+class ZooPlay:
+    """The evaluation of one agent of the zoo."""
+
+    name: str
+
+    @property
+    def kind(self) -> str:
+        """Agents of one model of one game."""
+        return self.name
+
+    @property
+    def phases(self) -> tuple[Phase, ...]:
+        """There is nothing but evaluation."""
+        seconds = SECONDS[_task_of(zoo_card(self.name)["env_id"])]
+        return (Phase("evaluation", math.inf, seconds),)
+
+    def run(self, _out: Path, _report: Report) -> Json:
+        """Play it."""
+        agent, card = load_zoo(self.name), zoo_card(self.name)
+        task = _task_of(agent.task.env_id)
+        # Other draws than those that the agent was scored with when it came into the zoo.
+        report = SIZES[task].evaluate(agent, card["rng_seed"] + 900)
+        known = {key: card[key] for key in ("rng_seed", "train_seconds")}
+        cells = details_of(agent, card["rng_seed"] + 900)
+        return known | {"cells": cells, "report": report.to_json()}
+
+    def line(self, result: Json) -> str:
+        """Its main numbers."""
+        found = result["report"]
+        return (
+            f"{self.name:26} of the zoo: average {found['average']['estimate']:6.3f}  "
+            f"worst {found['worst']['estimate']:6.3f} {found['unit']}"
+        )
 
 
 def _task_of(env_id: str) -> str:
     return next(name for name, known in TASKS.items() if known == env_id)
 
 
-def score_zoo(tasks: tuple[str, ...], processes: int, console: Console) -> Json:
-    """Play the zoo's agents for some games; one entry a game, as in results.json's `tasks`.
+def zoo_plays(tasks: tuple[str, ...]) -> list[ZooPlay]:
+    """The zoo's agents for some games."""
+    names = [name for name in zoo_names() if _task_of(zoo_card(name)["env_id"]) in tasks]
+    return [ZooPlay(name) for name in names]
+
+
+def zoo_scores(results: dict[str, Json]) -> Json:
+    """One entry a game, as in results.json's `tasks`, of what the plays gave by their names.
 
     Agents of one game but different sizes have entries of their own, named by the size too.
     """
-    names = [name for name in zoo_names() if _task_of(zoo_card(name)["env_id"]) in tasks]
-    if not names:
-        return {}
-    with (
-        console.status(f"playing {len(names)} agents of the zoo …"),
-        ProcessPoolExecutor(min(processes, len(names)), SPAWN) as pool,
-    ):
-        results = dict(zip(names, pool.map(_score, names), strict=True))
     games: Json = {}
     for name, result in results.items():
         report = result["report"]

@@ -7,51 +7,36 @@ from rich.table import Table
 
 from rand_agents.evaluation.tables import searched
 
+from .entries import (
+    Entry,
+    entries_of,
+    estimate,
+    figure,
+    gap_sign,
+    shown,
+    spread_of_times,
+    unit_words,
+)
+
 Json = dict[str, Any]
 
 COLUMNS = (
     "model",
-    "average",
-    "95th pct",
     "worst case",
     "gap",
+    "average",
+    "95th pct",
     "majority",
     "sampled",
     "seed var.",
     "training",
 )
-
-
-def _number(value: float, unit: str) -> str:
-    return f"{100 * value:.1f}" if unit == "success" else f"{value:.2f}"
-
-
-def estimate(figure: Json, unit: str) -> str:
-    """An estimate alone: success in per cent, steps as they are."""
-    return _number(figure["estimate"], unit)
-
-
-def shown(figure: Json, unit: str) -> str:
-    """An estimate with its 95 % interval."""
-    low, high = (_number(end, unit) for end in figure["ci95"])
-    return f"{estimate(figure, unit)} [{low}, {high}]"
-
-
-GAP_SIGNS = {
-    ("exact", False): "",
-    ("bound", False): "<= ",
-    ("exact", True): ">= ",
-    ("bound", True): "~ ",
-}
-"""By what the game value is, and whether a search found the worst case: a bound of the one makes
-the true gap smaller than what is shown, of the other larger."""
+ZOO_TITLE = "Trained before, at full size, and evaluated now"
 
 
 def shown_gap(gap: Json | None, worst_kind: str, unit: str) -> str:
     """The gap, marked where game value or worst case are bounds themselves."""
-    if gap is None:
-        return "-"
-    return GAP_SIGNS[gap["kind"], worst_kind == "bound"] + shown(gap, unit)
+    return "-" if gap is None else gap_sign(gap, worst_kind) + shown(gap, unit)
 
 
 def row(name: str, model: Json, task: Json) -> list[str]:
@@ -61,48 +46,28 @@ def row(name: str, model: Json, task: Json) -> list[str]:
     worst = shown(model["worst"], unit)
     return [
         name,
-        estimate(model["average"], unit),
-        estimate(model["p95"], unit),
         f"{worst} *" if model["worst"]["kind"] == "bound" else worst,
         shown_gap(model["gap"], model["worst"]["kind"], unit),
+        estimate(model["average"], unit),
+        estimate(model["p95"], unit),
         estimate(majority["average"], "success") if majority else "-",
         estimate(model["sampled"]["p95"], unit),
         f"{model['seed_variance']:.4f}",
-        f"{model['training_runs']} x {model['train_seconds']:.0f} s",
+        f"{model['training_runs']} x {spread_of_times(model)}",
     ]
 
 
-def title(env_id: str, task: Json) -> str:
+def title(entry: Entry) -> str:
     """One line that says what the numbers are."""
-    arguments = ", ".join(f"{k}={v}" for k, v in task["config"].items() if k in SHOWN_ARGUMENTS)
-    unit = "success in %, more is better"
-    if task["unit"] != "success":
-        unit = f"{task['unit']}, {'more' if task['higher_is_better'] else 'fewer'} is better"
+    task = entry.task
     value = task["ground_truth"]["value"]
     known = ""
     if value is not None:
         exact = task["ground_truth"]["kind"] == "exact"
         number = f"{100 * value:.4g} %" if task["unit"] == "success" else f"{value:.4g}"
         known = f"; game value {'' if exact else 'at most '}{number}"
-    return f"{env_id} ({arguments}): {unit}{known}"
-
-
-SHOWN_ARGUMENTS = (
-    "num_pairs",
-    "value_bits",
-    "num_vertices",
-    "num_colors",
-    "size",
-    "horizon",
-    "graph",
-    "attack_duration",
-    "num_pages",
-    "cache_size",
-    "num_requests",
-)
-
-
-ZOO_TITLE = "Trained before, at full size, and evaluated now"
+    heading = f"{task['env_id']}, {entry.title}: {unit_words(task)}{known}"
+    return f"{ZOO_TITLE}. {heading}" if entry.is_zoo else heading
 
 
 def remarks(task: Json) -> list[str]:
@@ -117,7 +82,7 @@ def remarks(task: Json) -> list[str]:
     regrets = {name: m["regret"] for name, m in task["models"].items() if m.get("regret")}
     if regrets:
         said = [
-            f"{name} {_number(regret['worst']['estimate'], 'regret')}"
+            f"{name} {figure(regret['worst']['estimate'], 'regret')}"
             + (f" (ratio {regret['ratio']['estimate']:.2f})" if "ratio" in regret else "")
             for name, regret in regrets.items()
         ]
@@ -129,18 +94,16 @@ def remarks(task: Json) -> list[str]:
 
 def results_table(summary: Json) -> list[Table]:
     """One rich table a game, first of what was trained, then of the zoo."""
-    titled = [(title(env_id, task), task) for env_id, task in summary["tasks"].items()]
-    for task in summary["zoo"].values():
-        titled.append((f"{ZOO_TITLE}. {title(task['env_id'], task)}", task))
     tables = []
-    for heading, task in titled:
-        table = Table(title=heading, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    for entry in entries_of(summary):
+        table = Table(title=title(entry), title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
         for column in COLUMNS:
             justify: Literal["left", "right"] = "left" if column == "model" else "right"
-            table.add_column(column, justify=justify, no_wrap=True)
-        for name, model in task["models"].items():
-            table.add_row(*row(name, model, task))
-        table.caption = "\n".join(remarks(task)) or None
+            # Intervals may go to a second line in a narrow window, but nothing is cut.
+            table.add_column(column, justify=justify, no_wrap=column == "model", overflow="fold")
+        for name, model in entry.task["models"].items():
+            table.add_row(*row(name, model, entry.task))
+        table.caption = "\n".join(remarks(entry.task)) or None
         table.caption_justify = "left"
         tables.append(table)
     return tables

@@ -1,0 +1,138 @@
+"""What results.json shows, game by game: what was trained, and the zoo's agents."""
+
+import inspect
+import math
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from rand_agents.games import task_of
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A game and its models.
+
+    Attributes:
+        name: Of its files and its place in the page.
+        title: Game and size.
+        task: Its entry of results.json with `env_id` and, as `models`, the four by their names.
+        is_zoo: Whether they were trained before, and are only evaluated.
+    """
+
+    name: str
+    title: str
+    task: Json
+    is_zoo: bool = False
+
+
+def entries_of(summary: Json) -> list[Entry]:
+    """First what was trained, then the zoo, each in the order of results.json."""
+    found = []
+    for env_id, task in summary["tasks"].items():
+        entry = task | {"env_id": env_id}
+        found.append(Entry(task["label"], title(env_id, task["config"]), entry))
+    for label, task in summary["zoo"].items():
+        models = {name.removeprefix(f"{label}-"): model for name, model in task["models"].items()}
+        heading = title(task["env_id"], task["config"])
+        found.append(Entry(label, heading, task | {"models": models}, is_zoo=True))
+    return found
+
+
+NAMES = {
+    "RandRecall-v0": "Recall, {num_pairs} pairs of {value_bits} bits",
+    "RandColoring-v0": "Colouring, {num_vertices} vertices",
+    "RandGrid-v0": "Grid, {size[0]} × {size[1]}",
+    "RandPatrol-v0": "Patrol, attacks of {attack_duration} steps",
+    "RandPaging-v0": "Paging, {num_requests} requests",
+}
+
+
+def title(env_id: str, config: Json) -> str:
+    """Game and size in words; the id alone of a game that has none here."""
+    return NAMES[env_id].format(**config) if env_id in NAMES else env_id
+
+
+def arguments(config: Json) -> str:
+    """The arguments of the environment that are not left out."""
+    return ", ".join(f"{name}={value!r}" for name, value in config.items() if value is not None)
+
+
+def description(entry: Entry) -> tuple[str, str]:
+    """What the game asks, from its own documentation: a sentence, and a paragraph."""
+    task = task_of(entry.task["env_id"], entry.task["config"])
+    text = inspect.cleandoc(type(task).__doc__ or entry.task["env_id"])
+    first = text.split("\n\n")[0].replace("\n", " ")
+    found = re.search(r"## Description\n(.*?)(?:\n\n|\Z)", text, re.S)
+    return first, " ".join(found[1].split()) if found else ""
+
+
+def figure(value: float, unit: str) -> str:
+    """Success in per cent, everything else as it is; nothing is minus zero."""
+    places, scaled = (1, 100 * value) if unit == "success" else (2, value)
+    return f"{round(scaled, places) + 0.0:.{places}f}"
+
+
+def estimate(found: Json, unit: str) -> str:
+    """An estimate alone."""
+    return figure(found["estimate"], unit)
+
+
+def interval(found: Json, unit: str) -> str:
+    """A 95 % interval."""
+    low, high = (figure(end, unit) for end in found["ci95"])
+    return f"[{low}, {high}]"
+
+
+def shown(found: Json, unit: str) -> str:
+    """An estimate with its 95 % interval."""
+    return f"{estimate(found, unit)} {interval(found, unit)}"
+
+
+GAP_SIGNS = {
+    ("exact", False): "",
+    ("bound", False): "<= ",
+    ("exact", True): ">= ",
+    ("bound", True): "~ ",
+}
+"""By what the game value is, and whether a search found the worst case: a bound of the one makes
+the true gap smaller than what is shown, of the other larger."""
+
+
+def gap_sign(gap: Json, worst_kind: str) -> str:
+    """What stands before a gap where game value or worst case are bounds themselves."""
+    return GAP_SIGNS[gap["kind"], worst_kind == "bound"]
+
+
+def unit_words(task: Json) -> str:
+    """What the numbers of a game are, and which are better."""
+    if task["unit"] == "success":
+        return "success in %, more is better"
+    return f"{task['unit']}, {'more' if task['higher_is_better'] else 'fewer'} is better"
+
+
+def best_model(task: Json) -> str:
+    """The model with the best worst case."""
+    better = max if task["higher_is_better"] else min
+    models: Json = task["models"]
+    return str(better(models, key=lambda name: models[name]["worst"]["estimate"]))
+
+
+def minutes(seconds: float) -> str:
+    """A time as one says it."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.1f} min" if seconds < 600 else f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"
+
+
+def spread_of_times(model: Json) -> str:
+    """How long its training runs took, shortest to longest where that is known."""
+    known = model.get("train_seconds_of_runs") or [model["train_seconds"]]
+    low, high = min(known), max(known)
+    if math.isclose(low, high, rel_tol=0.02):
+        return minutes(model["train_seconds"])
+    return f"{minutes(low)} to {minutes(high)}"

@@ -1,0 +1,83 @@
+"""The end of report.html: what was run, for how long, and how to run it again."""
+
+import html
+import shlex
+from typing import Any
+
+from rand_agents.zoo import zoo_card, zoo_names
+
+from ..experiments import PRESETS
+from ..job import TASKS
+from .entries import Entry, minutes, spread_of_times
+
+Json = dict[str, Any]
+
+
+def commands(entry: Entry, summary: Json) -> str:
+    """What makes each row of a game again."""
+    lines = [_command(entry, model, summary) for model in entry.task["models"]]
+    what = "evaluates a row again" if entry.is_zoo else "trains a row again"
+    heading = f"What {what}{', and what trained it' if entry.is_zoo else ''}"
+    return f"<h3>{heading}</h3><pre>{html.escape(chr(10).join(lines))}</pre>"
+
+
+def _command(entry: Entry, model: str, summary: Json) -> str:
+    if entry.is_zoo:
+        name = f"{entry.name}-{model}"
+        card = zoo_card(name) if name in zoo_names() else {}
+        trained = f"\n{card['command']}" if "command" in card else ""
+        return f"python -m rand_agents evaluate {name}{trained}"
+    experiment = next(
+        found.name
+        for found in PRESETS[summary["preset"]]
+        if found.axis is None and TASKS[found.task] == entry.task["env_id"]
+    )
+    options = ["--preset", summary["preset"], "--experiments", experiment, "--models", model]
+    options += ["--rng-seed", str(summary["rng_seed"])] if summary["rng_seed"] else []
+    return f"python benchmarks/run.py {shlex.join(options)}"
+
+
+def trainer_of(recipe: Json) -> str:
+    """The trainer that a recipe's options belong to."""
+    options = recipe["trainer"]
+    return "PSRO" if "rounds" in options else "PEPG" if "search" in options else "QNorm"
+
+
+def how_made(summary: Json, entries: list[Entry]) -> str:
+    """What was run for how long, and on what."""
+    rows = []
+    for entry in entries:
+        for name, model in entry.task["models"].items():
+            recipe = entry.task.get("recipe")
+            how = f"{recipe['updates']:,} updates, {trainer_of(recipe)}" if recipe else "before"
+            cells = (how, str(model["training_runs"]), spread_of_times(model))
+            inner = "".join(f"<td>{html.escape(cell)}</td>" for cell in cells)
+            label = f"{entry.name} <small>{name}</small>"
+            rows.append(f"<tr><th scope=row>{label}</th>{inner}</tr>")
+    machine = ", ".join(f"{name} {value}" for name, value in summary["machine"].items())
+    command = f"python benchmarks/run.py --preset {summary['preset']}"
+    command += f" --rng-seed {summary['rng_seed']}"
+    return (
+        '<section id="made"><h2>How it was made</h2>'
+        f"<p>By one command, which goes on from where it was interrupted:</p>"
+        f"<pre>{html.escape(command)}</pre>"
+        f"<p>{_seconds(summary)} On: {html.escape(machine)}.</p>"
+        '<table class="runs"><thead><tr><th scope=col>model</th><th scope=col>training</th>'
+        "<th scope=col>runs</th><th scope=col>time of a run</th></tr></thead>"
+        f"<tbody>{''.join(rows)}</tbody></table>"
+        "<p>Times are of one core that other runs and other programs may have shared. Recipes, "
+        "single runs and all other numbers are in <code>results.json</code> beside this file.</p>"
+        "</section>"
+    )
+
+
+def _seconds(summary: Json) -> str:
+    parts = [
+        model["training_runs"] * model["train_seconds"]
+        for task in summary["tasks"].values()
+        for model in task["models"].values()
+    ]
+    trained = f"The training runs of the tables took {minutes(sum(parts))} of one core in all."
+    if summary["seconds"] < 1:
+        return trained
+    return f"{trained} The last call of the command took {minutes(summary['seconds'])}."

@@ -1,0 +1,71 @@
+"""What the report says in words."""
+
+import html
+
+from .entries import Entry, best_model, estimate
+
+
+def lead(entries: list[Entry]) -> str:
+    """What this is about, and what came out."""
+    return (
+        "<p class=lead>Some tasks have no good fixed answer: whoever knows how a policy decides "
+        "can pick the instance, the <em>layout</em>, on which it fails. A policy that gets a "
+        "random seed, drawn after the layout, cannot be aimed at in that way, if it has learned "
+        f"what to do with the seed. {_found(entries)}</p>"
+    )
+
+
+def _found(entries: list[Entry]) -> str:
+    """What came out, in numbers."""
+    if not entries:
+        return "Nothing has been trained yet."
+    best = [entry for entry in entries if best_model(entry.task) == "adv-seeded"]
+    count = {0: "none", len(entries): "all"}.get(len(best), str(len(best)))
+    said = (
+        f"The policy trained for the worst case and with seeds, <b>adv-seeded</b>, has the best "
+        f"worst case in {count} of {len(entries)} games"
+        if len(entries) > 1
+        else f"The best worst case here has <b>{best_model(entries[0].task)}</b>"
+    )
+    shown = [_one(entry) for entry in best if len(entry.task["models"]) > 1]
+    return f"{said}{': ' if shown else ''}{'; '.join(shown)}."
+
+
+def _one(entry: Entry) -> str:
+    models, unit = entry.task["models"], entry.task["unit"]
+    others = [model["worst"] for name, model in models.items() if name != "adv-seeded"]
+    better = max if entry.task["higher_is_better"] else min
+    other = better(others, key=lambda worst: worst["estimate"])
+    sign = "&nbsp;%" if unit == "success" else f" {html.escape(unit)}"
+    return (
+        f"{html.escape(entry.title.split(',')[0].lower())} "
+        f"{estimate(models['adv-seeded']['worst'], unit)}{sign} where the others have at "
+        f"{'most' if entry.task['higher_is_better'] else 'least'} {estimate(other, unit)}"
+    )
+
+
+MODELS = """
+<dl class="terms">
+<div><dt>erm</dt><dd>trained on the mean over layouts</dd></div>
+<div><dt>adv</dt><dd>trained for the worst layouts</dd></div>
+<div><dt>-fixed</dt><dd>always the same seed: deterministic</dd></div>
+<div><dt>-seeded</dt><dd>a new random seed for every instance</dd></div>
+</dl>
+"""
+
+READING = """
+<ul class="reading">
+<li><b>Worst case</b>: the layout on which the mean over seeds is worst. With * the layouts are too
+many to try all: a search found it, and there may be worse.</li>
+<li><b>Gap</b>: how far that is from the <b>game value</b>, the best worst case that any randomised
+strategy can reach; 0 is perfect play. ≤: the game value is only bounded, so that the true gap is
+this or less; ≥: the worst layout was searched for, so that it is this or more.</li>
+<li>In brackets: 95 % intervals over training runs.</li>
+</ul>
+"""
+
+ZOO = """
+<p>These agents come with the package and were trained before at the paper's sizes, which takes
+hours; here they were only evaluated. They are single training runs, so that an interval is over
+seeds and layouts alone.</p>
+"""
