@@ -126,9 +126,7 @@ def _follow(
     return results
 
 
-def run_all(
-    works: Sequence[Work], out: Path, processes: int, console: Console
-) -> dict[str, Json]:
+def run_all(works: Sequence[Work], out: Path, processes: int, console: Console) -> dict[str, Json]:
     """Do all, the longest first; returns the results by name."""
     ordered = sorted(works, key=lambda work: -sum(phase.seconds for phase in work.phases))
     workers = min(processes, len(ordered))

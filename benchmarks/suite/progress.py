@@ -156,10 +156,10 @@ class Forecast:
         of_phase = self._speeds["", phase].ratio(general, 10.0)
         return self._speeds[kind, phase].ratio(of_phase, 2.0)
 
-    def _seconds(self, name: str, begin: float) -> float:
-        """How long it takes from a fraction on."""
+    def _seconds(self, name: str, begin: float, end: float = math.inf) -> float:
+        """How long it takes from a fraction to another."""
         kind = self._by_name[name].kind
-        parts = self._between(name, begin, math.inf)
+        parts = self._between(name, begin, end)
         return sum(part * self._ratio(kind, phase) for phase, part in parts.items())
 
     def _left(self, name: str) -> float:
@@ -171,8 +171,17 @@ class Forecast:
             return seconds
         # Nothing is heard of an evaluation before its end: one that takes longer goes on for
         # some more.
-        elapsed = self.clock() - state.since
-        return max(seconds - elapsed, 0.2 * elapsed)
+        return max(seconds - self._elapsed(state), 0.2 * self._elapsed(state))
+
+    def _elapsed(self, state: _State) -> float:
+        """Seconds of an evaluation so far."""
+        return 0.0 if state.since is None or state.fraction < 1.0 else self.clock() - state.since
+
+    def _done(self, name: str) -> float:
+        state = self._states[name]
+        if state.is_done:
+            return self._seconds(name, 0.0)
+        return self._seconds(name, 0.0, state.fraction) + self._elapsed(state)
 
     def seconds_left(self) -> float:
         """Until the last worker has done its last piece, in the order they are begun."""
@@ -186,13 +195,8 @@ class Forecast:
 
     def share(self) -> float:
         """What part of all is done, in time; never less than it was."""
-        left = sum(map(self._left, self._states))
-        whole = sum(
-            self._seconds(name, 0.0)
-            for name, state in self._states.items()
-            if state.is_running or state.is_done or state.fraction == 0.0
-        )
-        self._shown = max(self._shown, 1.0 - min(left / whole, 1.0) if whole else 1.0)
+        left, done = (sum(map(part, self._states)) for part in (self._left, self._done))
+        self._shown = max(self._shown, done / (done + left) if done + left else 1.0)
         return self._shown
 
     def running(self) -> str:

@@ -1,25 +1,20 @@
 """The main job: its results, its figures, its report, and that it goes on after a stop."""
 
 import dataclasses
-import io
 import json
 import os
+import re
 import subprocess
 import sys
-from concurrent.futures import Future
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Any
 
-import numpy as np
 import pytest
-from rich.console import Console
-from rich.progress import Progress
 
-from benchmarks.suite import pool
-from benchmarks.suite.drawing.table import shown_gap
 from benchmarks.suite.experiments import PRESETS, select
 from benchmarks.suite.job import MODELS, Job, jobs
+from benchmarks.suite.main import default_out
+from benchmarks.suite.report.table import shown_gap
 from benchmarks.suite.summary import ground_truth, over_runs
 from benchmarks.suite.worker import read_result, result_path, train
 from rand_agents.evaluation.evaluate import gap_to
@@ -71,8 +66,14 @@ def test_report_and_figures_are_there(smoke: tuple[Path, str]) -> None:
     out, _ = smoke
     page = (out / "report.html").read_text()
     assert "search: 2 rounds of mutation, after an ascent from each of the 4 worst" in page
-    assert page.count("data:image/png;base64,") == len(list((out / "figures").glob("*.png"))) == 3
-    assert 'src="http' not in page
+    frames, charts = (list((out / "figures").glob(kind)) for kind in ("*.png", "*.svg"))
+    assert {path.stem for path in charts} == {
+        f"recall_{name}" for name in ("worst_case", "layouts", "training")
+    }
+    # The game, on its card, and one policy under four seeds.
+    assert page.count("data:image/png;base64,") == len(frames) == 5
+    assert page.count("<svg") == len(charts)
+    assert not re.search(r'(src|href)="(?!data:|#)', page), "all is in the one file"
     for model in MODELS:
         assert model in page
 
@@ -82,6 +83,12 @@ def test_second_run_trains_nothing_and_agrees(smoke: tuple[Path, str]) -> None:
     before = json.loads((out / "results.json").read_text())["tasks"]
     assert "(4 already there)" in run_benchmark(out)
     assert json.loads((out / "results.json").read_text())["tasks"] == before
+
+
+def test_a_benchmark_changes_no_file_that_git_knows() -> None:
+    ignored = (ROOT / ".gitignore").read_text().splitlines()
+    for preset in PRESETS:
+        assert f"/{default_out(preset).parts[0]}/" in ignored
 
 
 def smoke_job() -> Job:
@@ -142,48 +149,6 @@ def test_interrupted_training_goes_on_to_the_same_weights(
     assert not list((tmp_path / "parts" / "partial").iterdir())
     for name, weight in whole.model.named_weights().items():
         assert weight.equal(resumed.model.named_weights()[name])
-
-
-def test_progress_is_printed_where_a_bar_cannot_be_redrawn(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    first, second = jobs(select("smoke", ["recall"]), 0)[:2]
-    queue: Any = SimpleQueue()
-    result = {
-        "report": {"average": {"estimate": 1.0}, "worst": {"estimate": 2.0}, "unit": "bits"},
-        "train_seconds": 3.0,
-    }
-
-    class Slow(Future[dict[str, Any]]):
-        """Done at the third look, half done at the second."""
-
-        looks = 0
-
-        def done(self) -> bool:
-            self.looks += 1
-            if self.looks == 2:
-                queue.put((second.name, 0.5))
-            elif self.looks == 3:
-                self.set_result(result)
-            return super().done()
-
-    quick: Future[dict[str, Any]] = Future()
-    quick.set_result(result)
-    monkeypatch.setattr(pool, "LINE_SECONDS", 0.0)
-    printed: dict[bool, list[str]] = {}
-    for terminal in (False, True):
-        console = Console(file=io.StringIO(), force_terminal=terminal, width=100)
-        with Progress(console=console, disable=True) as bar:
-            found = pool._follow({quick: first, Slow(): second}, queue, bar, console)
-        assert set(found) == {first.name, second.name}
-        assert isinstance(console.file, io.StringIO)
-        printed[terminal] = [line for line in console.file.getvalue().splitlines() if "%" in line]
-    share = [float(line.split("%")[0]) for line in printed[False]]
-    whole = first.work + second.work
-    expected = [0.0, first.work / whole, (first.work + second.work / 2) / whole]
-    np.testing.assert_allclose(share, [100 * part for part in expected], atol=0.51)
-    assert all(line.endswith(" left") for line in printed[False])
-    assert printed[True] == []
 
 
 def test_every_job_differs_only_as_the_four_models_do() -> None:

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from ..job import MODELS
-from .grid_figures import draw_cells
+from ..report.entries import trainer_of
+from .grid_figures import draw_cells, has_cells
 from .pictures import (
     COLORS,
     INK,
@@ -38,7 +39,7 @@ def draw_game(name: str, task: Json, folder: Path) -> list[Picture]:
     pictures = [_worst_cases(name, task, folder), _histograms(name, task, folder)]
     if any(model.get("history") for model in task["models"].values()):
         pictures.append(_training(name, task, folder))
-    if any(model.get("cells") for model in task["models"].values()):
+    if any(has_cells(model) for model in task["models"].values()):
         pictures += draw_cells(name, task, folder)
     return pictures
 
@@ -180,16 +181,18 @@ def _training(name: str, task: Json, folder: Path) -> Picture:
         for axis in axes.flat:
             axis.axhline(scale * value, color=INK, linestyle="--", linewidth=1, zorder=0)
         entries.append((value_words(task), {"linestyle": "--", "linewidth": 1}))
-    figure.supylabel(unit_of(task), fontsize=11)
-    figure.supxlabel("updates", fontsize=11)
-    legend(figure, entries, 3)
+    for axis in axes[:, 0]:
+        axis.set_ylabel(unit_of(task))
+    for axis in axes[-1]:
+        axis.set_xlabel("updates")
+    legend(figure, entries, 2)
     return save(
         figure,
         folder / f"{name}_training.svg",
         "While they learn",
         "The shaded band is what an adversary takes: training for the worst case with seeds is "
         "there to make it narrow, and to bring its far edge to the dashed line.",
-        _training_note(models, is_sample),
+        _training_note(task, is_sample),
     )
 
 
@@ -200,15 +203,13 @@ def _of_neighbours(worst: Any, higher_is_better: bool) -> Any:
     return looks.min(0) if higher_is_better else looks.max(0)
 
 
-def _training_note(models: dict[str, Json], is_sample: bool) -> str:
+def _training_note(task: Json, is_sample: bool) -> str:
     note = "The first training run of each model; a line that is not seen lies on another. "
     note += (
         f"A look plays {PROBED} layouts; the worst is that of three looks."
         if is_sample
         else "All layouts are played."
     )
-    starts = min(model["history"][0][0] for model in models.values())
-    ends = max(model["history"][-1][0] for model in models.values())
-    if starts > 0.2 * ends:
+    if trainer_of(task["recipe"]) == "PSRO":
         note += " Before a line begins, best responses are learned, which no policy plays yet."
     return note

@@ -9,7 +9,7 @@ from rand_agents.training.loading import load_agent
 
 from ..job import Job
 from ..report.entries import Entry, entries_of
-from ..worker import agent_path
+from ..worker import agent_path, read_result
 from .figures import draw_game
 from .paper_figures import beside_the_paper, draw_sweeps
 from .paper_numbers import HEADLINES
@@ -68,5 +68,6 @@ def _agent_of(entry: Entry, planned: list[Job], runs: Path) -> Any:
     if entry.is_zoo:
         return load_zoo(name) if name in zoo_names() else None
     of_game = [job for job in planned if (job.label, job.model) == (entry.name, "adv-seeded")]
-    there = [path for job in of_game if (path := agent_path(runs, job)).is_file()]
-    return load_agent(there[0]) if there else None
+    # Not the agent of another recipe.
+    there = [job for job in of_game if read_result(runs, job)]
+    return load_agent(agent_path(runs, there[0])) if there else None

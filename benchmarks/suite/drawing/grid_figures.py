@@ -17,10 +17,15 @@ DARK_TEXT, LIGHT_TEXT = "#101418", "#fdfdfe"
 """On cells, whose colours are the same on every ground."""
 
 
+def has_cells(model: Json) -> bool:
+    """Whether what a single policy does on each cell is known: older files have means over runs."""
+    return bool(model.get("cells")) and "rng_seed" in model["cells"]
+
+
 def draw_cells(name: str, task: Json, folder: Path) -> list[Picture]:
     """What the first training run of each model does on each cell."""
-    models = {n: task["models"][n]["cells"] for n in MODELS if n in task["models"]}
-    cells = {n: found for n, found in models.items() if found}
+    models = {n: task["models"][n] for n in MODELS if n in task["models"]}
+    cells = {n: model["cells"] for n, model in models.items() if has_cells(model)}
     horizon = task["config"]["horizon"]
     steps = max(np.max(found["steps"]) for found in cells.values())
     whose = "Of one policy each, that of the first training run; "

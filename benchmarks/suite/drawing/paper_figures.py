@@ -7,7 +7,6 @@ import math
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from .paper_numbers import GRID_BY_M, HEADLINES, SOURCE
 from .paper_sweeps import (
@@ -144,7 +143,7 @@ def _grid_by_size(sweep: Json, folder: Path, pepg: Json | None = None) -> Pictur
         figure,
         folder / "grid_sizes.svg",
         "Larger grids",
-        "The distance between the line and the dashed one is the gap: it grows with the grid.",
+        "The distance from a line down to the dashed one is the gap.",
         f"RandGrid-v0, worst treasure; {sweep_runs(sweep)}.",
     )
 

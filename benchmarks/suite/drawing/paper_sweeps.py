@@ -15,7 +15,6 @@ from .paper_numbers import (
 )
 from .pictures import (
     COLORS,
-    INK,
     MUTED,
     PAPER_STYLE,
     Json,
@@ -101,8 +100,8 @@ def success_by_size(sweep: Json, folder: Path) -> Picture:
         figure,
         folder / "recall_sizes.svg",
         "More pairs than fit into the memory",
-        "On the right, only adv-seeded stays away from 0 % when there are too many pairs to "
-        "remember, and a vote of its seeds is right.",
+        "In the last panel a line that stays above 0 % is of a policy that an adversary cannot "
+        "beat at will; its votes show what its seeds know together.",
         f"RandRecall-v0. erm: trained on the mean, adv: on the q-norm; {sweep_runs(sweep)}, at "
         f"N = 20 as long as the headline's, else shorter. 95th percentile: what 95 % of the "
         f"layouts reach. {NOTE}",
@@ -149,8 +148,8 @@ def recall_by_q(sweep: Json, folder: Path) -> Picture:
         figure,
         folder / "recall_q.svg",
         "From the mean to the worst case",
-        "As q grows, the average gets worse and the 95th percentile of the seeded models better; "
-        "below, their answers begin to depend on the seed.",
+        "Above, the two lines of the seeded models come together as q grows: no layout is much "
+        "worse than the average. Below, their answers begin to depend on the seed.",
         f"RandRecall-v0, N = 15; variance of the predicted probabilities; {sweep_runs(sweep)}. "
         f"{NOTE}",
     )
@@ -166,8 +165,8 @@ def loss_by_m(sweep: Json, folder: Path) -> Picture:
         figure,
         folder / "recall_m.svg",
         "More seeds an update",
-        "With few seeds an update nothing is learned that is safe; from about a dozen on, more of "
-        "them help less and less.",
+        "The lower, the better: the first few seeds an update matter most, further ones help less "
+        "and less.",
         f"RandRecall-v0, N = 15, largest q of the recipe; {sweep_runs(sweep)}. {NOTE}",
     )
 
@@ -191,7 +190,7 @@ def histograms_by_q(sweep: Json, folder: Path) -> Picture:
         folder / f"{game}_histograms_q.svg",
         "How the layouts spread, by q",
         "Two spikes at 0 and 100 % are a policy that an adversary beats at will; one hump away "
-        "from 0 is one that it cannot.",
+        "from 0 is one that it cannot beat.",
         f"{sweep['env_id']}; {sweep_runs(sweep)}. The figure is the paper's ({SOURCE}).",
     )
 
@@ -225,10 +224,8 @@ def coloring_by_q(sweep: Json, folder: Path) -> Picture:
         figure,
         folder / "coloring_q.svg",
         "From the mean to the worst case",
-        "Filled marks above hollow ones of the same shape are better than the paper; q moves our "
-        "averages and percentiles little, since nearly all cycles are coloured at every q.",
+        "Filled marks above hollow ones of the same shape and colour are better than the paper's; "
+        "the further apart the two panels, the more an adversary can take.",
         f"RandColoring-v0, all cycles; {sweep_runs(sweep)}. sampled: colours drawn instead of the "
         f"likeliest. {NOTE}",
     )
-
-

@@ -124,7 +124,8 @@ def _themed(svg: str) -> str:
     svg = re.sub(r' id="[a-zA-Z]+[a-zA-Z0-9.]*_\d+"', "", svg)
     svg = re.sub(r"font: ([\d.]+)px [^;\"]*", r"font: \1px system-ui, sans-serif", svg)
     svg = re.sub(r"\n\s*", "\n", svg)
-    svg = re.sub(r"(\d\.\d\d)\d+", r"\1", svg)
+    # Of coordinates, which stand in tags, hundredths are enough.
+    svg = re.sub(r"<[^>]*>", lambda tag: re.sub(r"(\d\.\d\d)\d+", r"\1", tag[0]), svg)
     view = re.search(r'viewBox="[^"]*"', svg)
     assert view is not None
     opening = (

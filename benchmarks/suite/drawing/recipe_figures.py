@@ -50,8 +50,8 @@ def success_by_draw(sweeps: Json, folder: Path) -> Picture:
         figure,
         folder / "recall_draws.svg",
         "How the seeds of an update are drawn",
-        "At the same number of seeds an update, it is best that no two of them are equal "
-        "(distinct), and best of all that every seed is there (the right end).",
+        "Of lines at the same m, the higher one draws its seeds better; at the right end every "
+        "seed is in every update.",
         f"RandRecall-v0, N = 15, adv-seeded, seeds of five bits; {sweep_runs(whole)}. reused: "
         "distinct ones, kept for ten updates.",
     )

@@ -120,6 +120,12 @@ def best_model(task: Json) -> str:
     return str(better(models, key=lambda name: models[name]["worst"]["estimate"]))
 
 
+def trainer_of(recipe: Json) -> str:
+    """The trainer that a recipe's options belong to."""
+    options = recipe["trainer"]
+    return "PSRO" if "rounds" in options else "PEPG" if "search" in options else "QNorm"
+
+
 def minutes(seconds: float) -> str:
     """A time as one says it."""
     if seconds < 90:

@@ -8,7 +8,7 @@ from rand_agents.zoo import zoo_card, zoo_names
 
 from ..experiments import PRESETS
 from ..job import TASKS
-from .entries import Entry, minutes, spread_of_times
+from .entries import Entry, minutes, spread_of_times, trainer_of
 
 Json = dict[str, Any]
 
@@ -35,12 +35,6 @@ def _command(entry: Entry, model: str, summary: Json) -> str:
     options = ["--preset", summary["preset"], "--experiments", experiment, "--models", model]
     options += ["--rng-seed", str(summary["rng_seed"])] if summary["rng_seed"] else []
     return f"python benchmarks/run.py {shlex.join(options)}"
-
-
-def trainer_of(recipe: Json) -> str:
-    """The trainer that a recipe's options belong to."""
-    options = recipe["trainer"]
-    return "PSRO" if "rounds" in options else "PEPG" if "search" in options else "QNorm"
 
 
 def how_made(summary: Json, entries: list[Entry]) -> str:

@@ -2,6 +2,7 @@
 
 import base64
 import html
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,9 @@ def write_report(summary: Json, galleries: Mapping[str, Gallery], out: Path) -> 
         *(_section(entry, galleries[entry.name], summary) for entry in trained),
     ]
     if zoo and trained:
-        body.append(f'<section id="zoo"><h2>At full size</h2>{prose.ZOO}{main_table(zoo)}</section>')
+        body.append(
+            f'<section id="zoo"><h2>At full size</h2>{prose.ZOO}{main_table(zoo)}</section>'
+        )
     body += [_section(entry, galleries[entry.name], summary) for entry in zoo]
     body.append(how_made(summary, entries))
     page = (
@@ -87,13 +90,18 @@ def _section(entry: Entry, gallery: Gallery, summary: Json) -> str:
     heading = f"{entry.title}, at full size" if entry.is_zoo else entry.title
     return (
         f'<section id="{entry.name}"><h2>{html.escape(heading)}</h2>'
-        f"<p><strong>{html.escape(first)}</strong> {html.escape(more)}</p>"
+        f"<p><strong>{html.escape(first)}</strong> {_code(more)}</p>"
         f'<p class="note">{html.escape(task["env_id"])}. Numbers: {unit_words(task)}.'
         f"{html.escape(value)} Best worst case: {best_model(task)}.</p>"
         f"{details(task)}"
         f'<div class="figures">{figures}</div>'
         f"{commands(entry, summary)}</section>"
     )
+
+
+def _code(text: str) -> str:
+    """Names in backticks as code."""
+    return re.sub(r"`([^`]*)`", r"<code>\1</code>", html.escape(text))
 
 
 def _image(path: Path, alt: str) -> str:

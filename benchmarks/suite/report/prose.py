@@ -19,13 +19,15 @@ def _found(entries: list[Entry]) -> str:
     """What came out, in numbers."""
     if not entries:
         return "Nothing has been trained yet."
+    entries = [entry for entry in entries if len(entry.task["models"]) > 1] or entries
     best = [entry for entry in entries if best_model(entry.task) == "adv-seeded"]
     count = {0: "none", len(entries): "all"}.get(len(best), str(len(best)))
     said = (
         f"The policy trained for the worst case and with seeds, <b>adv-seeded</b>, has the best "
-        f"worst case in {count} of {len(entries)} games"
+        f"worst case in {count} of the {len(entries)} games"
         if len(entries) > 1
-        else f"The best worst case here has <b>{best_model(entries[0].task)}</b>"
+        else f"In {entries[0].title.split(',')[0].lower()} the best worst case has "
+        f"<b>{best_model(entries[0].task)}</b>"
     )
     shown = [_one(entry) for entry in best if len(entry.task["models"]) > 1]
     return f"{said}{': ' if shown else ''}{'; '.join(shown)}."
