@@ -40,7 +40,8 @@ class Arguments:
     """Train and evaluate the four models on the games.
 
     Attributes:
-        preset: "smoke" (a minute, shows only that everything runs), "quick" (eight minutes), or
+        preset: "smoke" (half a minute, shows only that everything runs), "quick" (some 20 minutes
+            of processor time: eight to eleven minutes on two idle cores, longer on busy ones), or
             "paper" (the paper's sizes: hours).
         tasks: Which games.
         models: Which of the four.

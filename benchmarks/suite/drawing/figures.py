@@ -204,7 +204,7 @@ def _of_neighbours(worst: Any, higher_is_better: bool) -> Any:
 
 
 def _training_note(task: Json, is_sample: bool) -> str:
-    note = "The first training run of each model; a line that is not seen lies on another. "
+    note = "The first training run of each model. "
     note += (
         f"A look plays {PROBED} layouts; the worst is that of three looks."
         if is_sample

@@ -8,6 +8,8 @@ from typing import Any
 
 from rand_agents.games import task_of
 
+from ..job import MODELS
+
 Json = dict[str, Any]
 
 
@@ -35,7 +37,8 @@ def entries_of(summary: Json) -> list[Entry]:
         entry = task | {"env_id": env_id}
         found.append(Entry(task["label"], title(env_id, task["config"]), entry))
     for label, task in summary["zoo"].items():
-        models = {name.removeprefix(f"{label}-"): model for name, model in task["models"].items()}
+        named = {f"{label}-{model}": model for model in MODELS}
+        models = {named[n]: task["models"][n] for n in named if n in task["models"]}
         heading = title(task["env_id"], task["config"])
         found.append(Entry(label, heading, task | {"models": models}, is_zoo=True))
     return found
@@ -111,6 +114,11 @@ def unit_words(task: Json) -> str:
     if task["unit"] == "success":
         return "success in %, more is better"
     return f"{task['unit']}, {'more' if task['higher_is_better'] else 'fewer'} is better"
+
+
+def game_of(entry: "Entry") -> str:
+    """The game without its size."""
+    return entry.title.split(",")[0]
 
 
 def best_model(task: Json) -> str:

@@ -12,7 +12,7 @@ from rand_envs.core.writing import write_atomically
 from ..drawing.gallery import Gallery
 from ..drawing.pictures import Picture, value_words, variables
 from . import prose
-from .entries import Entry, best_model, description, entries_of, unit_words
+from .entries import Entry, best_model, description, entries_of, game_of, unit_words
 from .made import commands, how_made
 from .tables import details, main_table
 
@@ -26,22 +26,23 @@ def write_report(summary: Json, galleries: Mapping[str, Gallery], out: Path) -> 
     entries = entries_of(summary)
     trained = [entry for entry in entries if not entry.is_zoo]
     zoo = [entry for entry in entries if entry.is_zoo]
+    first = _one_a_game(entries)
     body = [
         "<h1>Policies against an adversary</h1>",
         prose.lead(trained or zoo),
         _contents(trained, zoo),
         f'<section id="games"><h2>The games</h2><div class="cards">'
-        f"{''.join(_card(entry, galleries[entry.name]) for entry in _one_a_game(entries))}"
+        f"{''.join(_card(entry, galleries[entry.name]) for entry in first)}"
         "</div></section>",
         f'<section id="results"><h2>Results</h2>{prose.MODELS}{main_table(trained or zoo)}'
         f"{prose.READING}</section>",
-        *(_section(entry, galleries[entry.name], summary) for entry in trained),
+        *(_section(entry, galleries[entry.name], summary, entry in first) for entry in trained),
     ]
     if zoo and trained:
         body.append(
             f'<section id="zoo"><h2>At full size</h2>{prose.ZOO}{main_table(zoo)}</section>'
         )
-    body += [_section(entry, galleries[entry.name], summary) for entry in zoo]
+    body += [_section(entry, galleries[entry.name], summary, entry in first) for entry in zoo]
     body.append(how_made(summary, entries))
     page = (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
@@ -57,7 +58,10 @@ def write_report(summary: Json, galleries: Mapping[str, Gallery], out: Path) -> 
 
 
 def _one_a_game(entries: list[Entry]) -> list[Entry]:
-    return list({entry.task["env_id"]: entry for entry in reversed(entries)}.values())[::-1]
+    found: dict[str, Entry] = {}
+    for entry in entries:
+        found.setdefault(entry.task["env_id"], entry)
+    return list(found.values())
 
 
 def _contents(trained: list[Entry], zoo: list[Entry]) -> str:
@@ -71,7 +75,7 @@ def _contents(trained: list[Entry], zoo: list[Entry]) -> str:
 
 def _card(entry: Entry, gallery: Gallery) -> str:
     first, _ = description(entry)
-    game = entry.title.split(",")[0]
+    game = game_of(entry)
     image = _image(gallery.drawing, f"{game}, as its own painter draws it")
     return (
         f'<a class="card" href="#{entry.name}">{image}'
@@ -79,9 +83,13 @@ def _card(entry: Entry, gallery: Gallery) -> str:
     )
 
 
-def _section(entry: Entry, gallery: Gallery, summary: Json) -> str:
-    first, more = description(entry)
+def _section(entry: Entry, gallery: Gallery, summary: Json, is_first: bool) -> str:
+    """All of a game; what it asks is said where it comes first."""
     task = entry.task
+    asked = ""
+    if is_first:
+        sentence, more = description(entry)
+        asked = f"<p><strong>{html.escape(sentence)}</strong> {_code(more)}</p>"
     value = ""
     if task["ground_truth"]["value"] is not None:
         value = value_words(task)
@@ -90,8 +98,7 @@ def _section(entry: Entry, gallery: Gallery, summary: Json) -> str:
     heading = f"{entry.title}, at full size" if entry.is_zoo else entry.title
     return (
         f'<section id="{entry.name}"><h2>{html.escape(heading)}</h2>'
-        f"<p><strong>{html.escape(first)}</strong> {_code(more)}</p>"
-        f'<p class="note">{html.escape(task["env_id"])}. Numbers: {unit_words(task)}.'
+        f'{asked}<p class="note">{html.escape(task["env_id"])}. Numbers: {unit_words(task)}.'
         f"{html.escape(value)} Best worst case: {best_model(task)}.</p>"
         f"{details(task)}"
         f'<div class="figures">{figures}</div>'

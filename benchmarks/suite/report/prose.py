@@ -1,8 +1,10 @@
 """What the report says in words."""
 
-import html
+from typing import Any
 
-from .entries import Entry, best_model, estimate
+from .entries import Entry, best_model, game_of
+
+Json = dict[str, Any]
 
 
 def lead(entries: list[Entry]) -> str:
@@ -26,24 +28,22 @@ def _found(entries: list[Entry]) -> str:
         f"The policy trained for the worst case and with seeds, <b>adv-seeded</b>, has the best "
         f"worst case in {count} of the {len(entries)} games"
         if len(entries) > 1
-        else f"In {entries[0].title.split(',')[0].lower()} the best worst case has "
+        else f"In {game_of(entries[0]).lower()} the best worst case has "
         f"<b>{best_model(entries[0].task)}</b>"
     )
-    shown = [_one(entry) for entry in best if len(entry.task["models"]) > 1]
-    return f"{said}{': ' if shown else ''}{'; '.join(shown)}."
+    perfect = [game_of(entry).lower() for entry in best if _is_perfect(entry.task)]
+    if perfect:
+        said += ", and is within a hundredth of the best that is possible in " + _listed(perfect)
+    return f"{said}."
 
 
-def _one(entry: Entry) -> str:
-    models, unit = entry.task["models"], entry.task["unit"]
-    others = [model["worst"] for name, model in models.items() if name != "adv-seeded"]
-    better = max if entry.task["higher_is_better"] else min
-    other = better(others, key=lambda worst: worst["estimate"])
-    sign = "&nbsp;%" if unit == "success" else f" {html.escape(unit)}"
-    return (
-        f"{html.escape(entry.title.split(',')[0].lower())} "
-        f"{estimate(models['adv-seeded']['worst'], unit)}{sign} where the others have at "
-        f"{'most' if entry.task['higher_is_better'] else 'least'} {estimate(other, unit)}"
-    )
+def _is_perfect(task: Json) -> bool:
+    truth, gap = task["ground_truth"], task["models"]["adv-seeded"]["gap"]
+    return truth["kind"] == "exact" and abs(gap["estimate"]) <= 0.01 * abs(truth["value"])
+
+
+def _listed(words: list[str]) -> str:
+    return " and ".join([", ".join(words[:-1]), words[-1]] if words[1:] else words)
 
 
 MODELS = """

@@ -1,6 +1,7 @@
 """The tables of report.html."""
 
 import html
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -114,4 +115,6 @@ def _variance(model: Json, _unit: str) -> str:
 
 
 def _trained(model: Json, _unit: str) -> str:
-    return f"{model['training_runs']} × {spread_of_times(model)}"
+    # A number and its unit stay together.
+    time = re.sub(r"(\d) ", "\\1\u00a0", spread_of_times(model))
+    return f"{model['training_runs']}\u00a0× {time}"
