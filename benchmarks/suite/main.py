@@ -2,21 +2,30 @@
 
 python benchmarks/run.py [--preset smoke|quick|paper] [--tasks recall grid …] [--out DIR]
 
-Every finished training run is kept under DIR/runs: after an interruption the same command goes
-on where it stopped. results.json and the figures show all runs of the preset that are there,
-and what results.json said before of runs by the same recipe that are not.
+Every finished training run is kept under DIR/runs, and those under way are saved every 20 seconds:
+after an interruption the same command goes on where it stopped. results.json and the figures show
+all runs of the preset that are there, and what results.json said before of runs by the same recipe
+that are not.
+
+python benchmarks/run.py --verify DIR [--processes N]
+
+Scores the agents behind the results in DIR again, as far as their weights are there or in the zoo,
+and says which numbers still hold; the exit code is 1 where one does not.
 """
 
 import os
 import signal
 import sys
 import time
+from concurrent.futures import BrokenExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import tyro
 from rich.console import Console
+
+from rand_envs.core.writing import only_writer
 
 from .drawing.gallery import draw_galleries
 from .earlier import Earlier
@@ -27,6 +36,7 @@ from .progress import Work
 from .report.page import write_report
 from .report.table import results_table
 from .summary import Json, summarise, training_runs, write_json
+from .verify import verify
 from .worker import read_result
 from .zoo_scores import zoo_plays, zoo_scores
 
@@ -50,6 +60,7 @@ class Arguments:
             ignores.
         rng_seed: Determines every training run and every evaluation.
         processes: Training runs at a time; one for each core by default.
+        verify: Train nothing, but score the agents behind the results in this folder again.
     """
 
     preset: Preset = "quick"
@@ -71,6 +82,7 @@ class Arguments:
     out: Path | None = None
     rng_seed: int = 0
     processes: int = os.cpu_count() or 1
+    verify: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
 
 
 def default_out(preset: str) -> Path:
@@ -92,6 +104,7 @@ def write_outputs(
     seconds: float,
     zoo: Json | None = None,
     runs: Path | None = None,
+    provenance: Json | None = None,
 ) -> Json:
     """Write results.json, figures and report.html of all runs under `out`; print the tables.
 
@@ -104,6 +117,7 @@ def write_outputs(
         seconds: How long it took.
         zoo: Scores of the trained agents that come with the package, by game.
         runs: The folder that the runs are in, if it is another.
+        provenance: What is said of how they were made, if not here and now.
 
     Returns:
         What results.json says.
@@ -119,7 +133,7 @@ def write_outputs(
         seconds=seconds,
         earlier=Earlier.read(out / "results.json", preset, rng_seed),
     )
-    summary["zoo"] = zoo or {}
+    summary |= {"zoo": zoo or {}, **(provenance or {})}
     write_json(out / "results.json", summary)
     shown = sum(training_runs(summary).values())
     if shown > len(results):
@@ -140,26 +154,38 @@ def write_outputs(
 
 
 def main() -> int:
-    # A polite kill stops like Ctrl-C: the workers end and their checkpoints stay.
-    signal.signal(signal.SIGTERM, _interrupt)
-    arguments = tyro.cli(Arguments, description=__doc__)
-    # In a file or a pipe no window is narrow, and nothing must be cut.
-    console = Console(width=None if sys.stdout.isatty() else 200)
+    # Paths may look like markup. In a file or a pipe no window is narrow: nothing must be cut.
+    console = Console(width=None if sys.stdout.isatty() else 200, markup=False)
     try:
-        return run(arguments, console)
-    except ValueError as error:
-        console.print(f"error: {error}", markup=False, soft_wrap=True)
-        return 2
+        # A polite kill stops like Ctrl-C: the workers end and their checkpoints stay.
+        signal.signal(signal.SIGTERM, _interrupt)
+        arguments = tyro.cli(Arguments, description=__doc__)
+        if arguments.verify is not None:
+            return verify(arguments.verify, arguments.processes, console)
+        out = arguments.out or default_out(arguments.preset)
+        out.mkdir(parents=True, exist_ok=True)
+        with only_writer(out):
+            return run(arguments, out, console)
+    except BrokenExecutor:
+        error: object = (
+            "a process that trained was lost: it was killed, or there was too little memory; the "
+            "same command goes on from its last checkpoint"
+        )
+    except (ValueError, OSError, FloatingPointError) as caught:
+        error = caught
     except KeyboardInterrupt:
         console.print("interrupted; what is finished is kept, the same command goes on from here")
         return 130
+    console.print(f"error: {' '.join(str(error).split())}", soft_wrap=True)
+    return 2
 
 
-def run(arguments: Arguments, console: Console) -> int:
+def run(arguments: Arguments, out: Path, console: Console) -> int:
     start = time.monotonic()
     preset, rng_seed = arguments.preset, arguments.rng_seed
-    out = arguments.out or default_out(preset)
     chosen = select(preset, arguments.tasks, arguments.experiments)
+    # Results that could not be kept are better refused before anything is trained.
+    Earlier.read(out / "results.json", preset, rng_seed)
     planned = jobs(chosen, rng_seed, arguments.models, arguments.runs)
     todo = [job for job in planned if read_result(out, job) is None]
     plays = zoo_plays(arguments.tasks) if preset == "quick" else []

@@ -1,10 +1,13 @@
 """Work spread over the cores, with progress and the time left."""
 
 import multiprocessing
-import sys
+import os
+import signal
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from .job import Job
-from .progress import Forecast, Phase, Report, Work
+from .progress import BEGUN, Forecast, Phase, Report, Work
 from .worker import run_job
 
 Json = dict[str, Any]
@@ -23,7 +26,8 @@ LINE_SECONDS = 30.0
 """How often progress is printed where a bar cannot be redrawn, as in a log file."""
 SPAWN = multiprocessing.get_context("spawn")
 
-_queue: Any = None
+_fractions: Any = None
+"""How much of each work is done, in memory that the processes share; 0 before it begins."""
 
 
 @dataclass(frozen=True)
@@ -62,52 +66,73 @@ class Training:
         )
 
 
-def _start_worker(queue: Any) -> None:
+def _start_worker(fractions: Any = None) -> None:
+    # Ctrl-C is of the whole group: the main process ends the workers.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     # One thread each: the processes share the cores, and threads of several would fight.
     torch.set_num_threads(1)
-    global _queue
-    _queue = queue
+    global _fractions
+    _fractions = fractions
 
 
-def _work(work: Work, out: Path) -> Json:
-    last = 0.0
-    _queue.put((work.name, None))
+def _end_with_parent() -> None:
+    """Wait for the main process to end, however it does, and end this one."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+@contextmanager
+def workers(processes: int, fractions: Any = None) -> Iterator[ProcessPoolExecutor]:
+    """Processes to work in; they end with this one, and at once where the work fails."""
+    pool = ProcessPoolExecutor(processes, SPAWN, initializer=_start_worker, initargs=(fractions,))
+    try:
+        yield pool
+    except BaseException:
+        # Their checkpoints stay.
+        for worker in list((pool._processes or {}).values()):
+            worker.terminate()
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _work(place: int, work: Work, out: Path) -> Json:
+    _fractions[place] = BEGUN
 
     def report(fraction: float) -> None:
-        nonlocal last
-        now = time.monotonic()
-        if now - last > 0.3 or fraction >= 1.0:
-            _queue.put((work.name, fraction))
-            last = now
+        _fractions[place] = fraction
 
     return work.run(out, report)
 
 
 def _follow(
-    pending: dict[Future[Json], Work], queue: Any, forecast: Forecast, bar: Progress
+    pending: dict[Future[Json], Work], fractions: Sequence[float], forecast: Forecast, bar: Progress
 ) -> dict[str, Json]:
-    """Show progress until all is done; returns the results by name."""
+    """Show progress until all is done; returns the results by name.
+
+    Args:
+        pending: The works, in the order of the fractions.
+        fractions: How much of each is done.
+        forecast: Is told of it, and says how long the rest takes.
+        bar: Shows it; what is finished is printed on its console.
+    """
     results: dict[str, Json] = {}
     console = bar.console
     task = bar.add_task("", total=1.0, left="")
 
-    def drain() -> None:
-        while not queue.empty():
-            name, fraction = queue.get()
-            if fraction is None:
-                forecast.begin(name)
-            else:
-                forecast.note(name, fraction)
-        bar.update(
-            task,
-            completed=forecast.share(),
-            description=forecast.running(),
-            left=forecast.words(),
-        )
+    def look() -> None:
+        for work, fraction in zip(pending.values(), fractions, strict=True):
+            if fraction > 0 and work.name not in results:
+                forecast.note(work.name, fraction)
+        said = {"description": forecast.running(), "left": forecast.words()}
+        bar.update(task, completed=forecast.share(), **said)
 
     waiting, printed = set(pending), time.monotonic()
     while waiting:
-        drain()
+        look()
         if not console.is_terminal and time.monotonic() - printed >= LINE_SECONDS:
             printed = time.monotonic()
             said = f"{forecast.share():.0%}, {forecast.words()}; {forecast.running()}"
@@ -122,30 +147,22 @@ def _follow(
                 place = f"{len(results)} of {len(pending)}, {forecast.words()}"
                 console.print(f"  {place}", highlight=False)
         time.sleep(0.2)
-    drain()
+    look()
     return results
 
 
 def run_all(works: Sequence[Work], out: Path, processes: int, console: Console) -> dict[str, Json]:
     """Do all, the longest first; returns the results by name."""
     ordered = sorted(works, key=lambda work: -sum(phase.seconds for phase in work.phases))
-    workers = min(processes, len(ordered))
-    forecast = Forecast(ordered, workers)
-    with SPAWN.Manager() as manager:
-        queue = manager.Queue()
-        pool = ProcessPoolExecutor(workers, SPAWN, initializer=_start_worker, initargs=(queue,))
-        columns = (
-            BarColumn(),
-            TextColumn("{task.percentage:3.0f} %"),
-            TimeElapsedColumn(),
-            TextColumn("{task.fields[left]}; {task.description}"),
-        )
-        try:
-            pending = {pool.submit(_work, work, out): work for work in ordered}
-            with Progress(*columns, console=console) as bar:
-                return _follow(pending, queue, forecast, bar)
-        finally:
-            # On an interruption the workers are ended; their checkpoints stay.
-            for worker in list(pool._processes.values()) if sys.exc_info()[0] else []:
-                worker.terminate()
-            pool.shutdown(cancel_futures=True)
+    count = min(processes, len(ordered))
+    forecast, fractions = Forecast(ordered, count), SPAWN.RawArray("d", len(ordered))
+    columns = (
+        BarColumn(),
+        TextColumn("{task.percentage:3.0f} %"),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[left]}; {task.description}"),
+    )
+    with workers(count, fractions) as pool:
+        pending = {pool.submit(_work, i, work, out): work for i, work in enumerate(ordered)}
+        with Progress(*columns, console=console) as bar:
+            return _follow(pending, fractions, forecast, bar)

@@ -17,6 +17,9 @@ from typing import Any, Protocol
 
 Json = dict[str, Any]
 
+BEGUN = 1e-9
+"""A fraction that is none yet: a worker has begun, and may go on from a checkpoint."""
+
 Report = Callable[[float], None]
 """Is told what fraction of the training is done; 1.0 when all that is left is to evaluate."""
 
@@ -106,22 +109,22 @@ class Forecast:
         # By kind and phase, by phase alone, and of all.
         self._speeds = defaultdict(_Speed)
 
-    def begin(self, name: str) -> None:
-        """A worker has taken it."""
-        state = self._states[name]
+    def note(self, name: str, fraction: float) -> None:
+        """A worker is so far with its training; the first time is when it has begun.
+
+        What was done before anything more is known, as by a run that goes on from its checkpoint,
+        is not timed.
+        """
+        state, now = self._states[name], self.clock()
         state.is_running = True
         if not any(phase.until <= 1.0 for phase in self._by_name[name].phases):
-            state.fraction, state.since = 1.0, self.clock()
-
-    def note(self, name: str, fraction: float) -> None:
-        """Training is so far; what was done before the first time this is known is not timed."""
-        state, now = self._states[name], self.clock()
-        if fraction <= state.fraction and state.since is not None:
+            fraction = 1.0
+        if fraction <= max(state.fraction, BEGUN):
             return
         if state.since is not None:
             parts = self._between(name, state.fraction, fraction)
             self._measure(name, parts, now - state.since)
-        state.fraction, state.since, state.is_running = fraction, now, True
+        state.fraction, state.since = fraction, now
 
     def finish(self, name: str) -> None:
         """It is done."""

@@ -5,15 +5,19 @@ python benchmarks/publish.py --preset quick [--runs out/quick]
 results.json keeps what it says of runs by the same recipe that were made elsewhere.
 """
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import tyro
 from rich.console import Console
 
+from rand_envs.core.sealed import read_json
+
 from .experiments import PRESETS, Preset
 from .main import default_out, write_outputs
+
+PROVENANCE = ("machine", "code", "command")
+"""Of the benchmark, not of making its files again."""
 
 
 @dataclass(frozen=True)
@@ -36,20 +40,21 @@ class Arguments:
 def main() -> int:
     arguments = tyro.cli(Arguments, description=__doc__)
     runs = arguments.runs or default_out(arguments.preset)
-    console = Console(width=200)
+    console = Console(width=200, markup=False)
     try:
-        made = json.loads((runs / "results.json").read_text())
-    except OSError:
-        console.print(f"error: there is no {runs / 'results.json'}: run the benchmark first")
+        made = read_json(runs / "results.json")
+        write_outputs(
+            PRESETS[arguments.preset],
+            arguments.to or Path("results") / arguments.preset,
+            console,
+            preset=arguments.preset,
+            rng_seed=arguments.rng_seed,
+            seconds=made["seconds"],
+            zoo=made["zoo"],
+            runs=runs,
+            provenance={name: made[name] for name in PROVENANCE if name in made},
+        )
+    except (ValueError, OSError) as error:
+        console.print(f"error: {error}", soft_wrap=True)
         return 2
-    write_outputs(
-        PRESETS[arguments.preset],
-        arguments.to or Path("results") / arguments.preset,
-        console,
-        preset=arguments.preset,
-        rng_seed=arguments.rng_seed,
-        seconds=made["seconds"],
-        zoo=made["zoo"],
-        runs=runs,
-    )
     return 0

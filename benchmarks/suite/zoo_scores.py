@@ -26,6 +26,15 @@ SECONDS = {"recall": 60.0, "coloring": 30.0, "grid": 10.0}
 """About how long one takes on a core."""
 
 
+def score_agent(name: str) -> Json:
+    """A result of an agent of the zoo, with other draws than those of its card."""
+    agent, card = load_zoo(name), zoo_card(name)
+    rng_seed = card["rng_seed"] + 900
+    report = SIZES[_task_of(agent.task.env_id)].evaluate(agent, rng_seed).to_json()
+    known = {key: card[key] for key in ("rng_seed", "train_seconds")}
+    return known | {"cells": details_of(agent, rng_seed), "report": report}
+
+
 @dataclass(frozen=True)
 class ZooPlay:
     """The evaluation of one agent of the zoo."""
@@ -45,13 +54,7 @@ class ZooPlay:
 
     def run(self, _out: Path, _report: Report) -> Json:
         """Play it."""
-        agent, card = load_zoo(self.name), zoo_card(self.name)
-        task = _task_of(agent.task.env_id)
-        # Other draws than those that the agent was scored with when it came into the zoo.
-        report = SIZES[task].evaluate(agent, card["rng_seed"] + 900)
-        known = {key: card[key] for key in ("rng_seed", "train_seconds")}
-        cells = details_of(agent, card["rng_seed"] + 900)
-        return known | {"cells": cells, "report": report.to_json()}
+        return score_agent(self.name)
 
     def line(self, result: Json) -> str:
         """Its main numbers."""

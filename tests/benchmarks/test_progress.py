@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Any
 
 import pytest
@@ -17,7 +16,7 @@ from benchmarks.suite import pool
 from benchmarks.suite.experiments import PRESETS, select
 from benchmarks.suite.job import Job, jobs
 from benchmarks.suite.pool import Training
-from benchmarks.suite.progress import Forecast, Phase, Report, in_words
+from benchmarks.suite.progress import BEGUN, Forecast, Phase, Report, in_words
 
 
 @dataclass(frozen=True)
@@ -53,8 +52,8 @@ def play(forecast: Forecast, clock: Clock, names: Sequence[str], until: float = 
     """Some works at once, each second reported, for so many seconds of their 120."""
     first, second, _ = TRUE_SECONDS
     for name in names:
-        forecast.begin(name)
-        forecast.note(name, 1e-9)
+        forecast.note(name, BEGUN)
+        forecast.note(name, 2 * BEGUN)
     for second_now in range(1, int(until) + 1):
         clock.now += 1.0
         for name in names:
@@ -108,7 +107,8 @@ def test_an_evaluation_that_takes_longer_than_any_before_is_not_said_to_be_over(
 
 def test_what_a_checkpoint_has_done_is_not_timed() -> None:
     forecast, clock = forecast_of([Made("0"), Made("1")], processes=1)
-    forecast.begin("0")
+    forecast.note("0", BEGUN)
+    assert forecast.running() == "1 in best responses"
     clock.now += 1.0
     forecast.note("0", 0.9)
     assert forecast.seconds_left() == pytest.approx(10.0 / 6 + 10.0 + 30.0)
@@ -133,7 +133,7 @@ def test_progress_is_printed_where_a_bar_cannot_be_redrawn(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     first, second = map(Training, jobs(select("smoke", ("recall",)), 0)[:2])
-    queue: Any = SimpleQueue()
+    fractions = [0.0, 0.0]
     result = {
         "report": {"average": {"estimate": 1.0}, "worst": {"estimate": 2.0}, "unit": "bits"},
         "train_seconds": 3.0,
@@ -147,9 +147,9 @@ def test_progress_is_printed_where_a_bar_cannot_be_redrawn(
         def done(self) -> bool:
             self.looks += 1
             if self.looks == 1:
-                queue.put((second.name, None))
+                fractions[1] = BEGUN
             elif self.looks == 2:
-                queue.put((second.name, 1.0))
+                fractions[1] = 1.0
             else:
                 self.set_result(result)
             return super().done()
@@ -159,10 +159,11 @@ def test_progress_is_printed_where_a_bar_cannot_be_redrawn(
     monkeypatch.setattr(pool, "LINE_SECONDS", 0.0)
     printed: dict[bool, list[str]] = {}
     for terminal in (False, True):
+        fractions[:] = [0.0, 0.0]
         console = Console(file=io.StringIO(), force_terminal=terminal, width=100)
         with Progress(console=console, disable=True) as bar:
             forecast = Forecast([first, second], 2)
-            found = pool._follow({quick: first, Slow(): second}, queue, forecast, bar)
+            found = pool._follow({quick: first, Slow(): second}, fractions, forecast, bar)
         assert set(found) == {first.name, second.name}
         assert isinstance(console.file, io.StringIO)
         printed[terminal] = [line for line in console.file.getvalue().splitlines() if "%" in line]

@@ -34,9 +34,7 @@ def pages(outputs: tuple[Path, Any, str]) -> list[Path]:
 
 @pytest.mark.skipif(BROWSER is None, reason=WHY_NOT)
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-def test_the_report_is_readable_in_a_browser(
-    pages: list[Path], tmp_path: Path, dark: bool
-) -> None:
+def test_the_report_is_readable_in_a_browser(pages: list[Path], tmp_path: Path, dark: bool) -> None:
     for page in pages:
         for seen in look_at(page, (PHONE, DESK), tmp_path, dark):
             assert seen.texts > 300
@@ -108,11 +106,10 @@ def test_a_lone_look_at_few_layouts_is_no_spike() -> None:
 
 def test_every_row_says_how_it_is_made_again() -> None:
     summary = committed("quick")
-    said = commands(entry("recall"), summary)
+    lines = re.split(r"\n|<[^>]*>", commands(entry("recall"), summary))
     for model in entry("recall").task["models"]:
-        assert f"run.py --preset quick --experiments recall --models {model}\n" in f"{said}\n".replace(
-            "</pre>", "\n"
-        )
+        again = f"--preset quick --experiments recall --models {model}"
+        assert f"python benchmarks/run.py {again}" in lines
     of_zoo = commands(entry("grid5"), summary)
     assert "python -m rand_agents evaluate grid5-adv-seeded" in of_zoo
     assert "--experiments grid-headline --models adv-seeded --runs 1 --out" in of_zoo
