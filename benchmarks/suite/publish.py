@@ -52,7 +52,7 @@ def main() -> int:
             seconds=made["seconds"],
             zoo=made["zoo"],
             runs=runs,
-            provenance={name: made[name] for name in PROVENANCE if name in made},
+            provenance={name: made.get(name) for name in PROVENANCE},
         )
     except (ValueError, OSError) as error:
         console.print(f"error: {error}", soft_wrap=True)

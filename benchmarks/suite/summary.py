@@ -136,6 +136,7 @@ def summarise_model(results: list[Json], truth: Json) -> Json:
         "history": results[0].get("history"),
         "training_runs": len(results),
         "train_seconds": float(np.mean([result["train_seconds"] for result in results])),
+        "evaluate_seconds": float(np.mean([r.get("evaluate_seconds", 0.0) for r in results])),
         "train_seconds_of_runs": [result["train_seconds"] for result in results],
         "rng_seeds": [result["rng_seed"] for result in results],
         "code": _distinct([result.get("code") for result in results]),

@@ -70,7 +70,9 @@ function look(frame) {
       if (down > 0.5 && across > 1) over.push(text + " / " + boxes[j][1]);
     }
   });
-  const sizes = boxes.map(([box]) => Math.min(box.width, box.height));
+  // A rotated text is as wide as it is high; one of few letters is narrower than that.
+  const sizes = boxes.filter(([, text]) => text.length > 2)
+    .map(([box]) => Math.min(box.width, box.height));
   found.beyond = boxes.filter(([b]) => b.right > width + 0.5 || b.left < -0.5).map(b => b[1]);
   return Object.assign(found, {over, faint, texts: boxes.length, smallest: Math.min(...sizes)});
 }
@@ -89,7 +91,7 @@ class Seen:
         faint: Texts with a contrast of less than 4.5 (WCAG 2, AA).
         beyond: Texts that are cut by an edge.
         texts: How many lines of text there are.
-        smallest: Of their heights.
+        smallest: Of their heights, in pixels.
     """
 
     width: int

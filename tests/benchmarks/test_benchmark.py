@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks.suite import publish
 from benchmarks.suite.experiments import PRESETS, select
 from benchmarks.suite.job import MODELS, Job, jobs
 from benchmarks.suite.main import default_out
@@ -89,6 +90,24 @@ def test_a_benchmark_changes_no_file_that_git_knows() -> None:
     ignored = (ROOT / ".gitignore").read_text().splitlines()
     for preset in PRESETS:
         assert f"/{default_out(preset).parts[0]}/" in ignored
+
+
+def test_what_is_committed_is_made_by_another_command(
+    smoke: tuple[Path, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, _ = smoke
+    before = (out / "results.json").read_bytes()
+    arguments = ["--preset", "smoke", "--runs", str(out), "--to", str(tmp_path / "made")]
+    monkeypatch.setattr(sys, "argv", ["publish.py", *arguments])
+    assert publish.main() == 0
+    made, ran = (json.loads((p / "results.json").read_text()) for p in (tmp_path / "made", out))
+    for name in ("tasks", "machine", "code", "command", "seconds"):
+        assert made[name] == ran[name]
+    assert "run.py --preset smoke" in made["command"]
+    assert (tmp_path / "made" / "report.html").is_file()
+    assert (out / "results.json").read_bytes() == before
+    monkeypatch.setattr(sys, "argv", ["publish.py", "--runs", str(tmp_path / "none")])
+    assert publish.main() == 2
 
 
 def smoke_job() -> Job:

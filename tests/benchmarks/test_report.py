@@ -1,16 +1,20 @@
 """What a reader meets: the report in a real browser, on paper and on a phone, light and dark."""
 
+import io
 import json
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from benchmarks.suite.drawing.figures import _of_neighbours
 from benchmarks.suite.drawing.pictures import TONES, value_words
+from benchmarks.suite.job import MODELS
 from benchmarks.suite.report.entries import Entry, entries_of, figure, spread_of_times
 from benchmarks.suite.report.made import commands
+from benchmarks.suite.report.table import results_table
 
 from .browser import BROWSER, WHY_NOT, look_at
 
@@ -42,7 +46,7 @@ def test_the_report_is_readable_in_a_browser(pages: list[Path], tmp_path: Path, 
             assert seen.beyond == []
             assert seen.over == [], "text on text"
             assert seen.faint == []
-            assert seen.smallest > 8.0, "too small to read"
+            assert seen.smallest >= 9.0, "too small to read"
             assert (seen.ground == "rgb(255, 255, 255)") != dark
 
 
@@ -83,6 +87,20 @@ def test_a_bound_is_called_a_bound() -> None:
     assert value_words(exact) == "game value 17.33"
     page = (ROOT / "results" / "quick" / "report.html").read_text()
     assert "game value at most 100" in page
+
+
+@pytest.mark.parametrize("width", [80, 200])
+def test_printed_tables_are_not_cut(width: int) -> None:
+    summary = committed("quick")
+    console = Console(width=width, file=io.StringIO(), record=True)
+    for table in results_table(summary):
+        console.print(table)
+    text = console.export_text()
+    assert "…" not in text
+    for name in MODELS:
+        assert text.count(f" {name} ") == sum(
+            name in entry.task["models"] for entry in entries_of(summary)
+        )
 
 
 def test_nothing_is_minus_zero() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ..job import MODELS
-from ..report.entries import trainer_of
+from ..report.entries import best_model, trainer_of
 from .grid_figures import draw_cells, has_cells
 from .pictures import (
     COLORS,
@@ -92,20 +92,14 @@ def _worst_cases(name: str, task: Json, folder: Path) -> Picture:
 
 
 def _loss_to_adversary(models: dict[str, Json], task: Json) -> str:
-    """What an adversary takes from the models, in numbers."""
-    unit = task["unit"]
-    taken = {n: abs(m["average"]["estimate"] - m["worst"]["estimate"]) for n, m in models.items()}
-    least = min(taken, key=lambda name: taken[name])
-    kept = models[least]
-    said = (
-        f"{least} falls from {_number(kept['average']['estimate'], unit)} on average to "
-        f"{_number(kept['worst']['estimate'], unit)} on its worst layout"
-        if task["higher_is_better"]
-        else f"{least} goes from {_number(kept['average']['estimate'], unit)} on average to "
-        f"{_number(kept['worst']['estimate'], unit)} on its worst layout"
+    """What an adversary takes from the model with the best worst case, in numbers."""
+    name, unit = best_model(task), task["unit"]
+    average, worst = (_number(models[name][f]["estimate"], unit) for f in ("average", "worst"))
+    verb = "falls" if task["higher_is_better"] else "goes"
+    return (
+        f"The length of a line is what an adversary takes from a policy: {name} {verb} from "
+        f"{average} on average to {worst} on its worst layout."
     )
-    length = "The length of a line is what an adversary takes from a policy"
-    return f"{length}: {said}" + (", the least of all." if len(models) > 1 else ".")
 
 
 def _mark_value(axis: Any, task: Json) -> None:
@@ -133,24 +127,35 @@ def _histograms(name: str, task: Json, folder: Path) -> Picture:
         axis.set_yticks([0, 50, 100])
     figure.supylabel("layouts, %", fontsize=11)
     axes[-1][0].set_xlabel(f"mean {unit_of(task)} over seeds")
-    bad = "left" if task["higher_is_better"] else "right"
-    safe = min(models, key=lambda n: abs(_spread(models[n])))
     return save(
         figure,
         folder / f"{name}_layouts.svg",
         "How the layouts spread",
-        f"Bars far to the {bad} are layouts that an adversary picks from; those of {safe} are "
-        "the closest together.",
+        _far_bars(models, task),
         "Triangle: the worst layout, with fresh seeds.",
     )
 
 
-def _spread(model: Json) -> float:
-    """The standard deviation of the layouts' means, in bins."""
-    share = np.array(model["histogram"]["share"])
-    places = np.arange(len(share))
-    mean = (share * places).sum()
-    return float(np.sqrt((share * (places - mean) ** 2).sum()))
+def _far_bars(models: dict[str, Json], task: Json) -> str:
+    """Where the bars begin that an adversary picks from."""
+    higher, unit = task["higher_is_better"], task["unit"]
+    edges = {name: _far_edge(model, higher) for name, model in models.items()}
+    best = (max if higher else min)(edges, key=lambda name: edges[name])
+    said = f"Bars far to the {'left' if higher else 'right'} are what an adversary picks from: "
+    said += f"those of {best} {'begin' if higher else 'end'} at {_number(edges.pop(best), unit)}"
+    if not edges:
+        return f"{said}."
+    other = (max if higher else min)(edges.values())
+    how = "less" if higher else "more"
+    return f"{said}, those of the others at {_number(other, unit)} or {how}."
+
+
+def _far_edge(model: Json, higher_is_better: bool) -> float:
+    """The outer edge of the bar of the worst layouts, in the task's unit."""
+    (low, high), share = model["histogram"]["range"], model["histogram"]["share"]
+    there = [place for place, part in enumerate(share) if part > 0]
+    place = there[0] if higher_is_better else there[-1] + 1
+    return float(low + place * (high - low) / len(share))
 
 
 def _training(name: str, task: Json, folder: Path) -> Picture:

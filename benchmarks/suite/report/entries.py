@@ -47,15 +47,18 @@ def entries_of(summary: Json) -> list[Entry]:
 NAMES = {
     "RandRecall-v0": "Recall, {num_pairs} pairs of {value_bits} bits",
     "RandColoring-v0": "Colouring, {num_vertices} vertices",
-    "RandGrid-v0": "Grid, {size[0]} × {size[1]}",
-    "RandPatrol-v0": "Patrol, attacks of {attack_duration} steps",
+    "RandGrid-v0": "Grid, {size[0]} × {size[1]} from {place}",
+    "RandPatrol-v0": "Patrol, attacks of {attack_duration} of {horizon} steps",
     "RandPaging-v0": "Paging, {num_requests} requests",
 }
 
 
 def title(env_id: str, config: Json) -> str:
     """Game and size in words; the id alone of a game that has none here."""
-    return NAMES[env_id].format(**config) if env_id in NAMES else env_id
+    start = tuple(config.get("start") or ())
+    corner, centre = (0, 0), tuple(side // 2 for side in config.get("size") or ())
+    place = {corner: "the corner", centre: "the centre"}.get(start, f"cell {start}")
+    return NAMES[env_id].format(**config, place=place) if env_id in NAMES else env_id
 
 
 def arguments(config: Json) -> str:

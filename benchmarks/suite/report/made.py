@@ -55,7 +55,7 @@ def how_made(summary: Json, entries: list[Entry]) -> str:
         '<section id="made"><h2>How it was made</h2>'
         f"<p>By one command, which goes on from where it was interrupted:</p>"
         f"<pre>{html.escape(command)}</pre>"
-        f"<p>{_seconds(summary)} On: {html.escape(machine)}.</p>"
+        f"<p>{_seconds(summary)} On: {html.escape(machine)}.{_code(summary)}</p>"
         '<table class="runs"><thead><tr><th scope=col>model</th><th scope=col>training</th>'
         "<th scope=col>runs</th><th scope=col>time of a run</th></tr></thead>"
         f"<tbody>{''.join(rows)}</tbody></table>"
@@ -65,13 +65,21 @@ def how_made(summary: Json, entries: list[Entry]) -> str:
     )
 
 
+def _code(summary: Json) -> str:
+    """The revision that was run, where it is known."""
+    revision = (summary.get("code") or {}).get("revision")
+    return f" By revision <code>{html.escape(revision[:12])}</code>." if revision else ""
+
+
 def _seconds(summary: Json) -> str:
-    parts = [
-        model["training_runs"] * model["train_seconds"]
-        for task in summary["tasks"].values()
-        for model in task["models"].values()
-    ]
-    trained = f"The training runs of the tables took {minutes(sum(parts))} of one core in all."
+    models = [model for task in summary["tasks"].values() for model in task["models"].values()]
+
+    def all_of(name: str) -> float:
+        return sum(model["training_runs"] * model.get(name, 0.0) for model in models)
+
+    said = f"The training runs of the tables took {minutes(all_of('train_seconds'))} of one core"
+    if all_of("evaluate_seconds"):
+        said += f", their evaluation {minutes(all_of('evaluate_seconds'))}"
     if summary["seconds"] < 1:
-        return trained
-    return f"{trained} The last call of the command took {minutes(summary['seconds'])}."
+        return f"{said}."
+    return f"{said}. The last call of the command took {minutes(summary['seconds'])}."

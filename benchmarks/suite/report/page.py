@@ -12,7 +12,7 @@ from rand_envs.core.writing import write_atomically
 from ..drawing.gallery import Gallery
 from ..drawing.pictures import Picture, value_words, variables
 from . import prose
-from .entries import Entry, best_model, description, entries_of, game_of, unit_words
+from .entries import Entry, arguments, best_model, description, entries_of, game_of, unit_words
 from .made import commands, how_made
 from .tables import details, main_table
 
@@ -98,7 +98,8 @@ def _section(entry: Entry, gallery: Gallery, summary: Json, is_first: bool) -> s
     heading = f"{entry.title}, at full size" if entry.is_zoo else entry.title
     return (
         f'<section id="{entry.name}"><h2>{html.escape(heading)}</h2>'
-        f'{asked}<p class="note">{html.escape(task["env_id"])}. Numbers: {unit_words(task)}.'
+        f'{asked}<p class="note">Here <code>{html.escape(task["env_id"])}</code> with <code>'
+        f"{html.escape(arguments(task['config']))}</code>. Numbers: {unit_words(task)}."
         f"{html.escape(value)} Best worst case: {best_model(task)}.</p>"
         f"{details(task)}"
         f'<div class="figures">{figures}</div>'
