@@ -42,7 +42,7 @@ function look(frame) {
     }
     return under || [255, 255, 255];
   }
-  const boxes = [], faint = [];
+  const boxes = [], faint = [], sizes = [];
   const texts = doc.createTreeWalker(doc.body, NodeFilter.SHOW_TEXT);
   while (texts.nextNode()) {
     const node = texts.currentNode, element = node.parentElement;
@@ -54,6 +54,8 @@ function look(frame) {
       : [...range.getClientRects()];
     for (const box of parts) if (box.width > 0.5) boxes.push([box, node.data.trim().slice(0, 40)]);
     if (!parts.length) continue;
+    const svg = element.closest("svg"), view = svg && svg.viewBox.baseVal.width;
+    sizes.push(parseFloat(style.fontSize) * (view ? svg.clientWidth / view : 1));
     const color = parse(element.closest("svg") ? style.fill : style.color);
     const contrast = ratio(light(color), light(ground(element, parts[0])));
     if (contrast < 4.5) faint.push(node.data.trim().slice(0, 40) + " " + contrast.toFixed(2));
@@ -70,9 +72,6 @@ function look(frame) {
       if (down > 0.5 && across > 1) over.push(text + " / " + boxes[j][1]);
     }
   });
-  // A rotated text is as wide as it is high; one of few letters is narrower than that.
-  const sizes = boxes.filter(([, text]) => text.length > 2)
-    .map(([box]) => Math.min(box.width, box.height));
   found.beyond = boxes.filter(([b]) => b.right > width + 0.5 || b.left < -0.5).map(b => b[1]);
   return Object.assign(found, {over, faint, texts: boxes.length, smallest: Math.min(...sizes)});
 }
@@ -91,7 +90,7 @@ class Seen:
         faint: Texts with a contrast of less than 4.5 (WCAG 2, AA).
         beyond: Texts that are cut by an edge.
         texts: How many lines of text there are.
-        smallest: Of their heights, in pixels.
+        smallest: Of their font sizes, in pixels.
     """
 
     width: int

@@ -46,7 +46,7 @@ def test_the_report_is_readable_in_a_browser(pages: list[Path], tmp_path: Path, 
             assert seen.beyond == []
             assert seen.over == [], "text on text"
             assert seen.faint == []
-            assert seen.smallest >= 9.0, "too small to read"
+            assert seen.smallest > 8.5, "too small to read"
             assert (seen.ground == "rgb(255, 255, 255)") != dark
 
 

@@ -13,7 +13,7 @@ from rand_envs.games.grid.value import known_solution
 from ..job import MODELS
 from .pictures import MARK, Json, Picture, panels, save
 
-DARK_TEXT, LIGHT_TEXT = "#101418", "#fdfdfe"
+DARK_TEXT, LIGHT_TEXT = "#000000", "#ffffff"
 """On cells, whose colours are the same on every ground."""
 
 
@@ -91,7 +91,7 @@ def _heat_map(axis: Any, cells: Any, limit: float, style: str, colors: str) -> N
     for (row, column), value in np.ndenumerate(cells):
         color = shades(value / limit if limit else 0.0)
         axis.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, color=color, lw=0.5))
-        text = DARK_TEXT if _luminance(color) > 0.18 else LIGHT_TEXT
+        text = DARK_TEXT if _luminance(color) > 0.179 else LIGHT_TEXT
         axis.text(
             column, row, format(value, style), ha="center", va="center", color=text, fontsize=size
         )

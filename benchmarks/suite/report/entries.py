@@ -146,10 +146,19 @@ def minutes(seconds: float) -> str:
     return f"{seconds / 3600:.1f} h"
 
 
-def spread_of_times(model: Json) -> str:
-    """How long its training runs took, shortest to longest where that is known."""
-    known = model.get("train_seconds_of_runs") or [model["train_seconds"]]
-    low, high = min(known), max(known)
+def times_of(model: Json) -> list[float]:
+    """Seconds of its training runs; of older ones only the mean is known."""
+    return list(model.get("train_seconds_of_runs") or [model["train_seconds"]])
+
+
+def spread(seconds: list[float]) -> str:
+    """Shortest to longest."""
+    low, high = min(seconds), max(seconds)
     if math.isclose(low, high, rel_tol=0.02):
-        return minutes(model["train_seconds"])
+        return minutes(float(sum(seconds)) / len(seconds))
     return f"{minutes(low)} to {minutes(high)}"
+
+
+def spread_of_times(model: Json) -> str:
+    """How long its training runs took."""
+    return spread(times_of(model))

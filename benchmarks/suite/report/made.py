@@ -8,7 +8,7 @@ from rand_agents.zoo import zoo_card, zoo_names
 
 from ..experiments import PRESETS
 from ..job import TASKS
-from .entries import Entry, minutes, spread_of_times, trainer_of
+from .entries import Entry, minutes, spread, times_of, trainer_of
 
 Json = dict[str, Any]
 
@@ -39,15 +39,15 @@ def _command(entry: Entry, model: str, summary: Json) -> str:
 
 def how_made(summary: Json, entries: list[Entry]) -> str:
     """What was run for how long, and on what."""
-    rows = []
-    for entry in entries:
-        for name, model in entry.task["models"].items():
-            recipe = entry.task.get("recipe")
-            how = f"{recipe['updates']:,} updates, {trainer_of(recipe)}" if recipe else "before"
-            cells = (how, str(model["training_runs"]), spread_of_times(model))
-            inner = "".join(f"<td>{html.escape(cell)}</td>" for cell in cells)
-            label = f"{entry.name} <small>{name}</small>"
-            rows.append(f"<tr><th scope=row>{label}</th>{inner}</tr>")
+    rows = [
+        _row(entry.name, name, entry.task.get("recipe"), [model])
+        for entry in entries
+        for name, model in entry.task["models"].items()
+    ]
+    rows += [
+        _row(name, f"{len(sweep['points'])} points", sweep["recipe"], _models_of(sweep))
+        for name, sweep in summary["sweeps"].items()
+    ]
     machine = ", ".join(f"{name} {value}" for name, value in summary["machine"].items())
     command = f"python benchmarks/run.py --preset {summary['preset']}"
     command += f" --rng-seed {summary['rng_seed']}"
@@ -59,10 +59,31 @@ def how_made(summary: Json, entries: list[Entry]) -> str:
         '<table class="runs"><thead><tr><th scope=col>model</th><th scope=col>training</th>'
         "<th scope=col>runs</th><th scope=col>time of a run</th></tr></thead>"
         f"<tbody>{''.join(rows)}</tbody></table>"
+        f"{_sweeps_again(summary)}"
         "<p>Times are of one core that other runs and other programs may have shared. Recipes, "
         "single runs and all other numbers are in <code>results.json</code> beside this file.</p>"
         "</section>"
     )
+
+
+def _sweeps_again(summary: Json) -> str:
+    if not summary["sweeps"]:
+        return ""
+    command = f"python benchmarks/run.py --preset {summary['preset']} --experiments"
+    return f"<p>A sweep of the table again, by its name:</p><pre>{command} NAME</pre>"
+
+
+def _models_of(sweep: Json) -> list[Json]:
+    return [model for point in sweep["points"] for model in point["models"].values()]
+
+
+def _row(name: str, which: str, recipe: Json | None, models: list[Json]) -> str:
+    """How one model, or those of a sweep, were trained, how often, and for how long."""
+    how = f"{recipe['updates']:,} updates, {trainer_of(recipe)}" if recipe else "before"
+    times = [time for model in models for time in times_of(model)]
+    cells = (how, str(sum(model["training_runs"] for model in models)), spread(times))
+    inner = "".join(f"<td>{html.escape(cell)}</td>" for cell in cells)
+    return f"<tr><th scope=row>{name} <small>{which}</small></th>{inner}</tr>"
 
 
 def _code(summary: Json) -> str:
