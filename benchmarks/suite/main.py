@@ -34,7 +34,7 @@ from .job import MODELS, Experiment, jobs
 from .pool import Training, run_all
 from .progress import Work
 from .report.page import write_report
-from .report.table import results_table
+from .report.printed import results_table
 from .summary import Json, summarise, training_runs, write_json
 from .verify import verify
 from .worker import read_result

@@ -15,7 +15,7 @@ from benchmarks.suite import publish
 from benchmarks.suite.experiments import PRESETS, select
 from benchmarks.suite.job import MODELS, Job, jobs
 from benchmarks.suite.main import default_out
-from benchmarks.suite.report.table import shown_gap
+from benchmarks.suite.report.printed import shown_gap
 from benchmarks.suite.summary import ground_truth, over_runs
 from benchmarks.suite.worker import read_result, result_path, train
 from rand_agents.evaluation.evaluate import gap_to

@@ -13,8 +13,9 @@ from rand_envs.games.grid.value import known_solution
 from ..job import MODELS
 from .pictures import MARK, Json, Picture, panels, save
 
-DARK_TEXT, LIGHT_TEXT = "#000000", "#ffffff"
-"""On cells, whose colours are the same on every ground."""
+DARK_TEXT, LIGHT_TEXT = "#010101", "#ffffff"
+"""On cells, whose colours are the same on every ground. Of what is plain black, matplotlib says no
+colour, and it would be the page's."""
 
 
 def has_cells(model: Json) -> bool:

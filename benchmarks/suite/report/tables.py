@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .entries import Entry, best_model, estimate, gap_sign, interval, spread_of_times
-from .table import remarks
+from .printed import remarks
 
 Json = dict[str, Any]
 
