@@ -20,6 +20,9 @@ Json = dict[str, Any]
 BEGUN = 1e-9
 """A fraction that is none yet: a worker has begun, and may go on from a checkpoint."""
 
+TRUST = 3.0
+"""How many seconds of measuring count as much as what was believed before."""
+
 Report = Callable[[float], None]
 """Is told what fraction of the training is done; 1.0 when all that is left is to evaluate."""
 
@@ -155,9 +158,9 @@ class Forecast:
                 self._speeds[key].measured += seconds * expected[phase] / total if total else 0.0
 
     def _ratio(self, kind: str, phase: str) -> float:
-        general = self._speeds["", ""].ratio(1.0, 30.0)
-        of_phase = self._speeds["", phase].ratio(general, 10.0)
-        return self._speeds[kind, phase].ratio(of_phase, 2.0)
+        general = self._speeds["", ""].ratio(1.0, TRUST)
+        of_phase = self._speeds["", phase].ratio(general, TRUST)
+        return self._speeds[kind, phase].ratio(of_phase, TRUST / 3)
 
     def _seconds(self, name: str, begin: float, end: float = math.inf) -> float:
         """How long it takes from a fraction to another."""
@@ -213,6 +216,8 @@ class Forecast:
 
     def words(self) -> str:
         """What a progress line says."""
+        if not self._speeds["", ""].measured:
+            return "time left not known yet"
         return f"about {in_words(self.seconds_left())} left"
 
 
