@@ -203,12 +203,12 @@ def test_gap_says_when_it_is_a_bound(smoke: tuple[Path, str]) -> None:
     assert task["ground_truth"] == {"value": 1.0, "kind": "exact"}
     assert model["gap"]["estimate"] == pytest.approx(1.0 - model["worst"]["estimate"], abs=1e-5)
     figure = {"estimate": 0.5, "ci95": [0.25, 0.75], "kind": "bound"}
-    assert shown_gap(figure, "exact", "success") == "<= 50.0 [25.0, 75.0]"
+    assert shown_gap(figure, "exact", "success") == "≤ 50.0 [25.0, 75.0]"
     assert shown_gap(figure | {"kind": "exact"}, "exact", "steps") == "0.50 [0.25, 0.75]"
     assert shown_gap(None, "exact", "steps") == "-"
     # A search may have missed worse layouts: the gap is what was found, or more.
-    assert shown_gap(figure | {"kind": "exact"}, "bound", "steps") == ">= 0.50 [0.25, 0.75]"
-    assert shown_gap(figure, "bound", "success") == "~ 50.0 [25.0, 75.0]"
+    assert shown_gap(figure | {"kind": "exact"}, "bound", "steps") == "≥ 0.50 [0.25, 0.75]"
+    assert shown_gap(figure, "bound", "success") == "≈ 50.0 [25.0, 75.0]"
 
 
 def test_grid_of_the_quick_preset_has_game_value_seven() -> None:

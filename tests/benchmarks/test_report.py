@@ -81,10 +81,13 @@ def test_figures_have_no_colour_but_those_with_a_name(outputs: tuple[Path, Any, 
 
 
 def test_a_bound_is_called_a_bound() -> None:
-    bound: Any = {"unit": "success", "ground_truth": {"value": 1.0, "kind": "bound"}}
-    assert value_words(bound) == "game value at most 100 %"
-    exact: Any = {"unit": "steps", "ground_truth": {"value": 52 / 3, "kind": "exact"}}
-    assert value_words(exact) == "game value 17.33"
+    bound: Any = {"value": 1.0, "kind": "bound"}
+    success: Any = {"unit": "success", "higher_is_better": True, "ground_truth": bound}
+    assert value_words(success) == "game value at most 100 %"
+    steps: Any = {"unit": "steps", "higher_is_better": False, "ground_truth": bound}
+    assert value_words(steps) == "game value at least 1"
+    steps["ground_truth"] = {"value": 52 / 3, "kind": "exact"}
+    assert value_words(steps) == "game value 17.33"
     page = (ROOT / "results" / "quick" / "report.html").read_text()
     assert "game value at most 100" in page
 

@@ -76,7 +76,7 @@ def _worst_cases(name: str, task: Json, folder: Path) -> Picture:
     axis.set_xlabel(f"{unit_of(task)} (further {better} is better)")
     _mark_value(axis, task)
     entries = [
-        ("worst case, 95 % interval", {"marker": "o", "linewidth": 4, "markersize": 9}),
+        ("worst case, interval", {"marker": "o", "linewidth": 4, "markersize": 9}),
         ("average", {"marker": "o", "linestyle": "none", "markerfacecolor": "none"}),
     ]
     if any(len(model["worst"]["runs"]) > 1 for model in models.values()):

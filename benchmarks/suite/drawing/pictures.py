@@ -22,6 +22,8 @@ from PIL import Image
 
 from rand_envs.core.writing import write_atomically
 
+from ..report.entries import bound_word
+
 Json = dict[str, Any]
 
 TONES = {
@@ -168,10 +170,8 @@ def unit_of(task: Json) -> str:
 
 def value_words(task: Json) -> str:
     """The game value as a figure calls it: a bound is called a bound."""
-    truth = task["ground_truth"]
-    number = f"{percent(task['unit']) * truth['value']:.4g}"
-    number += " %" if task["unit"] == "success" else ""
-    return f"game value {number}" if truth["kind"] == "exact" else f"game value at most {number}"
+    number = f"{percent(task['unit']) * task['ground_truth']['value']:.4g}"
+    return f"game value {bound_word(task)}{number}{' %' if task['unit'] == 'success' else ''}"
 
 
 def outcome_of(model: Json, kind: str, figure: str) -> Json | None:

@@ -87,21 +87,21 @@ def estimate(found: Json, unit: str) -> str:
 
 
 def interval(found: Json, unit: str) -> str:
-    """A 95 % interval."""
+    """Its interval alone."""
     low, high = (figure(end, unit) for end in found["ci95"])
     return f"[{low}, {high}]"
 
 
 def shown(found: Json, unit: str) -> str:
-    """An estimate with its 95 % interval."""
+    """An estimate with its interval."""
     return f"{estimate(found, unit)} {interval(found, unit)}"
 
 
 GAP_SIGNS = {
     ("exact", False): "",
-    ("bound", False): "<= ",
-    ("exact", True): ">= ",
-    ("bound", True): "~ ",
+    ("bound", False): "≤ ",
+    ("exact", True): "≥ ",
+    ("bound", True): "≈ ",
 }
 """By what the game value is, and whether a search found the worst case: a bound of the one makes
 the true gap smaller than what is shown, of the other larger."""
@@ -110,6 +110,15 @@ the true gap smaller than what is shown, of the other larger."""
 def gap_sign(gap: Json, worst_kind: str) -> str:
     """What stands before a gap where game value or worst case are bounds themselves."""
     return GAP_SIGNS[gap["kind"], worst_kind == "bound"]
+
+
+def bound_word(task: Json) -> str:
+    """What stands before a game value that is only bounded; nothing where it is exact."""
+    if task["ground_truth"]["kind"] == "exact":
+        return ""
+    # A point of a sweep says no more than its unit.
+    higher = task.get("higher_is_better", task["unit"] == "success")
+    return "at most " if higher else "at least "
 
 
 def unit_words(task: Json) -> str:

@@ -9,6 +9,7 @@ from rand_agents.evaluation.tables import searched
 
 from .entries import (
     Entry,
+    bound_word,
     entries_of,
     estimate,
     figure,
@@ -63,9 +64,8 @@ def title(entry: Entry) -> str:
     value = task["ground_truth"]["value"]
     known = ""
     if value is not None:
-        exact = task["ground_truth"]["kind"] == "exact"
         number = f"{100 * value:.4g} %" if task["unit"] == "success" else f"{value:.4g}"
-        known = f"; game value {'' if exact else 'at most '}{number}"
+        known = f"; game value {bound_word(task)}{number}"
     heading = f"{task['env_id']}, {entry.title}: {unit_words(task)}{known}"
     return f"{ZOO_TITLE}. {heading}" if entry.is_zoo else heading
 

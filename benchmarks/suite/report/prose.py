@@ -61,8 +61,9 @@ READING = """
 many to try all: a search found it, and there may be worse.</li>
 <li><b>Gap</b>: how far that is from the <b>game value</b>, the best worst case that any randomised
 strategy can reach; 0 is perfect play. ≤: the game value is only bounded, so that the true gap is
-this or less; ≥: the worst layout was searched for, so that it is this or more.</li>
-<li>In brackets: 95 % intervals over training runs.</li>
+this or less; ≥: the worst layout was searched for, so that it is this or more; ≈: both.</li>
+<li>Brackets cover the mean of the runs' own 95 % intervals, and what resampling the training runs
+gives. Of three runs that is their range, which is no 95 % interval for further runs.</li>
 </ul>
 """
 

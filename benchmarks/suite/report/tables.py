@@ -5,12 +5,10 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from .entries import Entry, best_model, estimate, gap_sign, interval, spread_of_times
+from .entries import Entry, best_model, bound_word, estimate, gap_sign, interval, spread_of_times
 from .printed import remarks
 
 Json = dict[str, Any]
-
-SIGNS = {"": "", "<= ": "≤ ", ">= ": "≥ ", "~ ": "≈ "}
 
 
 def main_table(entries: list[Entry]) -> str:
@@ -28,9 +26,8 @@ def _group(entry: Entry) -> str:
     unit, best = task["unit"], best_model(task)
     value = ""
     if task["ground_truth"]["value"] is not None:
-        kind = "" if task["ground_truth"]["kind"] == "exact" else "at most "
         number = estimate({"estimate": task["ground_truth"]["value"]}, unit)
-        value = f", game value {kind}{number}"
+        value = f", game value {bound_word(task)}{number}"
     shown = "success in %" if unit == "success" else unit
     lines = [
         f'<tr class="game"><th scope=rowgroup colspan=4><a href="#{entry.name}">'
@@ -39,7 +36,7 @@ def _group(entry: Entry) -> str:
     for name, model in task["models"].items():
         worst, gap = model["worst"], model["gap"]
         star = " *" if worst["kind"] == "bound" else ""
-        sign = SIGNS[gap_sign(gap, worst["kind"])] if gap else ""
+        sign = gap_sign(gap, worst["kind"]) if gap else ""
         cells = (
             _with_interval(worst, unit, after=star),
             _with_interval(gap, unit, before=sign) if gap else "–",
