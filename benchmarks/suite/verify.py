@@ -20,7 +20,6 @@ from rand_agents.training.agent import Agent
 from rand_agents.zoo import zoo_card
 from rand_envs.core.sealed import read_json, without_infinities
 
-from .earlier import differences
 from .experiments import PRESETS
 from .job import TASKS, EvaluationSize, Point
 from .pool import workers
@@ -164,8 +163,15 @@ def _rows_of_point(
 
 def _is_of(card: Json, rng_seed: int, recipe: Json) -> bool:
     """Whether an agent of the zoo is this run of this recipe."""
-    known = without_infinities(card["recipe"])
-    return card["rng_seed"] == rng_seed and not differences(known, without_infinities(recipe))
+    known = without_infinities(card["recipe"]) | {"evaluation": {}}
+    return card["rng_seed"] == rng_seed and _agree(known, without_infinities(recipe))
+
+
+def _agree(one: Any, other: Any) -> bool:
+    """Whether what both say is the same: a younger recipe has fields that had no other value."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return all(_agree(one[name], other[name]) for name in one.keys() & other.keys())
+    return bool(one == other)
 
 
 def _rng_seeds(results: Json, group: str, label: str, model: Json) -> list[int]:
@@ -208,6 +214,8 @@ def verify(folder: Path, processes: int, console: Console) -> int:
         ValueError: results.json or an agent's file is damaged.
     """
     results = read_json(folder / "results.json")
+    if results.get("preset") not in PRESETS:
+        raise ValueError(f"{folder / 'results.json'} holds no results of a preset")
     rows = list(rows_of(results, folder))
     sources = list(dict.fromkeys(source for row in rows for source in row.sources.values()))
     with (

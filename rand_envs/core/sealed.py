@@ -70,9 +70,7 @@ def write_json(path: str | Path, facts: Json, indent: int | None = None) -> None
     try:
         text = json.dumps(sealed, indent=indent, separators=separators, allow_nan=False)
     except ValueError:
-        raise ValueError(
-            f"{path} cannot be written: it would hold NaN, which JSON has not"
-        ) from None
+        raise ValueError(f"{path} cannot be written: JSON has no NaN") from None
     write_atomically(path, seal(f"{text}\n".encode()))
 
 

@@ -45,7 +45,10 @@ def test_results_follow_the_schema(smoke: tuple[Path, str]) -> None:
     results = json.loads((out / "results.json").read_text())
     assert results["schema"] == 1
     assert results["preset"] == "smoke"
-    assert {"cpu", "cores", "torch"} <= set(results["machine"])
+    assert {"cpu", "cores", "torch", "numba"} <= set(results["machine"])
+    assert results["command"].startswith("python ")
+    assert set(results["code"]) == {"version", "revision", "digest"}
+    assert task_of(results)["code"] == [results["code"]]
     task = results["tasks"]["RandRecall-v0"]
     assert (task["unit"], task["higher_is_better"]) == ("success", True)
     assert set(task["ground_truth"]) >= {"value", "kind"}
@@ -61,6 +64,10 @@ def test_results_follow_the_schema(smoke: tuple[Path, str]) -> None:
     assert task["models"]["erm-fixed"]["majority"] is None
     assert task["models"]["adv-seeded"]["majority"]["votes"] == 5
     assert "adv-seeded" in printed
+
+
+def task_of(results: Any) -> Any:
+    return results["tasks"]["RandRecall-v0"]["models"]["adv-seeded"]
 
 
 def test_report_and_figures_are_there(smoke: tuple[Path, str]) -> None:
