@@ -70,8 +70,8 @@ def title(entry: Entry) -> str:
     return f"{ZOO_TITLE}. {heading}" if entry.is_zoo else heading
 
 
-def remarks(task: Json) -> list[str]:
-    """What stands below the table of a game."""
+def found_by_search(task: Json) -> list[str]:
+    """What is said of worst layouts that were searched for; nothing where all were played."""
     lines = []
     models = task["models"].values()
     if any(model["worst"]["kind"] == "bound" for model in models):
@@ -79,6 +79,12 @@ def remarks(task: Json) -> list[str]:
         # A search that was not recorded is from before it was, and was less thorough.
         efforts = [model["search"] for model in models if model.get("search")]
         lines += sorted({f"search: {searched(e['rounds'], e['starts'])}" for e in efforts})
+    return lines
+
+
+def remarks(task: Json) -> list[str]:
+    """What stands below the table of a game."""
+    lines = found_by_search(task)
     regrets = {name: m["regret"] for name, m in task["models"].items() if m.get("regret")}
     if regrets:
         said = [

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .entries import Entry, best_model, bound_word, estimate, gap_sign, interval, spread_of_times
-from .printed import remarks
+from .printed import found_by_search
 
 Json = dict[str, Any]
 
@@ -65,7 +65,7 @@ def details(task: Json) -> str:
         ("95th percentile", "95 % of the layouts are at least as good", _p95),
         ("vote", f"the layouts on which most of {_votes(models)} seeds are right", _vote),
         ("sampled", "95th percentile where actions are drawn, not the likeliest", _sampled),
-        ("regret", "worst case less what one who knew the layout needs", _regret),
+        ("regret", "the worst layout: how much more than one who knew it", _regret),
         ("seed variance", "how much the output depends on the seed", _variance),
         ("layouts", "how many were played", lambda model, _: f"{model['num_layouts']:,}"),
         ("trained", "runs, and how long one took", _trained),
@@ -78,7 +78,7 @@ def details(task: Json) -> str:
             label = f"{name} <small>{html.escape(meaning)}</small>"
             lines.append(f"<tr><th scope=row>{label}</th>{inner}</tr>")
     heads = "".join(f"<th scope=col>{html.escape(name)}</th>" for name in models)
-    below = "".join(f'<p class="note">{html.escape(line)}</p>' for line in remarks(task)[:2])
+    below = "".join(f'<p class="note">{html.escape(line)}</p>' for line in found_by_search(task))
     return (
         f'<table class="details"><thead><tr><td></td>{heads}</tr></thead>'
         f"<tbody>{''.join(lines)}</tbody></table>{below}"
