@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +22,8 @@ from rand_agents.games.registry import game_for, task_of
 from rand_agents.policies.seeds import Draw
 from rand_agents.training.agent import Agent
 from rand_envs.adversaries import ROUNDS, STARTS, FoundConfig
+
+from .progress import Phase
 
 MODELS = ("erm-fixed", "adv-fixed", "erm-seeded", "adv-seeded")
 """Trained on the mean (erm) or the q-norm (adv), with one fixed seed or with random ones."""
@@ -163,14 +166,24 @@ class Job:
         return self.recipe.updates + (self.recipe.starts - 1) * self.recipe.trial
 
     @property
-    def work(self) -> float:
-        """Rough cost of the training in relation to others, for order and time left."""
+    def phases(self) -> tuple[Phase, ...]:
+        """Parts of it that have speeds of their own, with rough guesses at their seconds."""
         recipe, trainer = self.recipe, self.recipe.trainer
         game = game_for(task_of(TASKS[self.task], recipe.task))
+        evaluation = Phase("evaluation", math.inf, self._evaluation_seconds(game))
         if isinstance(trainer, PSROConfig):
-            responses = (1.0 - trainer.distillation) * self.updates
             rows = trainer.paths * (game.task.layout_space.size or 1)
-            return responses * (2e-3 + 3e-6 * rows * game.context)
+            responses = 1.0 - trainer.distillation
+            update = 2e-3 + 3e-6 * rows * game.context
+            return (
+                Phase("best responses", responses, responses * self.updates * update),
+                Phase("distillation", 1.0, trainer.distillation * self.updates * 1e-2),
+                evaluation,
+            )
+        return (Phase("training", 1.0, self.updates * self._update_seconds(game)), evaluation)
+
+    def _update_seconds(self, game: Any) -> float:
+        trainer: Any = self.recipe.trainer
         seeds = 1 if self.model.endswith("fixed") else trainer.m
         layouts = trainer.batch_size or game.task.layout_space.size
         candidates = trainer.search.population if isinstance(trainer, PEPGConfig) else 1
@@ -179,7 +192,13 @@ class Job:
             # One seed is played as often as several would be, forwards twice and backwards.
             tokens *= 3 * trainer.score.paths * trainer.m // seeds
         # About a microsecond a token on one core, and what an update costs even if tiny.
-        return self.updates * (2e-3 + 1e-6 * tokens)
+        return 2e-3 + 1e-6 * float(tokens)
+
+    def _evaluation_seconds(self, game: Any) -> float:
+        size = self.recipe.evaluation
+        layouts = min(game.task.layout_space.size or size.layouts, size.layouts)
+        seeds = 1 if self.model.endswith("fixed") else size.num_seeds
+        return 1.0 + 3e-7 * layouts * seeds * float(game.context)
 
     def agent(self, start: int = 0) -> Agent[Any]:
         """The untrained agent; of one of the starts, numbered from 1, if there are several."""

@@ -30,17 +30,18 @@ from rand_envs.core.options import rng_seed_number
 from rand_envs.core.plain import plain_where_needed
 from rand_envs.core.writing import check_folder, only_writer
 
-from .drawing.figures import draw_figures
-from .drawing.report import write_report
-from .drawing.table import results_table
+from .drawing.gallery import draw_galleries
 from .earlier import Earlier
 from .experiments import PRESETS, Preset, TaskName, select
 from .job import MODELS, Experiment, jobs
-from .pool import train_all
+from .pool import Training, run_all
+from .progress import Work
+from .report.page import write_report
+from .report.printed import results_table
 from .summary import Json, summarise, training_runs, write_json
 from .verify import verify
 from .worker import read_result
-from .zoo_scores import score_zoo
+from .zoo_scores import zoo_plays, zoo_scores
 
 NAMES = ", ".join(experiment.name for experiment in PRESETS["paper"])
 
@@ -52,12 +53,14 @@ class Arguments:
     """Train and evaluate the four models on the games.
 
     Attributes:
-        preset: "smoke" (a minute, shows only that everything runs), "quick" (eight minutes), or
+        preset: "smoke" (half a minute, shows only that everything runs), "quick" (some 20 minutes
+            of processor time: eight to eleven minutes on two idle cores, longer on busy ones), or
             "paper" (the paper's sizes: hours).
         tasks: Which games.
         models: Which of the four.
         runs: Only the first so many training runs of each model; all by default.
-        out: Folder for results.json, figures and report.html; results/PRESET by default.
+        out: Folder for results.json, figures and report.html; out/PRESET by default, which Git
+            ignores.
         rng_seed: Determines every training run and every evaluation.
         processes: Training runs at a time; one for each core by default.
         verify: Train nothing, but score the agents behind the results in this folder again.
@@ -97,6 +100,11 @@ class Arguments:
                 raise ValueError(str(error)) from None
 
 
+def default_out(preset: str) -> Path:
+    """Where a benchmark writes: nothing that Git knows is changed by running one."""
+    return Path("out") / preset
+
+
 def _interrupt(_signal: int, _frame: Any) -> None:
     raise KeyboardInterrupt
 
@@ -110,6 +118,8 @@ def write_outputs(
     rng_seed: int,
     seconds: float,
     zoo: Json | None = None,
+    runs: Path | None = None,
+    provenance: Json | None = None,
 ) -> Json:
     """Write results.json, figures and report.html of all runs under `out`; print the tables.
 
@@ -121,12 +131,14 @@ def write_outputs(
         rng_seed: Of the whole benchmark.
         seconds: How long it took.
         zoo: Scores of the trained agents that come with the package, by game.
+        runs: The folder that the runs are in, if it is another.
+        provenance: What is said of how they were made, if not here and now.
 
     Returns:
         What results.json says.
     """
-    planned = jobs(experiments, rng_seed)
-    results = {job.name: found for job in planned if (found := read_result(out, job))}
+    planned, runs = jobs(experiments, rng_seed), runs or out
+    results = {job.name: found for job in planned if (found := read_result(runs, job))}
     summary = summarise(
         experiments,
         planned,
@@ -136,34 +148,37 @@ def write_outputs(
         seconds=seconds,
         earlier=Earlier.read(out / "results.json", preset, rng_seed),
     )
-    summary["zoo"] = zoo or {}
+    summary |= {"zoo": zoo or {}, **(provenance or {})}
     write_json(out / "results.json", summary)
     shown = sum(training_runs(summary).values())
     if shown > len(results):
         console.print(
-            f"{shown - len(results)} training runs that are not in {out} are kept from the "
+            f"{shown - len(results)} training runs that are not in {runs} are kept from the "
             "results.json that was there",
             soft_wrap=True,
         )
-    pictures = draw_figures(planned, summary, out)
-    page = write_report(summary, pictures, out)
+    galleries = draw_galleries(planned, summary, runs, out)
+    page = write_report(summary, galleries, out)
     for table in results_table(summary):
         console.print(table)
-    console.print(f"wrote {out / 'results.json'}, {len(pictures)} figures and {page}")
+    pictures = set().union(*(gallery.paths for gallery in galleries.values()))
+    console.print(
+        f"wrote {out / 'results.json'}, {len(pictures)} pictures and {page}", soft_wrap=True
+    )
     return summary
 
 
 def main() -> int:
     plain_where_needed()
-    # Paths may look like markup.
-    console = Console(width=None if sys.stdout.isatty() else 130, markup=False)
+    # Paths may look like markup. In a file or a pipe no window is narrow: nothing must be cut.
+    console = Console(width=None if sys.stdout.isatty() else 200, markup=False)
     try:
         # A polite kill stops like Ctrl-C: the workers end and their checkpoints stay.
         signal.signal(signal.SIGTERM, _interrupt)
         arguments = tyro.cli(Arguments, description=__doc__)
         if arguments.verify is not None:
             return verify(arguments.verify, arguments.processes, console)
-        out = arguments.out or Path("results") / arguments.preset
+        out = arguments.out or default_out(arguments.preset)
         out.mkdir(parents=True, exist_ok=True)
         with only_writer(out):
             return run(arguments, out, console)
@@ -189,16 +204,16 @@ def run(arguments: Arguments, out: Path, console: Console) -> int:
     Earlier.read(out / "results.json", preset, rng_seed)
     planned = jobs(chosen, rng_seed, arguments.models, arguments.runs)
     todo = [job for job in planned if read_result(out, job) is None]
+    plays = zoo_plays(arguments.tasks) if preset == "quick" else []
+    of_zoo = f", then {len(plays)} agents of the zoo to play" if plays else ""
     console.print(
         f"{len(planned)} training runs of preset {preset} "
-        f"({len(planned) - len(todo)} already there), {arguments.processes} at a time; "
+        f"({len(planned) - len(todo)} already there){of_zoo}, {arguments.processes} at a time; "
         f"results in {out}"
     )
-    if todo:
-        train_all(todo, out, arguments.processes, console)
-    zoo = None
-    if preset == "quick":
-        zoo = score_zoo(arguments.tasks, arguments.processes, console)
+    works: list[Work] = [*map(Training, todo), *plays]
+    done = run_all(works, out, arguments.processes, console) if works else {}
+    zoo = zoo_scores({play.name: done[play.name] for play in plays})
     seconds = time.monotonic() - start
     write_outputs(
         PRESETS[preset],

@@ -1,6 +1,6 @@
 """Put the first headline run of each model of the paper preset into the package's zoo.
 
-python benchmarks/make_zoo.py [--out results/paper]
+python benchmarks/make_zoo.py [--out out/paper]
 
 It is the run of the first rng_seed, not the best one, so that the zoo shows what a recipe gives.
 Only finished runs are taken; each zoo agent that exists is replaced. A card has the scores that
@@ -55,7 +55,7 @@ class Arguments:
         rescore: Evaluate the agents that are in the zoo anew, and train nothing.
     """
 
-    out: Path = Path("results/paper")
+    out: Path = Path("out/paper")
     rng_seed: int = 0
     rescore: bool = False
 

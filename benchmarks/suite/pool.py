@@ -1,4 +1,4 @@
-"""Training runs spread over the cores, with progress and the time left."""
+"""Work spread over the cores, with progress and the time left."""
 
 import multiprocessing
 import os
@@ -8,24 +8,62 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from .job import Job
+from .progress import BEGUN, Forecast, Phase, Report, Work
 from .worker import run_job
 
 Json = dict[str, Any]
 
-LINE_SECONDS = 60.0
+LINE_SECONDS = 30.0
 """How often progress is printed where a bar cannot be redrawn, as in a log file."""
 SPAWN = multiprocessing.get_context("spawn")
 
 _fractions: Any = None
-"""How much of each job is done, in memory that the processes share."""
+"""How much of each work is done, in memory that the processes share; 0 before it begins."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """A training run and its evaluation."""
+
+    job: Job
+
+    @property
+    def name(self) -> str:
+        """The job's."""
+        return self.job.name
+
+    @property
+    def kind(self) -> str:
+        """Runs of one model differ in nothing but their draws."""
+        return f"{self.job.label}-{self.job.model}"
+
+    @property
+    def phases(self) -> tuple[Phase, ...]:
+        """Of training, and evaluation."""
+        return self.job.phases
+
+    def run(self, out: Path, report: Report) -> Json:
+        """Train and evaluate."""
+        return run_job(self.job, out, report)
+
+    def line(self, result: Json) -> str:
+        """Its main numbers."""
+        found = result["report"]
+        return (
+            f"{self.job.label:14} {self.job.model:11} run {self.job.run + 1}: "
+            f"average {found['average']['estimate']:6.3f}  "
+            f"worst {found['worst']['estimate']:6.3f} {found['unit']}  "
+            f"({result['train_seconds']:.0f} s training)"
+        )
 
 
 def _start_worker(fractions: Any = None) -> None:
@@ -61,110 +99,70 @@ def workers(processes: int, fractions: Any = None) -> Iterator[ProcessPoolExecut
         pool.shutdown(cancel_futures=True)
 
 
-def _work(place: int, job: Job, out: Path) -> Json:
+def _work(place: int, work: Work, out: Path) -> Json:
+    _fractions[place] = BEGUN
+
     def report(fraction: float) -> None:
         _fractions[place] = fraction
 
-    return run_job(job, out, report)
-
-
-class _Tally:
-    """How much of the work is done, and how long the rest may take at the pace so far."""
-
-    def __init__(self, todo: list[Job]) -> None:
-        self.work = {job.name: job.work for job in todo}
-        self.total = sum(self.work.values())
-        self.begun: dict[str, float] = {}
-        self.done: dict[str, float] = {}
-        self.start = time.monotonic()
-
-    def note(self, name: str, fraction: float) -> None:
-        # A run that goes on from a checkpoint did not do all of that now.
-        self.begun.setdefault(name, fraction if fraction < 1 else 0.0)
-        self.done[name] = max(self.done.get(name, 0.0), fraction)
-
-    @property
-    def completed(self) -> float:
-        return sum(self.done[name] * self.work[name] for name in self.done)
-
-    @property
-    def running(self) -> int:
-        return sum(0 < fraction < 1 for fraction in self.done.values())
-
-    def time_left(self) -> str:
-        now = sum((self.done[name] - self.begun[name]) * self.work[name] for name in self.done)
-        if now <= 0:
-            return "?"
-        seconds = (time.monotonic() - self.start) * (self.total - self.completed) / now
-        minutes = round(seconds / 60)
-        return f"{minutes // 60} h {minutes % 60:02} min" if minutes >= 60 else f"{minutes} min"
+    return work.run(out, report)
 
 
 def _follow(
-    pending: dict[Future[Json], Job], fractions: Sequence[float], bar: Progress, console: Console
+    pending: dict[Future[Json], Work], fractions: Sequence[float], forecast: Forecast, bar: Progress
 ) -> dict[str, Json]:
-    """Show progress until all jobs are done; returns their results by name.
+    """Show progress until all is done; returns the results by name.
 
     Args:
-        pending: The jobs, in the order of the fractions.
+        pending: The works, in the order of the fractions.
         fractions: How much of each is done.
-        bar: Shows how much of all is.
-        console: Where to print what is finished.
+        forecast: Is told of it, and says how long the rest takes.
+        bar: Shows it; what is finished is printed on its console.
     """
     results: dict[str, Json] = {}
-    tally = _Tally(list(pending.values()))
-    task = bar.add_task("training", total=tally.total)
+    console = bar.console
+    task = bar.add_task("", total=1.0, left="")
 
-    def drain() -> None:
-        for job, fraction in zip(pending.values(), fractions, strict=True):
-            if fraction > 0:
-                tally.note(job.name, fraction)
-        bar.update(task, completed=tally.completed, description=f"{tally.running} running")
+    def look() -> None:
+        for work, fraction in zip(pending.values(), fractions, strict=True):
+            if fraction > 0 and work.name not in results:
+                forecast.note(work.name, fraction)
+        said = {"description": forecast.running(), "left": forecast.words()}
+        bar.update(task, completed=forecast.share(), **said)
 
     waiting, printed = set(pending), time.monotonic()
     while waiting:
-        drain()
-        if not console.is_terminal and time.monotonic() - printed > LINE_SECONDS:
+        look()
+        if not console.is_terminal and time.monotonic() - printed >= LINE_SECONDS:
             printed = time.monotonic()
-            share = tally.completed / tally.total
-            console.print(f"  {share:.0%}, about {tally.time_left()} left", highlight=False)
+            said = f"{forecast.share():.0%}, {forecast.words()}; {forecast.running()}"
+            console.print(f"  {said}", highlight=False)
         for future in [future for future in waiting if future.done()]:
             waiting.remove(future)
-            job = pending[future]
-            results[job.name] = future.result()
-            tally.note(job.name, 1.0)
-            console.print(_line(job, results[job.name]), highlight=False)
+            work = pending[future]
+            results[work.name] = future.result()
+            forecast.finish(work.name)
+            console.print(work.line(results[work.name]), highlight=False)
             if waiting:
-                place = f"{len(results)} of {len(pending)} runs, about {tally.time_left()} left"
+                place = f"{len(results)} of {len(pending)}, {forecast.words()}"
                 console.print(f"  {place}", highlight=False)
         time.sleep(0.2)
-    drain()
+    look()
     return results
 
 
-def _line(job: Job, result: Json) -> str:
-    found = result["report"]
-    return (
-        f"{job.label:14} {job.model:11} run {job.run + 1}: "
-        f"average {found['average']['estimate']:6.3f}  "
-        f"worst {found['worst']['estimate']:6.3f} {found['unit']}  "
-        f"({result['train_seconds']:.0f} s training)"
-    )
-
-
-def train_all(todo: list[Job], out: Path, processes: int, console: Console) -> dict[str, Json]:
-    """Train and evaluate all jobs, the longest first; returns their results by name."""
-    ordered = sorted(todo, key=lambda job: job.work, reverse=True)
-    fractions = SPAWN.RawArray("d", len(ordered))
+def run_all(works: Sequence[Work], out: Path, processes: int, console: Console) -> dict[str, Json]:
+    """Do all, the longest first; returns the results by name."""
+    ordered = sorted(works, key=lambda work: -sum(phase.seconds for phase in work.phases))
+    count = min(processes, len(ordered))
+    forecast, fractions = Forecast(ordered, count), SPAWN.RawArray("d", len(ordered))
     columns = (
-        TextColumn("{task.description}"),
         BarColumn(),
         TextColumn("{task.percentage:3.0f} %"),
         TimeElapsedColumn(),
-        TextColumn("left:"),
-        TimeRemainingColumn(),
+        TextColumn("{task.fields[left]}; {task.description}"),
     )
-    with workers(min(processes, len(ordered)), fractions) as pool:
-        pending = {pool.submit(_work, i, job, out): job for i, job in enumerate(ordered)}
+    with workers(count, fractions) as pool:
+        pending = {pool.submit(_work, i, work, out): work for i, work in enumerate(ordered)}
         with Progress(*columns, console=console) as bar:
-            return _follow(pending, fractions, bar, console)
+            return _follow(pending, fractions, forecast, bar)

@@ -90,15 +90,21 @@ def _histogram(reports: list[Json]) -> Json:
     return {"range": [edges[0], edges[-1]], "share": np.mean(shares, 0).tolist()}
 
 
-def _mean_cells(cells: list[Json | None]) -> Json | None:
-    known = [found for found in cells if found is not None]
+def _cells(results: list[Json]) -> Json | None:
+    """What the first run does on each cell: a mean over runs would be no policy's.
+
+    `direct` is a mean over runs, and `worst_runs` has the worst cell of each.
+    """
+    known = [result for result in results if result.get("cells")]
     if not known:
         return None
-    means: Json = {}
-    for name in known[0]:
-        values = [found[name] for found in known if found[name] is not None]
-        means[name] = np.mean(values, 0).tolist() if values else None
-    return means | {"worst_runs": [float(np.max(found["steps"])) for found in known]}
+    cells = [result["cells"] for result in known]
+    direct = [found["direct"] for found in cells if found["direct"] is not None]
+    return cells[0] | {
+        "rng_seed": known[0]["rng_seed"],
+        "direct": float(np.mean(direct)) if direct else None,
+        "worst_runs": [float(np.max(found["steps"])) for found in cells],
+    }
 
 
 def summarise_model(results: list[Json], truth: Json) -> Json:
@@ -127,10 +133,12 @@ def summarise_model(results: list[Json], truth: Json) -> Json:
         "seed_variance": float(np.mean([report["seed_variance"] for report in reports])),
         "num_layouts": reports[0]["num_layouts"],
         "histogram": _histogram(reports),
-        "cells": _mean_cells([result.get("cells") for result in results]),
+        "cells": _cells(results),
         "history": results[0].get("history"),
         "training_runs": len(results),
         "train_seconds": float(np.mean([result["train_seconds"] for result in results])),
+        "evaluate_seconds": float(np.mean([r.get("evaluate_seconds", 0.0) for r in results])),
+        "train_seconds_of_runs": [result["train_seconds"] for result in results],
         "rng_seeds": [result["rng_seed"] for result in results],
         "code": _distinct([result.get("code") for result in results]),
     }

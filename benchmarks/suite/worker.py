@@ -193,6 +193,8 @@ def details_of(agent: Agent[Any], rng_seed: int) -> Json | None:
 def run_job(job: Job, out: Path, report: Progress) -> Json:
     """Train and evaluate one job and write its result; returns the result."""
     agent, training = train(job, out, report)
+    report(1.0)
+    begun = time.monotonic()
     found = job.recipe.evaluation.evaluate(agent, job.rng_seed + 500)
     result = {
         "fingerprint": job.fingerprint,
@@ -204,6 +206,7 @@ def run_job(job: Job, out: Path, report: Progress) -> Json:
         "history": training.history,
         "cells": details_of(agent, job.rng_seed + 600),
         "report": found.to_json(),
+        "evaluate_seconds": round(time.monotonic() - begun, 1),
     }
     write_json(result_path(out, job), result, indent=1)
     return result

@@ -1,24 +1,21 @@
 """The main job: its results, its figures, its report, and that it goes on after a stop."""
 
 import dataclasses
-import io
 import json
 import os
+import re
 import subprocess
 import sys
-from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-from rich.console import Console
-from rich.progress import Progress
 
-from benchmarks.suite import pool
-from benchmarks.suite.drawing.table import shown_gap
+from benchmarks.suite import publish
 from benchmarks.suite.experiments import PRESETS, select
 from benchmarks.suite.job import MODELS, Job, jobs
+from benchmarks.suite.main import default_out
+from benchmarks.suite.report.printed import shown_gap
 from benchmarks.suite.summary import ground_truth, over_runs
 from benchmarks.suite.worker import read_result, result_path, train
 from rand_agents.evaluation.evaluate import gap_to
@@ -77,8 +74,14 @@ def test_report_and_figures_are_there(smoke: tuple[Path, str]) -> None:
     out, _ = smoke
     page = (out / "report.html").read_text()
     assert "search: 2 rounds of mutation, after an ascent from each of the 4 worst" in page
-    assert page.count("data:image/png;base64,") == len(list((out / "figures").glob("*.png"))) == 3
-    assert 'src="http' not in page
+    frames, charts = (list((out / "figures").glob(kind)) for kind in ("*.png", "*.svg"))
+    assert {path.stem for path in charts} == {
+        f"recall_{name}" for name in ("worst_case", "layouts", "training")
+    }
+    # The game, on its card, and one policy under four seeds.
+    assert page.count("data:image/png;base64,") == len(frames) == 5
+    assert page.count("<svg") == len(charts)
+    assert not re.search(r'(src|href)="(?!data:|#)', page), "all is in the one file"
     for model in MODELS:
         assert model in page
 
@@ -88,6 +91,30 @@ def test_second_run_trains_nothing_and_agrees(smoke: tuple[Path, str]) -> None:
     before = json.loads((out / "results.json").read_text())["tasks"]
     assert "(4 already there)" in run_benchmark(out)
     assert json.loads((out / "results.json").read_text())["tasks"] == before
+
+
+def test_a_benchmark_changes_no_file_that_git_knows() -> None:
+    ignored = (ROOT / ".gitignore").read_text().splitlines()
+    for preset in PRESETS:
+        assert f"/{default_out(preset).parts[0]}/" in ignored
+
+
+def test_what_is_committed_is_made_by_another_command(
+    smoke: tuple[Path, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, _ = smoke
+    before = (out / "results.json").read_bytes()
+    arguments = ["--preset", "smoke", "--runs", str(out), "--to", str(tmp_path / "made")]
+    monkeypatch.setattr(sys, "argv", ["publish.py", *arguments])
+    assert publish.main() == 0
+    made, ran = (json.loads((p / "results.json").read_text()) for p in (tmp_path / "made", out))
+    for name in ("tasks", "machine", "code", "command", "seconds"):
+        assert made[name] == ran[name]
+    assert "run.py --preset smoke" in made["command"]
+    assert (tmp_path / "made" / "report.html").is_file()
+    assert (out / "results.json").read_bytes() == before
+    monkeypatch.setattr(sys, "argv", ["publish.py", "--runs", str(tmp_path / "none")])
+    assert publish.main() == 2
 
 
 def smoke_job() -> Job:
@@ -148,49 +175,6 @@ def test_interrupted_training_goes_on_to_the_same_weights(
     assert not list((tmp_path / "parts" / "partial").iterdir())
     for name, weight in whole.model.named_weights().items():
         assert weight.equal(resumed.model.named_weights()[name])
-
-
-def test_progress_is_printed_where_a_bar_cannot_be_redrawn(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    first, second = jobs(select("smoke", ["recall"]), 0)[:2]
-    fractions = [0.0, 0.0]
-    result = {
-        "report": {"average": {"estimate": 1.0}, "worst": {"estimate": 2.0}, "unit": "bits"},
-        "train_seconds": 3.0,
-    }
-
-    class Slow(Future[dict[str, Any]]):
-        """Done at the third look, half done at the second."""
-
-        looks = 0
-
-        def done(self) -> bool:
-            self.looks += 1
-            if self.looks == 2:
-                fractions[1] = 0.5
-            elif self.looks == 3:
-                self.set_result(result)
-            return super().done()
-
-    quick: Future[dict[str, Any]] = Future()
-    quick.set_result(result)
-    monkeypatch.setattr(pool, "LINE_SECONDS", 0.0)
-    printed: dict[bool, list[str]] = {}
-    for terminal in (False, True):
-        console = Console(file=io.StringIO(), force_terminal=terminal, width=100)
-        with Progress(console=console, disable=True) as bar:
-            fractions[1] = 0.0
-            found = pool._follow({quick: first, Slow(): second}, fractions, bar, console)
-        assert set(found) == {first.name, second.name}
-        assert isinstance(console.file, io.StringIO)
-        printed[terminal] = [line for line in console.file.getvalue().splitlines() if "%" in line]
-    share = [float(line.split("%")[0]) for line in printed[False]]
-    whole = first.work + second.work
-    expected = [0.0, first.work / whole, (first.work + second.work / 2) / whole]
-    np.testing.assert_allclose(share, [100 * part for part in expected], atol=0.51)
-    assert all(line.endswith(" left") for line in printed[False])
-    assert printed[True] == []
 
 
 def test_every_job_differs_only_as_the_four_models_do() -> None:

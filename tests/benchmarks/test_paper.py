@@ -16,7 +16,7 @@ from rich.console import Console
 from benchmarks.suite.drawing.recipe_figures import RECIPES
 from benchmarks.suite.earlier import differences
 from benchmarks.suite.experiments import PRESETS, select
-from benchmarks.suite.job import START_STRIDE, EvaluationSize, Experiment, Job, Point, Recipe, jobs
+from benchmarks.suite.job import START_STRIDE, Experiment, Job, Point, jobs
 from benchmarks.suite.main import write_outputs
 from benchmarks.suite.make_zoo import publish
 from benchmarks.suite.paper import DRAWN, PAPER, RECALL
@@ -26,11 +26,10 @@ from benchmarks.suite.worker import (
     details_of,
     objective_of,
     read_result,
-    run_job,
     train,
 )
-from benchmarks.suite.zoo_scores import score_zoo
-from rand_agents import PEPGConfig, PSROConfig, evaluate, load_zoo, zoo_names
+from benchmarks.suite.zoo_scores import zoo_plays, zoo_scores
+from rand_agents import load_zoo, zoo_names
 from rand_agents import zoo as zoo_module
 from rand_agents.__main__ import main
 from rand_agents.policies.transformer import TransformerConfig
@@ -38,12 +37,7 @@ from rand_agents.zoo import zoo_card
 from rand_envs import GridTask
 from tests.rand_agents.games.test_rollout import blind_agent
 
-TINY = EvaluationSize(8, 4, 6, votes=(5, 30), search_rounds=0)
-SIZES: dict[str, dict[str, Any]] = {
-    "recall": {"num_pairs": 2, "value_bits": 2},
-    "coloring": {"num_vertices": 5},
-    "grid": {"size": 2, "horizon": 4},
-}
+from .tiny import TINY, TINY_PAPER, finish, tiny
 
 
 def experiment(name: str) -> Experiment:
@@ -55,70 +49,23 @@ def way_points() -> list[Point]:
     return [point for one in found for point in one.points]
 
 
-def tiny_recipe(task: str, recipe: Recipe) -> Recipe:
-    trainer = recipe.trainer
-    changes: dict[str, Any] = {"m": 2, "batch_size": 4}
-    if isinstance(trainer, PSROConfig):
-        changes = {"paths": 1}
-    if isinstance(trainer, PEPGConfig):
-        search = dataclasses.replace(trainer.search, population=4)
-        changes = {"m": 2, "search": search}
-    return dataclasses.replace(
-        recipe,
-        task=SIZES[task],
-        trainer=dataclasses.replace(trainer, **changes),
-        updates=2,
-        starts=min(recipe.starts, 2),
-        trial=1,
-        evaluation=TINY,
-    )
-
-
-def tiny(found: Experiment) -> Experiment:
-    """The first and the last point of an experiment, with little training and evaluation."""
-    points = tuple(
-        dataclasses.replace(
-            point,
-            label=point.label if found.axis == "recipe" else f"{point.label}-{found.name}",
-            recipe=tiny_recipe(found.task, point.recipe),
-            models=point.models if found.axis is None else point.models[-2:],
-            runs=2 if found.name == "recall-headline" else 1,
-        )
-        for point in found.points[:1] + found.points[1:][-1:]
-    )
-    return dataclasses.replace(found, points=points)
-
-
-def finish(planned: list[Job], out: Path) -> None:
-    for job in planned:
-        run_job(job, out, lambda _: None)
-
-
-TINY_PAPER = tuple(map(tiny, PAPER))
-
-
-@pytest.fixture(scope="module")
-def outputs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any, str]:
-    """Folder, results and printed tables of all the paper's experiments at tiny sizes."""
-    out = tmp_path_factory.mktemp("paper")
-    finish(jobs(TINY_PAPER, 0), out)
-    console = Console(record=True, width=140, file=(out / "printed.txt").open("w"))
-    write_outputs(TINY_PAPER, out, console, preset="paper", rng_seed=0, seconds=1.0)
-    return out, json.loads((out / "results.json").read_text()), console.export_text()
-
-
 def test_every_experiment_has_results_and_figures(outputs: tuple[Path, Any, str]) -> None:
     out, results, printed = outputs
     assert set(results["tasks"]) == {"RandRecall-v0", "RandColoring-v0", "RandGrid-v0"}
     assert set(results["sweeps"]) == {e.name for e in PAPER if e.axis is not None}
     for sweep in results["sweeps"].values():
         assert [point["x"] for point in sweep["points"]] == sorted(p["x"] for p in sweep["points"])
-    drawn = {path.stem for path in (out / "figures").glob("*.png")}
+    drawn = {path.stem for path in (out / "figures").glob("*.svg")}
     assert drawn >= {"recall_sizes", "recall_q", "recall_m", "recall_histograms_q"}
-    assert drawn >= {"recall_recipe", "recall_draws", "grid_weakest", "grid_trajectories"}
-    assert drawn >= {"coloring_q", "coloring_histograms_q", "grid_m", "grid_sizes", "training"}
+    assert drawn >= {"recall_recipe", "recall_draws", "grid_m", "grid_sizes"}
+    assert drawn >= {"coloring_q", "coloring_histograms_q"}
+    for name in (task["label"] for task in results["tasks"].values()):
+        assert drawn >= {f"{name}_{figure}" for figure in ("worst_case", "layouts", "training")}
+        assert f"{name}_beside_the_paper" in drawn
+    grid = results["tasks"]["RandGrid-v0"]["label"]
+    assert drawn >= {f"{grid}_{figure}" for figure in ("first_visits", "steps", "weakest")}
+    assert max(path.stat().st_size for path in (out / "figures").iterdir()) < 100_000
     for path in (out / "figures").glob("*.png"):
-        assert path.stat().st_size < 100_000
         with Image.open(path) as image:
             assert min(image.size) > 150
     assert "adv-seeded" in printed
@@ -135,6 +82,9 @@ def test_results_have_what_the_figures_show(outputs: tuple[Path, Any, str]) -> N
     assert len(seeded["histogram"]["share"]) == 20
     assert sum(seeded["histogram"]["share"]) == pytest.approx(1.0, abs=1e-4)
     cells = results["tasks"]["RandGrid-v0"]["models"]["adv-seeded"]["cells"]
+    assert (
+        cells["rng_seed"] == results["tasks"]["RandGrid-v0"]["models"]["adv-seeded"]["rng_seeds"][0]
+    )
     assert [len(row) for row in cells["first_visit"]] == [2, 2]
     assert cells["worst_runs"] == [pytest.approx(max(map(max, cells["steps"])), abs=1e-3)]
     text = (out / "results.json").read_text()
@@ -338,7 +288,8 @@ def test_zoo_is_made_of_first_headline_runs_and_retraining_gives_the_same_weight
 
 def test_an_empty_zoo_has_no_scores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(zoo_module, "FOLDER", tmp_path)
-    assert score_zoo(("recall", "coloring"), 2, Console()) == {}
+    assert zoo_plays(("recall", "coloring")) == []
+    assert zoo_scores({}) == {}
 
 
 def test_readable_json_is_json_with_short_lines() -> None:

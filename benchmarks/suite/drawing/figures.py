@@ -1,228 +1,220 @@
-"""Figures of a benchmark run, each as a PNG file with a caption."""
+"""The figures of one game, of a training or of the zoo, from what results.json says of it."""
 
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib.patches import Rectangle
-from PIL import Image
 
-from rand_agents.app.watching.instances import draw_frames, play_out
-from rand_agents.games import task_of
-from rand_agents.training.loading import load_agent
-from rand_envs.games.grid.value import known_solution
+from ..job import MODELS
+from ..report.entries import best_model, trainer_of
+from .grid_figures import draw_cells, has_cells
+from .pictures import (
+    COLORS,
+    INK,
+    LINE,
+    MUTED,
+    Json,
+    Picture,
+    draw_histogram,
+    legend,
+    panels,
+    percent,
+    save,
+    unit_of,
+    value_words,
+)
 
-from ..job import MODELS, Job
-from ..worker import agent_path
-from .paper_figures import draw_sweeps, headlines_beside_the_paper
-from .pictures import COLORS, Json, Picture, draw_histogram, panels, save, write_png
+PROBED = 64
+"""Layouts that a look during training plays, of more."""
 
 
-def draw_figures(planned: list[Job], summary: Json, out: Path) -> list[Picture]:
-    """All figures; only pictures of single games need more than the summary, the agents."""
-    folder = out / "figures"
-    tasks = summary["tasks"]
-    pictures = [_worst_cases(tasks, folder), _training(tasks, folder)] if tasks else []
-    pictures += [_histograms(env_id, task, folder) for env_id, task in tasks.items()]
-    grid = tasks.get("RandGrid-v0")
-    if grid:
-        pictures.append(_first_visits(grid, folder))
-        pictures.append(_steps_by_cell(grid, folder))
-        some = (_weakest_treasure(grid, folder), _trajectories(planned, grid, out))
-        pictures += [drawn for drawn in some if drawn]
-    if summary["preset"] == "paper":
-        pictures += [headlines_beside_the_paper(env_id, tasks[env_id], folder) for env_id in tasks]
-        pictures += draw_sweeps(summary["sweeps"], folder)
+def draw_game(name: str, task: Json, folder: Path) -> list[Picture]:
+    """All figures of a game's four models, as far as they are there.
+
+    Args:
+        name: Begins the names of the files.
+        task: Its entry of results.json, its models named as in `MODELS`.
+        folder: Where to.
+    """
+    pictures = [_worst_cases(name, task, folder), _histograms(name, task, folder)]
+    if any(model.get("history") for model in task["models"].values()):
+        pictures.append(_training(name, task, folder))
+    if any(has_cells(model) for model in task["models"].values()):
+        pictures += draw_cells(name, task, folder)
     return pictures
 
 
-def value_label(task: Json) -> str:
-    """What the line of a task's best worst case is: only a value that is reached is one."""
-    exact = task["ground_truth"]["kind"] == "exact"
-    return "game value" if exact else "bound of the game value"
+def shown_models(task: Json) -> dict[str, Json]:
+    """The models that are there, in their order."""
+    return {name: task["models"][name] for name in MODELS if name in task["models"]}
 
 
-def _worst_cases(tasks: Json, folder: Path) -> Picture:
-    figure, axes = panels(1, len(tasks), 4.2, 3.4)
-    for axis, (env_id, task) in zip(axes[0], tasks.items(), strict=True):
-        percent = 100.0 if task["unit"] == "success" else 1.0
-        for place, (name, model) in enumerate(task["models"].items()):
-            worst = model["worst"]
-            low, high = (percent * end for end in worst["ci95"])
-            middle = percent * worst["estimate"]
-            color = COLORS[name]
-            axis.plot([place, place], [low, high], color=color, linewidth=3, solid_capstyle="butt")
-            axis.plot(place, middle, "o", color=color, markersize=9)
-            runs = [percent * value for value in worst["runs"]]
-            axis.plot([place + 0.18] * len(runs), runs, "_", color="black", markersize=8)
-        value = task["ground_truth"]["value"]
-        if value is not None:
-            axis.axhline(percent * value, color="black", linestyle="--", linewidth=1)
-            axis.text(-0.4, percent * value, value_label(task), va="bottom", fontsize=8)
-        axis.set_xticks(range(len(task["models"])), list(task["models"]), rotation=20)
-        axis.set_xlim(-0.5, len(task["models"]) - 0.5)
-        axis.set_ylim(0, 100 if percent == 100.0 else None)
-        good = "success, %  (up is better)"
-        if percent != 100.0:
-            better = "up" if task["higher_is_better"] else "down"
-            good = f"{task['unit']}  ({better} is better)"
-        axis.set_ylabel(good)
-        axis.set_title(env_id)
+def _number(value: float, unit: str) -> str:
+    return f"{100 * value:.1f} %" if unit == "success" else f"{value:.2f} {unit}"
+
+
+def _worst_cases(name: str, task: Json, folder: Path) -> Picture:
+    models, unit = shown_models(task), task["unit"]
+    scale = percent(unit)
+    figure, axes = panels(1, 1, 1.15 + 0.36 * len(models))
+    axis = axes[0][0]
+    for place, (model_name, model) in enumerate(models.items()):
+        color, worst = COLORS[model_name], model["worst"]
+        middle, average = scale * worst["estimate"], scale * model["average"]["estimate"]
+        axis.plot([average, middle], [place, place], color=LINE, linewidth=2, zorder=0)
+        axis.plot(average, place, "o", color=color, markerfacecolor="none", markersize=8)
+        low, high = (scale * end for end in worst["ci95"])
+        axis.plot([low, high], [place, place], color=color, linewidth=4, solid_capstyle="butt")
+        axis.plot(middle, place, "o", color=color, markersize=9)
+        runs = [scale * value for value in worst["runs"]]
+        axis.plot(runs, [place + 0.33] * len(runs), "|", color=INK, markersize=7)
+    axis.set_yticks(range(len(models)), list(models))
+    axis.set_ylim(len(models) - 0.4, -0.6)
+    axis.tick_params(axis="y", length=0)
+    axis.set_xlim(*((-4, 104) if scale == 100.0 else (0, None)))
+    better = "right" if task["higher_is_better"] else "left"
+    axis.set_xlabel(f"{unit_of(task)} (further {better} is better)")
+    _mark_value(axis, task)
+    entries = [
+        ("worst case, interval", {"marker": "o", "linewidth": 4, "markersize": 9}),
+        ("average", {"marker": "o", "linestyle": "none", "markerfacecolor": "none"}),
+    ]
+    if any(len(model["worst"]["runs"]) > 1 for model in models.values()):
+        entries.append(("a training run", {"marker": "|", "linestyle": "none", "markersize": 8}))
+    legend(figure, [(label, {"color": MUTED} | style) for label, style in entries])
     return save(
         figure,
-        folder / "worst_case.png",
-        "Worst case: the layout that is worst for each trained policy, scored on seeds that did "
-        "not select it. Dot and bar: mean over training runs, and their range or their own 95 % "
-        "intervals; ticks: runs.",
+        folder / f"{name}_worst_case.svg",
+        "Average and worst layout",
+        _loss_to_adversary(models, task),
+        "The worst layout of each trained policy is scored on seeds that did not choose it.",
     )
 
 
-def _training(tasks: Json, folder: Path) -> Picture:
-    figure, axes = panels(1, len(tasks), 4.2, 3.2)
-    for axis, (env_id, task) in zip(axes[0], tasks.items(), strict=True):
-        percent = 100.0 if task["unit"] == "success" else 1.0
-        for name, model in task["models"].items():
-            update, average, _, worst = np.array(model["history"]).T
-            axis.plot(update, percent * worst, color=COLORS[name], label=name)
-            axis.plot(update, percent * average, ":", color=COLORS[name], linewidth=1)
-        value = task["ground_truth"]["value"]
-        if value is not None:
-            axis.axhline(percent * value, color="black", linestyle="--", linewidth=1)
-            corner = axis.get_yaxis_transform()
-            axis.text(0.02, percent * value, value_label(task), transform=corner, fontsize=8)
+def _loss_to_adversary(models: dict[str, Json], task: Json) -> str:
+    """What an adversary takes from the model with the best worst case, in numbers."""
+    name, unit = best_model(task), task["unit"]
+    average, worst = (_number(models[name][f]["estimate"], unit) for f in ("average", "worst"))
+    verb = "falls" if task["higher_is_better"] else "goes"
+    return (
+        f"The length of a line is what an adversary takes from a policy: {name} {verb} from "
+        f"{average} on average to {worst} on its worst layout."
+    )
+
+
+def _mark_value(axis: Any, task: Json) -> None:
+    """The game value as a line across, its name above."""
+    value = task["ground_truth"]["value"]
+    if value is None:
+        return
+    place = percent(task["unit"]) * value
+    low, high = axis.get_xlim()
+    axis.axvline(place, color=INK, linestyle="--", linewidth=1, zorder=0)
+    share = (place - low) / (high - low)
+    side = "left" if share < 0.35 else "right" if share > 0.65 else "center"
+    axis.set_title(value_words(task), x=share, ha=side, fontsize=10.5)
+
+
+def _histograms(name: str, task: Json, folder: Path) -> Picture:
+    models, scale = shown_models(task), percent(task["unit"])
+    figure, axes = panels(len(models), 1, 0.5 + 0.75 * len(models), sharex=True, sharey=True)
+    for axis, (model_name, model) in zip(axes[:, 0], models.items(), strict=True):
+        draw_histogram(axis, model, COLORS[model_name], scale)
+        worst = scale * model["worst"]["estimate"]
+        axis.plot(worst, 0, "^", color=INK, markersize=7, clip_on=False, zorder=5)
+        axis.set_title(model_name, loc="left", pad=2)
+        axis.set_ylim(0, 105)
+        axis.set_yticks([0, 50, 100])
+    figure.supylabel("layouts, %", fontsize=11)
+    axes[-1][0].set_xlabel(f"mean {unit_of(task)} over seeds")
+    return save(
+        figure,
+        folder / f"{name}_layouts.svg",
+        "How the layouts spread",
+        _far_bars(models, task),
+        "Triangle: the worst layout, with fresh seeds.",
+    )
+
+
+def _far_bars(models: dict[str, Json], task: Json) -> str:
+    """Where the bars begin that an adversary picks from."""
+    higher, unit = task["higher_is_better"], task["unit"]
+    edges = {name: _far_edge(model, higher) for name, model in models.items()}
+    best = (max if higher else min)(edges, key=lambda name: edges[name])
+    said = f"Bars far to the {'left' if higher else 'right'} are what an adversary picks from: "
+    said += f"those of {best} {'begin' if higher else 'end'} at {_number(edges.pop(best), unit)}"
+    if not edges:
+        return f"{said}."
+    other = (max if higher else min)(edges.values())
+    how = "less" if higher else "more"
+    return f"{said}, those of the others at {_number(other, unit)} or {how}."
+
+
+def _far_edge(model: Json, higher_is_better: bool) -> float:
+    """The outer edge of the bar of the worst layouts, in the task's unit."""
+    (low, high), share = model["histogram"]["range"], model["histogram"]["share"]
+    there = [place for place, part in enumerate(share) if part > 0]
+    place = there[0] if higher_is_better else there[-1] + 1
+    return float(low + place * (high - low) / len(share))
+
+
+def _training(name: str, task: Json, folder: Path) -> Picture:
+    models = {n: m for n, m in shown_models(task).items() if m.get("history")}
+    scale, rows = percent(task["unit"]), -(-len(models) // 2)
+    columns = min(2, len(models))
+    figure, axes = panels(rows, columns, 0.8 + 1.45 * rows, sharex=True, sharey=True)
+    for axis in axes.flat[len(models) :]:
+        axis.set_visible(False)
+    is_sample = any(model["num_layouts"] > PROBED for model in models.values())
+    for axis, (model_name, model) in zip(axes.flat, models.items(), strict=False):
+        update, average, _, worst = np.array(model["history"]).T
+        if is_sample:
+            worst = _of_neighbours(worst, task["higher_is_better"])
+        color = COLORS[model_name]
+        axis.fill_between(update, scale * average, scale * worst, color=color, alpha=0.2, lw=0)
+        axis.plot(update, scale * average, color=color, linewidth=1)
+        axis.plot(update, scale * worst, color=color, linewidth=2.2)
+        axis.set_title(model_name)
+        axis.set_ylim(0, 104 if scale == 100.0 else None)
+        axis.set_xlim(0, None)
+    value = task["ground_truth"]["value"]
+    entries: list[tuple[str, Json]] = [
+        ("average", {"color": MUTED, "linewidth": 1}),
+        ("worst layout", {"color": MUTED, "linewidth": 2.2}),
+    ]
+    if value is not None:
+        for axis in axes.flat:
+            axis.axhline(scale * value, color=INK, linestyle="--", linewidth=1, zorder=0)
+        entries.append((value_words(task), {"linestyle": "--", "linewidth": 1}))
+    for axis in axes[:, 0]:
+        axis.set_ylabel(unit_of(task))
+    for axis in axes[-1]:
         axis.set_xlabel("updates")
-        axis.set_ylabel("success, %" if percent == 100.0 else task["unit"])
-        axis.set_ylim(0, None)
-        axis.set_title(env_id)
-    axes[0][-1].legend(frameon=False, fontsize=8)
+    legend(figure, entries, 2)
     return save(
         figure,
-        folder / "training.png",
-        "During training, first run of each model: worst layout (solid) and average (dotted) of "
-        "up to 64 layouts, means over 64 fresh seeds, or 512 where all layouts are played; dashed: "
-        "game value, or a bound of it. The worst of noisy means looks a little worse than it is.",
+        folder / f"{name}_training.svg",
+        "While they learn",
+        "The shaded band is what an adversary takes: training for the worst case with seeds is "
+        "there to make it narrow, and to bring its far edge to the dashed line.",
+        _training_note(task, is_sample),
     )
 
 
-def _histograms(env_id: str, task: Json, folder: Path) -> Picture:
-    models = [model for model in MODELS if model in task["models"]]
-    figure, axes = panels(1, len(models), 3.1, 2.6, sharey=True)
-    is_success = task["unit"] == "success"
-    for axis, model in zip(axes[0], models, strict=True):
-        draw_histogram(axis, task["models"][model], COLORS[model])
-        axis.set_title(model, fontsize=10)
-        axis.set_xlabel(
-            "success rate over seeds" if is_success else f"mean {task['unit']} over seeds"
-        )
-    axes[0][0].set_ylabel("layouts, %")
-    figure.suptitle(env_id, fontsize=11)
-    shape = (
-        "Spikes at 0 and 1: for some layouts every seed fails. One hump away from 0: no layout "
-        "is safe to pick for the adversary."
-        if is_success
-        else "A long tail to the right is what the adversary picks from."
+def _of_neighbours(worst: Any, higher_is_better: bool) -> Any:
+    """The worst of three looks: one alone plays few layouts and may miss all that are bad."""
+    padded = np.pad(worst, 1, mode="edge")
+    looks = np.stack([padded[:-2], padded[1:-1], padded[2:]])
+    return looks.min(0) if higher_is_better else looks.max(0)
+
+
+def _training_note(task: Json, is_sample: bool) -> str:
+    note = "The first training run of each model. "
+    note += (
+        f"A look plays {PROBED} layouts; the worst is that of three looks."
+        if is_sample
+        else "All layouts are played."
     )
-    return save(
-        figure,
-        folder / f"{_short(env_id)}_histograms.png",
-        f"{env_id}: how the layouts spread over their mean result. {shape}",
-    )
-
-
-def _short(env_id: str) -> str:
-    return env_id.removeprefix("Rand").removesuffix("-v0").lower()
-
-
-def _heat_map(axis: Any, cells: Any, limit: float, style: str, colors: str) -> Any:
-    """Numbers on a grid, row 0 at the bottom."""
-    image = axis.imshow(cells, origin="lower", vmin=0, vmax=limit, cmap=colors)
-    for (row, column), value in np.ndenumerate(cells):
-        color = "w" if value > 0.55 * limit else "k"
-        axis.text(column, row, format(value, style), ha="center", va="center", color=color)
-    axis.set_xticks([])
-    axis.set_yticks([])
-    return image
-
-
-def _first_visits(grid: Json, folder: Path) -> Picture:
-    horizon = grid["config"]["horizon"]
-    figure, axes = panels(1, len(grid["models"]), 2.9, 3.0)
-    for axis, (name, model) in zip(axes[0], grid["models"].items(), strict=True):
-        cells = np.array(model["cells"]["first_visit"])
-        image = _heat_map(axis, cells, horizon, ".1f", "cividis_r")
-        axis.set_title(name, fontsize=10)
-    figure.colorbar(image, ax=axes, shrink=0.7, label="mean first visit, step")
-    return save(
-        figure,
-        folder / "grid_first_visits.png",
-        "RandGrid-v0: mean step of the first visit to each cell in the first episode, over "
-        "seeds and training runs, capped at the horizon.",
-    )
-
-
-def _steps_by_cell(grid: Json, folder: Path) -> Picture:
-    models = grid["models"]
-    figure, axes = panels(1, len(models), 2.9, 3.0)
-    limit = max(np.max(model["cells"]["steps"]) for model in models.values())
-    for axis, (name, model) in zip(axes[0], models.items(), strict=True):
-        image = _heat_map(axis, np.array(model["cells"]["steps"]), limit, ".1f", "cividis_r")
-        axis.set_title(name, fontsize=10)
-    figure.colorbar(image, ax=axes, shrink=0.7, label="mean steps, both episodes")
-    return save(
-        figure,
-        folder / "grid_steps.png",
-        "RandGrid-v0: mean steps with the treasure in each cell; the adversary who knows the "
-        "policy always takes the darkest one.",
-    )
-
-
-def _weakest_treasure(grid: Json, folder: Path) -> Picture | None:
-    """Where it hurts adv-seeded to have the treasure, and where no searcher can do better."""
-    grid_task: Any = task_of("RandGrid-v0", grid["config"])
-    model, solution = grid["models"].get("adv-seeded"), known_solution(grid_task)
-    if model is None or solution is None:
-        return None
-    steps = np.array(model["cells"]["steps"])
-    q = float(grid["recipe"]["adversarial"]["q"])
-    # The gradient of the q-norm of the steps c is in proportion to c^(q - 1).
-    weights = (steps / steps.max()) ** (q - 1.0)
-    figure, axes = panels(1, 3, 3.0, 3.2)
-    left, middle, right = axes[0]
-    _heat_map(left, steps, steps.max(), ".1f", "cividis_r")
-    for axis in (left, middle):
-        row, column = np.unravel_index(steps.argmax(), steps.shape)
-        corner = (column - 0.5, row - 0.5)
-        axis.add_patch(Rectangle(corner, 1, 1, fill=False, color="#D55E00", linewidth=3))
-    shares = (100 * weights / weights.sum(), 100 * solution.treasure_distribution)
-    limit = max(share.max() for share in shares)
-    for axis, share in zip((middle, right), shares, strict=True):
-        _heat_map(axis, share, limit, ".1f", "Greys")
-    left.set_title("adv-seeded: mean steps", fontsize=10)
-    middle.set_title(f"weights of the q-norm, q = {q:g}, %", fontsize=10)
-    right.set_title("optimal treasure, %", fontsize=10)
-    return save(
-        figure,
-        folder / "grid_weakest.png",
-        "RandGrid-v0: what the adversary does. Left: mean steps of adv-seeded by treasure, mean "
-        "over training runs; framed, the cell that an adversary who knows the policy takes. "
-        "Middle: how much each treasure counts in the objective. Right: the treasure "
-        "distribution that no searcher can beat; where it is far from the middle one, the policy "
-        "has something left to gain.",
-    )
-
-
-def _trajectories(planned: list[Job], grid: Json, out: Path, count: int = 4) -> Picture | None:
-    label = grid["label"]
-    job = next((j for j in planned if (j.label, j.model) == (label, "adv-seeded")), None)
-    if job is None or not agent_path(out, job).is_file():
-        return None
-    agent = load_agent(agent_path(out, job))
-    layout = agent.task.layout_space.pack([grid["models"]["adv-seeded"]["worst"]["layout"]])
-    path = out / "figures" / "grid_trajectories.png"
-    histories = play_out(agent, layout, count, sample=False)
-    write_png(Image.fromarray(draw_frames(agent, histories)[-1]), path)
-    return Picture(
-        path,
-        "RandGrid-v0: one adv-seeded policy on the layout that is worst for these policies, "
-        f"under {count} seeds: the first episode searches, the second goes to the treasure.",
-    )
+    if trainer_of(task["recipe"]) == "PSRO":
+        note += " Before a line begins, best responses are learned, which no policy plays yet."
+    return note

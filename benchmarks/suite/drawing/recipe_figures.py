@@ -2,33 +2,58 @@
 
 from pathlib import Path
 
-from .pictures import COLORS, Json, Picture, log_axis, panels, save, sweep_runs
+from .pictures import (
+    COLORS,
+    INK,
+    LINE,
+    MUTED,
+    Json,
+    Picture,
+    legend,
+    log_axis,
+    panels,
+    save,
+    sweep_runs,
+)
+
+WAYS: dict[str, Json] = {
+    "distinct": {"color": COLORS["adv-seeded"], "marker": "o", "linewidth": 2.2},
+    "independent": {"color": INK, "marker": "s", "linestyle": "-"},
+    "antithetic": {"color": INK, "marker": "^", "linestyle": "--"},
+    "sobol": {"color": MUTED, "marker": "D", "linestyle": "-."},
+    "reused": {"color": MUTED, "marker": "v", "linestyle": ":"},
+}
+"""The model's own colour is for how its recipe draws seeds."""
 
 
 def success_by_draw(sweeps: Json, folder: Path) -> Picture:
     """The 95th percentile and the worst case against m, a line for each way to draw the seeds."""
-    figure, axes = panels(1, 2, 4.0, 3.2, sharey=True)
+    figure, axes = panels(2, 1, 5.2, sharex=True, sharey=True)
+    entries = []
     for name, sweep in sweeps.items():
         way = name.removeprefix("recall-m").removeprefix("-") or "distinct"
-        for axis, which in zip(axes[0], ("p95", "worst"), strict=True):
+        for axis, which in zip(axes[:, 0], ("p95", "worst"), strict=True):
             models = [point["models"]["adv-seeded"] for point in sweep["points"]]
             y = [100 * model[which]["estimate"] for model in models]
-            axis.plot([point["x"] for point in sweep["points"]], y, "o-", label=way)
+            axis.plot([point["x"] for point in sweep["points"]], y, **WAYS[way])
+        entries.append((way, WAYS[way]))
     whole = sweeps.get("recall-m") or next(iter(sweeps.values()))
     for axis, title in zip(
-        axes[0], ("95th percentile", "worst of the layouts played"), strict=True
+        axes[:, 0], ("95th percentile of the layouts", "worst of the layouts played"), strict=True
     ):
-        axis.set_title(title, fontsize=10)
+        axis.set_title(title, loc="left")
         axis.set_ylim(0, None)
-        log_axis(axis, whole, "seeds an update, m")
-    axes[0][0].set_ylabel("success, %")
-    axes[0][0].legend(frameon=False, fontsize=8)
+        axis.set_ylabel("success, %")
+    log_axis(axes[1][0], whole, "seeds an update, m")
+    legend(figure, entries, 3)
     return save(
         figure,
-        folder / "recall_draws.png",
-        f"RandRecall-v0, N = 15, adv-seeded, seeds of five bits: success against the number of "
-        f"seeds an update, by how they are drawn; {sweep_runs(whole)}. distinct: no seed twice in "
-        "an update; reused: the same, kept for ten updates.",
+        folder / "recall_draws.svg",
+        "How the seeds of an update are drawn",
+        "Of lines at the same m, the higher one draws its seeds better; at the right end every "
+        "seed is in every update.",
+        f"RandRecall-v0, N = 15, adv-seeded, seeds of five bits; {sweep_runs(whole)}. reused: "
+        "distinct ones, kept for ten updates.",
     )
 
 
@@ -47,26 +72,27 @@ RECIPES = (
 
 def success_by_recipe(sweep: Json, folder: Path) -> Picture:
     """What each part of the recipe is good for: success without it."""
-    figure, axes = panels(1, 1, 6.4, 3.0)
-    axis = axes[0][0]
     points = sweep["points"]
+    figure, axes = panels(1, 1, 1.1 + 0.3 * len(points))
+    axis = axes[0][0]
     color = COLORS["adv-seeded"]
     for place, point in enumerate(points):
         model = point["models"]["adv-seeded"]
         axis.plot(100 * model["average"]["estimate"], place, "o", color=color)
         axis.plot(100 * model["p95"]["estimate"], place, "s", color=color)
-        axis.axhline(place, color="#eeeeee", linewidth=1, zorder=0)
+        axis.axhline(place, color=LINE, linewidth=1, zorder=0)
     names = [RECIPES[int(point["x"])] for point in points]
-    axis.set_yticks(range(len(points)), names, fontsize=8)
+    axis.set_yticks(range(len(points)), names)
     axis.set_ylim(len(points) - 0.4, -0.6)
     axis.set_xlim(-2, 62)
     axis.set_xlabel("success, %")
-    for name, marker in (("average", "o"), ("95th percentile", "s")):
-        axis.plot([], [], marker, color=color, label=name)
-    figure.legend(frameon=False, fontsize=8, loc="outside lower center", ncols=2)
+    markers = (("average", "o"), ("95th percentile", "s"))
+    legend(figure, [(n, {"color": color, "marker": m, "linestyle": "none"}) for n, m in markers])
     return save(
         figure,
-        folder / "recall_recipe.png",
-        f"RandRecall-v0, N = 20, adv-seeded: success when one thing in the recipe is changed; "
-        f"{sweep_runs(sweep)}.",
+        folder / "recall_recipe.svg",
+        "What each part of the recipe is good for",
+        "The first line is the recipe as it is; the further left the marks of another line are, "
+        "the more was lost by changing that one thing.",
+        f"RandRecall-v0, N = 20, adv-seeded; {sweep_runs(sweep)}.",
     )
