@@ -14,8 +14,8 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))  # for `benchmarks`, which is not installed
 
-from benchmarks.suite.drawing.paper_numbers import HEADLINES  # noqa: E402
-from rand_envs.minimax import load_solution  # noqa: E402
+from benchmarks.suite.drawing.paper_numbers import HEADLINES
+from rand_envs.minimax import load_solution
 
 Json = dict[str, Any]
 Rows = Iterable[Iterable[str]]
