@@ -21,8 +21,10 @@ from rand_envs.core.task import Task, resolved
 from rand_envs.minimax import game_value
 
 SIZES: dict[str, list[dict[str, Any]]] = {
-    "RandGrid-v0": [{"size": 2}, {"size": 3}, {"size": 4}, {"size": 5}]
-    + [{"size": 3, "start": (1, 1), "horizon": 12}],
+    "RandGrid-v0": [
+        *({"size": size} for size in range(2, 6)),
+        {"size": 3, "start": (1, 1), "horizon": 12},
+    ],
     "RandPatrol-v0": [{"graph": graph} for graph in (("cycle", 5), ("line", 4), ("star", 4))],
     "RandPaging-v0": [{"num_requests": requests} for requests in range(4, 9)],
 }
@@ -60,8 +62,8 @@ def index() -> str:
         rows.append((f"[{task.env_id}]({name}.md)", summary(task), task.unit, value))
     head = ("game", "what it asks", "unit", "game value, default size")
     return (
-        "# The games\n\nIn each of them an adversary who knows the policy, but not its random seed, "
-        "picks the instance: the *layout*.\n\n"
+        "# The games\n\nIn each of them an adversary who knows the policy, but not its random "
+        "seed, picks the instance: the *layout*.\n\n"
         + table(head, rows)
         + "\n≤ marks a bound: nobody can do better, and it is open whether anybody can do as well. "
         "Yours can be the next: [write your own game](../own-game.md).\n"
@@ -84,12 +86,16 @@ def page(task: Task[Any]) -> str:
 
 
 def _snippet(task: Task[Any]) -> str:
-    return (
-        "```python\nimport gymnasium as gym, rand_envs\n\n"
-        f'env = gym.make("{task.env_id}")\n'
-        'envs = gym.make_vec("'
-        f'{task.env_id}", num_envs=64, vectorization_mode="vector_entry_point")\n```\n'
-    )
+    return f"""```python
+import gymnasium as gym
+import rand_envs
+
+env = gym.make("{task.env_id}")
+envs = gym.make_vec(
+    "{task.env_id}", num_envs=64, vectorization_mode="vector_entry_point"
+)
+```
+"""
 
 
 def _sections(task: Task[Any]) -> Iterator[str]:
@@ -105,7 +111,9 @@ def _sections(task: Task[Any]) -> Iterator[str]:
 
 def _facts(task: Task[Any]) -> str:
     layouts = task.layout_space.size
-    count = "not counted" if layouts is None else f"{layouts:,}" if layouts < 1e9 else f"{layouts:.1e}"
+    count = (
+        "not counted" if layouts is None else f"{layouts:,}" if layouts < 1e9 else f"{layouts:.1e}"
+    )
     low, high = task.outcome_range
     better = "more is better" if task.higher_is_better else "fewer is better"
     rows = [

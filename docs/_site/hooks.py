@@ -1,7 +1,6 @@
 """What the site has beyond the pages in `docs`: games, API, figures; MkDocs calls this."""
 
 import re
-from pathlib import Path
 from typing import Any
 
 import api

@@ -1,4 +1,4 @@
-"""The first picture of README and site: the zoo's searchers and the treasure that is worst for each.
+"""The first picture of all: the zoo's searchers, and the treasure that is worst for each.
 
 python docs/_site/picture.py
 """

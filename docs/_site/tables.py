@@ -199,6 +199,9 @@ def coloring() -> str:
     return _beside("RandColoring-v0", rows)
 
 
+GRID_FIGURES = (("worst", "worst treasure"), ("p95", "95th pct."), ("average", "average"))
+
+
 def grid() -> str:
     """The grid at the sizes that were trained, beside the paper and the game value."""
     head = ("grid", "steps", "game value", "the paper", "here, mean of runs", "runs")
@@ -206,7 +209,11 @@ def grid() -> str:
     for point in results("paper")["sweeps"]["grid-sizes"]["points"]:
         n, found = point["x"], point["models"]["adv-seeded"]
         exact = float(load_solution((n, n)).value)
-        for key, name in (("worst", "worst treasure"), ("p95", "95th pct."), ("average", "average")):
+        for key, name in (
+            ("worst", "worst treasure"),
+            ("p95", "95th pct."),
+            ("average", "average"),
+        ):
             rows.append(
                 (
                     f"{n} × {n}",

@@ -1,6 +1,6 @@
 """Every code block of the documentation runs, page by page, as a reader would run it.
 
-Only trainings are cut short. Commands that take minutes stand in blocks of "console", and are parsed.
+Only trainings are cut short. Commands of minutes stand in blocks of "console", and are parsed.
 """
 
 import re
