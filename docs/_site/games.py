@@ -176,8 +176,9 @@ def _scores(task: Task[Any]) -> str:
         text += f"\nTrained by the default benchmark, {size(trained)}:\n\n"
         text += table(("model", "average", "worst case"), rows)
     return text + (
-        "\nIn brackets the 95 % interval, where it has a width: of plays for players and the zoo, "
-        "of training runs for the benchmark. † was found by a search: there may be worse.\n"
+        "\nIn brackets for players and the zoo the 95 % interval of the evaluation, for the "
+        "benchmark about the range of its training runs. † was found by a search: there may be "
+        "worse.\n"
     )
 
 
