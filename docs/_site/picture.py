@@ -14,7 +14,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from rand_agents import evaluate, load_zoo
-from rand_agents.app.watch import play_out
 
 FILE = Path(__file__).parents[1] / "assets" / "search.png"
 BLUE, YELLOW, GREY = "#0072B2", "#F0E442", "#c6cbd4"
@@ -24,13 +23,14 @@ SEEDS = 3
 def search(agent: Any, layout: Any, rng_seed: int) -> np.ndarray[Any, Any]:
     """The cells (row, column) of the first episode, from the start to the treasure."""
     agent.set_random_seed(rng_seed)
-    (history,) = play_out(agent, layout, 1, sample=False)
-    states = [state for state in history.states if state["episode"][0] == 0]
-    cells = np.array([state["cell"][0] for state in states])
-    treasure = layout["treasure"].ravel()
-    columns = agent.task.size[1]
-    walked = np.stack([cells // columns, cells % columns], 1)
-    return np.vstack([walked, treasure[None]])
+    task, memory = agent.task, None
+    state = task.initial(layout)
+    cells = []
+    while state["episode"][0] == 0:
+        cells.append(divmod(int(state["cell"][0]), task.columns))
+        action, memory = agent.predict(task.observe(state), memory)
+        state = task.step(state, action).state
+    return np.array([*cells, layout["treasure"][0]])
 
 
 def panel(axis: Any, path: Any, treasure: Any, title: str) -> None:
