@@ -3,21 +3,27 @@
 Only trainings are cut short. Commands of minutes stand in blocks of "console", and are parsed.
 """
 
+import io
 import re
 import shlex
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import gymnasium as gym
+import pygame
 import pytest
 import tyro
+from gymnasium.utils import play as gymnasium_play
 
 from benchmarks.suite.experiments import select
 from benchmarks.suite.main import Arguments
 from rand_agents.__main__ import main as agents
 from rand_envs.core.register import TASKS
 from rand_envs.minimax.__main__ import main as minimax
+from rand_envs.rendering import Window
+from rand_envs.rendering.window import Key
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -51,6 +57,21 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         registry.clear()
         registry.update(before)
     sys.modules.pop("my_games", None)
+
+
+@pytest.fixture(autouse=True)
+def reader(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Looks at each window, and closes it."""
+    monkeypatch.setattr(Window, "events", lambda window: [Key("escape")])
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    played = gymnasium_play.play
+
+    def play(*args: Any, **options: Any) -> None:
+        pygame.display.init()
+        pygame.event.post(pygame.event.Event(pygame.QUIT))
+        played(*args, **options)
+
+    monkeypatch.setattr(gymnasium_play, "play", play)
 
 
 def run(module: str) -> object:
