@@ -3,11 +3,14 @@
 import os
 from typing import Any
 
+# Tests and what they start are side by side, one on each core.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
+
 import numpy as np
 import torch
 from hypothesis import settings
 
-os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
 settings.register_profile("rand", max_examples=30, deadline=None)
 settings.load_profile("rand")
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from rand_envs.core.sealed import read_json, without_infinities
+
 Json = dict[str, Any]
 
 
@@ -38,13 +40,26 @@ class Earlier:
 
     @classmethod
     def read(cls, path: Path, preset: str, rng_seed: int) -> "Earlier":
-        """Those of a file of the same preset and rng_seed; none where there is no such file."""
+        """Those of a file; none where there is no file.
+
+        Raises:
+            ValueError: The file is damaged, or of another preset or rng_seed: what it says would
+                be lost.
+        """
         try:
-            found: Json = json.loads(path.read_text())
-        except (OSError, json.JSONDecodeError):
+            found = without_infinities(read_json(path))
+        except FileNotFoundError:
             return cls()
+        except ValueError as error:
+            raise ValueError(
+                f"{error}; put the right one in its place, or move it away: then results of the "
+                "runs that are here are written anew"
+            ) from None
         if (found.get("preset"), found.get("rng_seed")) != (preset, rng_seed):
-            return cls()
+            raise ValueError(
+                f"{path} has results of preset {found.get('preset')} with rng_seed "
+                f"{found.get('rng_seed')}, not of {preset} with {rng_seed}: choose another --out"
+            )
         points: dict[tuple[str, float | None], tuple[Json, Json]] = {}
         for env_id, task in found["tasks"].items():
             points[env_id, None] = task | {"recipe_changes": {}}, task["recipe"]
@@ -58,5 +73,5 @@ class Earlier:
         point, base = self.points.get((group, x), ({}, {}))
         if point.get("label") != label:
             return None
-        changes = differences(json.loads(json.dumps(recipe)), base)
+        changes = differences(json.loads(json.dumps(without_infinities(recipe))), base)
         return point if changes == point["recipe_changes"] else None

@@ -2,21 +2,30 @@
 
 python benchmarks/run.py [--preset smoke|quick|paper] [--tasks recall grid …] [--out DIR]
 
-Every finished training run is kept under DIR/runs: after an interruption the same command goes
-on where it stopped. results.json and the figures show all runs of the preset that are there,
-and what results.json said before of runs by the same recipe that are not.
+Every finished training run is kept under DIR/runs, and those under way are saved every 20 seconds:
+after an interruption the same command goes on where it stopped. results.json and the figures show
+all runs of the preset that are there, and what results.json said before of runs by the same recipe
+that are not.
+
+python benchmarks/run.py --verify DIR [--processes N]
+
+Scores the agents behind the results in DIR again, as far as their weights are there or in the zoo,
+and says which numbers still hold; the exit code is 1 where one does not.
 """
 
 import os
 import signal
 import sys
 import time
+from concurrent.futures import BrokenExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import tyro
 from rich.console import Console
+
+from rand_envs.core.writing import only_writer
 
 from .drawing.figures import draw_figures
 from .drawing.report import write_report
@@ -26,6 +35,7 @@ from .experiments import PRESETS, Preset, TaskName, select
 from .job import MODELS, Experiment, jobs
 from .pool import train_all
 from .summary import Json, summarise, training_runs, write_json
+from .verify import verify
 from .worker import read_result
 from .zoo_scores import score_zoo
 
@@ -47,6 +57,7 @@ class Arguments:
         out: Folder for results.json, figures and report.html; results/PRESET by default.
         rng_seed: Determines every training run and every evaluation.
         processes: Training runs at a time; one for each core by default.
+        verify: Train nothing, but score the agents behind the results in this folder again.
     """
 
     preset: Preset = "quick"
@@ -68,6 +79,7 @@ class Arguments:
     out: Path | None = None
     rng_seed: int = 0
     processes: int = os.cpu_count() or 1
+    verify: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
 
 
 def _interrupt(_signal: int, _frame: Any) -> None:
@@ -127,25 +139,38 @@ def write_outputs(
 
 
 def main() -> int:
-    # A polite kill stops like Ctrl-C: the workers end and their checkpoints stay.
-    signal.signal(signal.SIGTERM, _interrupt)
-    arguments = tyro.cli(Arguments, description=__doc__)
-    console = Console(width=None if sys.stdout.isatty() else 130)
+    # Paths may look like markup.
+    console = Console(width=None if sys.stdout.isatty() else 130, markup=False)
     try:
-        return run(arguments, console)
-    except ValueError as error:
-        console.print(f"error: {error}", markup=False, soft_wrap=True)
-        return 2
+        # A polite kill stops like Ctrl-C: the workers end and their checkpoints stay.
+        signal.signal(signal.SIGTERM, _interrupt)
+        arguments = tyro.cli(Arguments, description=__doc__)
+        if arguments.verify is not None:
+            return verify(arguments.verify, arguments.processes, console)
+        out = arguments.out or Path("results") / arguments.preset
+        out.mkdir(parents=True, exist_ok=True)
+        with only_writer(out):
+            return run(arguments, out, console)
+    except BrokenExecutor:
+        error: object = (
+            "a process that trained was lost: it was killed, or there was too little memory; the "
+            "same command goes on from its last checkpoint"
+        )
+    except (ValueError, OSError, FloatingPointError) as caught:
+        error = caught
     except KeyboardInterrupt:
         console.print("interrupted; what is finished is kept, the same command goes on from here")
         return 130
+    console.print(f"error: {' '.join(str(error).split())}", soft_wrap=True)
+    return 2
 
 
-def run(arguments: Arguments, console: Console) -> int:
+def run(arguments: Arguments, out: Path, console: Console) -> int:
     start = time.monotonic()
     preset, rng_seed = arguments.preset, arguments.rng_seed
-    out = arguments.out or Path("results") / preset
     chosen = select(preset, arguments.tasks, arguments.experiments)
+    # Results that could not be kept are better refused before anything is trained.
+    Earlier.read(out / "results.json", preset, rng_seed)
     planned = jobs(chosen, rng_seed, arguments.models, arguments.runs)
     todo = [job for job in planned if read_result(out, job) is None]
     console.print(

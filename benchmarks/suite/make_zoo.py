@@ -81,6 +81,7 @@ def publish(experiments: tuple[Experiment, ...], out: Path, rng_seed: int) -> li
                 "updates": agent.num_timesteps,
                 "env_steps": result["env_steps"],
                 "machine": result["machine"],
+                "code": result.get("code"),
                 "recipe": dataclasses.asdict(job.recipe),
                 "scores": {name: result["report"][name] for name in SCORES},
             }

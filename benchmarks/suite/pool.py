@@ -1,9 +1,13 @@
 """Training runs spread over the cores, with progress and the time left."""
 
 import multiprocessing
-import sys
+import os
+import signal
+import threading
 import time
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,25 +24,46 @@ LINE_SECONDS = 60.0
 """How often progress is printed where a bar cannot be redrawn, as in a log file."""
 SPAWN = multiprocessing.get_context("spawn")
 
-_queue: Any = None
+_fractions: Any = None
+"""How much of each job is done, in memory that the processes share."""
 
 
-def _start_worker(queue: Any) -> None:
+def _start_worker(fractions: Any = None) -> None:
+    # Ctrl-C is of the whole group: the main process ends the workers.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     # One thread each: the processes share the cores, and threads of several would fight.
     torch.set_num_threads(1)
-    global _queue
-    _queue = queue
+    global _fractions
+    _fractions = fractions
 
 
-def _work(job: Job, out: Path) -> Json:
-    last = 0.0
+def _end_with_parent() -> None:
+    """Wait for the main process to end, however it does, and end this one."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
+
+@contextmanager
+def workers(processes: int, fractions: Any = None) -> Iterator[ProcessPoolExecutor]:
+    """Processes to work in; they end with this one, and at once where the work fails."""
+    pool = ProcessPoolExecutor(processes, SPAWN, initializer=_start_worker, initargs=(fractions,))
+    try:
+        yield pool
+    except BaseException:
+        # Their checkpoints stay.
+        for worker in list((pool._processes or {}).values()):
+            worker.terminate()
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _work(place: int, job: Job, out: Path) -> Json:
     def report(fraction: float) -> None:
-        nonlocal last
-        now = time.monotonic()
-        if now - last > 0.3:
-            _queue.put((job.name, fraction))
-            last = now
+        _fractions[place] = fraction
 
     return run_job(job, out, report)
 
@@ -76,16 +101,24 @@ class _Tally:
 
 
 def _follow(
-    pending: dict[Future[Json], Job], queue: Any, bar: Progress, console: Console
+    pending: dict[Future[Json], Job], fractions: Sequence[float], bar: Progress, console: Console
 ) -> dict[str, Json]:
-    """Show progress until all jobs are done; returns their results by name."""
+    """Show progress until all jobs are done; returns their results by name.
+
+    Args:
+        pending: The jobs, in the order of the fractions.
+        fractions: How much of each is done.
+        bar: Shows how much of all is.
+        console: Where to print what is finished.
+    """
     results: dict[str, Json] = {}
     tally = _Tally(list(pending.values()))
     task = bar.add_task("training", total=tally.total)
 
     def drain() -> None:
-        while not queue.empty():
-            tally.note(*queue.get())
+        for job, fraction in zip(pending.values(), fractions, strict=True):
+            if fraction > 0:
+                tally.note(job.name, fraction)
         bar.update(task, completed=tally.completed, description=f"{tally.running} running")
 
     waiting, printed = set(pending), time.monotonic()
@@ -121,26 +154,17 @@ def _line(job: Job, result: Json) -> str:
 
 def train_all(todo: list[Job], out: Path, processes: int, console: Console) -> dict[str, Json]:
     """Train and evaluate all jobs, the longest first; returns their results by name."""
-    with SPAWN.Manager() as manager:
-        queue = manager.Queue()
-        pool = ProcessPoolExecutor(
-            min(processes, len(todo)), SPAWN, initializer=_start_worker, initargs=(queue,)
-        )
-        columns = (
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TextColumn("{task.percentage:3.0f} %"),
-            TimeElapsedColumn(),
-            TextColumn("left:"),
-            TimeRemainingColumn(),
-        )
-        try:
-            ordered = sorted(todo, key=lambda job: job.work, reverse=True)
-            pending = {pool.submit(_work, job, out): job for job in ordered}
-            with Progress(*columns, console=console) as bar:
-                return _follow(pending, queue, bar, console)
-        finally:
-            # On an interruption the workers are ended; their checkpoints stay.
-            for worker in list(pool._processes.values()) if sys.exc_info()[0] else []:
-                worker.terminate()
-            pool.shutdown(cancel_futures=True)
+    ordered = sorted(todo, key=lambda job: job.work, reverse=True)
+    fractions = SPAWN.RawArray("d", len(ordered))
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:3.0f} %"),
+        TimeElapsedColumn(),
+        TextColumn("left:"),
+        TimeRemainingColumn(),
+    )
+    with workers(min(processes, len(ordered)), fractions) as pool:
+        pending = {pool.submit(_work, i, job, out): job for i, job in enumerate(ordered)}
+        with Progress(*columns, console=console) as bar:
+            return _follow(pending, fractions, bar, console)

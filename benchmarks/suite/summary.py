@@ -2,17 +2,16 @@
 
 import dataclasses
 import json
-import os
-import platform
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from rand_agents.evaluation.evaluate import gap_to
 from rand_agents.evaluation.intervals import Figure
+from rand_agents.evaluation.provenance import provenance
 from rand_agents.games.registry import task_of
+from rand_envs.core.sealed import UNSEALED, seal, without_infinities
 from rand_envs.core.writing import write_atomically
 from rand_envs.minimax import game_value
 
@@ -24,25 +23,8 @@ Json = dict[str, Any]
 RESAMPLES = 10_000
 LINE = 100
 """Values that fit into so many characters stand on one line of a JSON file."""
-HEADLINE_ONLY = ("certificates", "gap", "history", "rng_seeds")
+HEADLINE_ONLY = ("certificates", "gap", "history")
 """Facts of a model that a sweep leaves out."""
-
-
-def machine() -> Json:
-    """What the figures were made on."""
-    name = platform.processor()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.is_file():
-        lines = [line for line in cpuinfo.read_text().splitlines() if "model name" in line]
-        name = lines[0].split(":", 1)[1].strip() if lines else name
-    return {
-        "cpu": name,
-        "cores": os.cpu_count(),
-        "system": platform.platform(),
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "numpy": np.__version__,
-    }
 
 
 def over_runs(figures: list[Json]) -> Json:
@@ -149,7 +131,13 @@ def summarise_model(results: list[Json], truth: Json) -> Json:
         "training_runs": len(results),
         "train_seconds": float(np.mean([result["train_seconds"] for result in results])),
         "rng_seeds": [result["rng_seed"] for result in results],
+        "code": _distinct([result.get("code") for result in results]),
     }
+
+
+def _distinct(versions: list[Json | None]) -> list[Json | None]:
+    """Each version of the code once, in order."""
+    return [code for i, code in enumerate(versions) if code not in versions[:i]]
 
 
 def summarise_point(
@@ -240,8 +228,7 @@ def summarise(
         "schema": 1,
         "preset": preset,
         "rng_seed": rng_seed,
-        "machine": machine(),
-        "seconds": round(seconds, 1),
+        **provenance(seconds),
         "tasks": tasks,
         "sweeps": sweeps,
     }
@@ -268,7 +255,7 @@ def _rounded(value: Any) -> Any:
 
 def readable_json(value: Any, indent: int = 0) -> str:
     """JSON for diffs: what fits on a line stands on one."""
-    line = json.dumps(value)
+    line = json.dumps(value, allow_nan=False)
     pad = " " * (indent + 1)
     if indent + len(line) <= LINE or not isinstance(value, dict | list):
         return line
@@ -285,5 +272,6 @@ def readable_json(value: Any, indent: int = 0) -> str:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write a summary, its numbers to six digits."""
-    write_atomically(path, (readable_json(_rounded(value)) + "\n").encode())
+    """Write a summary with a checksum, its numbers to six digits."""
+    plain = without_infinities({"sha256": UNSEALED, **_rounded(value)})
+    write_atomically(path, seal(f"{readable_json(plain)}\n".encode()))

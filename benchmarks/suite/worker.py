@@ -1,9 +1,9 @@
 """One job: train, save the agent, evaluate, write the result. Interrupted, it goes on later."""
 
-import json
+import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +12,15 @@ import torch
 
 from rand_agents.evaluation.intervals import percentile95
 from rand_agents.training.agent import Agent
-from rand_agents.training.loading import load_agent
-from rand_envs.core.writing import write_atomically
+from rand_envs.core.sealed import read_json, write_json
 
+from .checkpoint import Checkpoint, Training
 from .job import Job
-from .summary import machine
 
 Json = dict[str, Any]
 
 CHECKPOINT_SECONDS = 20.0
+"""How often a run is saved while it trains: a killed one does no more than that twice."""
 HISTORY_POINTS = 30
 """How often an agent is played while it trains."""
 PROBED_LAYOUTS = 64
@@ -32,6 +32,8 @@ VISIT_SEEDS = 500
 
 Progress = Callable[[float], None]
 
+_LOG = logging.getLogger(__name__)
+
 
 def result_path(out: Path, job: Job) -> Path:
     return out / "runs" / f"{job.name}.json"
@@ -41,61 +43,17 @@ def agent_path(out: Path, job: Job) -> Path:
     return out / "agents" / f"{job.name}.safetensors"
 
 
-def _read_json(path: Path) -> Json:
-    try:
-        found: Json = json.loads(path.read_text())
-    except (OSError, json.JSONDecodeError):
-        return {}
-    return found
-
-
 def read_result(out: Path, job: Job) -> Json | None:
-    """The finished result of exactly this job, if there is one."""
-    result = _read_json(result_path(out, job))
+    """The finished result of exactly this job, if there is one and it is whole."""
+    try:
+        result = read_json(result_path(out, job))
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        _LOG.warning("note: %s, so it is made again", error)
+        return None
     finished = result.get("fingerprint") == job.fingerprint and agent_path(out, job).is_file()
     return result if finished else None
-
-
-@dataclass
-class Training:
-    """What is known of a training run beside the agent.
-
-    Attributes:
-        seconds: Spent so far.
-        machine: What it ran on.
-        history: (update, average, 95th percentile, worst) over layouts of the mean outcome.
-        starts: How many starts were tried so far; the agent is the best of them.
-    """
-
-    seconds: float = 0.0
-    machine: Json = field(default_factory=machine)
-    history: list[list[float]] = field(default_factory=list)
-    starts: int = 0
-
-
-class _Checkpoint:
-    """An agent and the record of its training, in a pair of files."""
-
-    def __init__(self, agent_file: Path, fingerprint: str) -> None:
-        self.agent_file = agent_file
-        self.record_file = agent_file.with_suffix(".json")
-        self.fingerprint = fingerprint
-
-    def load(self) -> tuple[Agent[Any], Training] | None:
-        record = _read_json(self.record_file)
-        if record.get("fingerprint") != self.fingerprint or not self.agent_file.is_file():
-            return None
-        del record["fingerprint"]
-        return load_agent(self.agent_file), Training(**record)
-
-    def save(self, agent: Agent[Any], training: Training) -> None:
-        agent.save(self.agent_file)
-        record = {"fingerprint": self.fingerprint, **vars(training)}
-        write_atomically(self.record_file, json.dumps(record).encode())
-
-    def remove(self) -> None:
-        self.agent_file.unlink(missing_ok=True)
-        self.record_file.unlink(missing_ok=True)
 
 
 def _is_due(update: int, total: int) -> bool:
@@ -133,6 +91,12 @@ def objective_of(agent: Agent[Any], rng_seed: int) -> float:
     return float(agent.config.objective.at(1.0)(torch.from_numpy(agent.losses(layouts, seeds))))
 
 
+def partial_path(out: Path, job: Job, start: int | None = None) -> Path:
+    """The file of a run, or of the trial of one of its starts, while it trains."""
+    trial = "" if start is None else f"-start-{start}"
+    return out / "partial" / f"{job.name}-{job.training_fingerprint}{trial}.safetensors"
+
+
 class _Run:
     """The training of one job, which goes on from its last checkpoint if there is one.
 
@@ -141,56 +105,52 @@ class _Run:
     """
 
     def __init__(self, job: Job, out: Path, report: Progress) -> None:
-        partial = f"{job.name}-{job.training_fingerprint}.safetensors"
-        self.job, self.report = job, report
-        self.checkpoint = _Checkpoint(out / "partial" / partial, job.training_fingerprint)
-        self.agent: Agent[Any] | None = None
-        self.training = Training()
-        found = self.checkpoint.load()
-        if found is not None:
-            self.agent, self.training = found
+        self.job, self.out, self.report = job, out, report
+        self.checkpoint = Checkpoint(partial_path(out, job), job.training_fingerprint)
+        self.agent, self.training = self.checkpoint.load() or (None, Training())
         self.begun = time.monotonic() - self.training.seconds
         self.saved = time.monotonic()
 
     def finish(self) -> tuple[Agent[Any], Training]:
         """Train to the end."""
         recipe = self.job.recipe
-        if recipe.starts == 1:
-            agent = self.agent or self.job.agent()
-        else:
-            while self.training.starts < recipe.starts:
-                self._try_start()
-            assert self.agent is not None
-            agent = self.agent
-
-        def after_update(_locals: dict[str, Any], _globals: dict[str, Any]) -> bool:
-            self._observe(agent, self.training.history)
-            if time.monotonic() - self.saved > CHECKPOINT_SECONDS:
-                self._save(agent)
-            return True
-
-        if agent.num_timesteps:
-            agent.resume(callback=after_update)
-        else:
-            agent.learn(recipe.updates, callback=after_update)
-        self.training.seconds = round(time.monotonic() - self.begun, 1)
+        while recipe.starts > 1 and self.training.starts < recipe.starts:
+            self._try_start()
+        agent = self.agent or self.job.agent()
+        self._train(agent, self.training, self.checkpoint, recipe.updates)
+        self._note_time(self.training)
+        self.training.seconds = round(self.training.seconds, 1)
         return agent, self.training
 
     def _try_start(self) -> None:
         """Train one more start for the trial; keep the better one of it and those before."""
-        recipe, history = self.job.recipe, list[list[float]]()
-        agent = self.job.agent(self.training.starts + 1)
-
-        def after_update(_locals: dict[str, Any], _globals: dict[str, Any]) -> bool:
-            self._observe(agent, history)
-            return agent.num_timesteps < recipe.trial
-
-        agent.learn(recipe.updates, callback=after_update)
+        number = self.training.starts + 1
+        path = partial_path(self.out, self.job, number)
+        checkpoint = Checkpoint(path, self.job.training_fingerprint)
+        agent, trial = checkpoint.load() or (self.job.agent(number), Training())
+        self.begun = min(self.begun, time.monotonic() - trial.seconds)
+        self._train(agent, trial, checkpoint, self.job.recipe.trial)
         rng_seed = self.job.rng_seed + 800
         if self.agent is None or objective_of(agent, rng_seed) < objective_of(self.agent, rng_seed):
-            self.agent, self.training.history = agent, history
+            self.agent, self.training.history = agent, trial.history
         self.training.starts += 1
-        self._save(self.agent)
+        self._save(self.checkpoint, self.agent, self.training)
+
+    def _train(
+        self, agent: Agent[Any], training: Training, checkpoint: Checkpoint, until: int
+    ) -> None:
+        """Train up to an update, from wherever the agent is, with checkpoints on the way."""
+
+        def after_update(_locals: dict[str, Any], _globals: dict[str, Any]) -> bool:
+            self._observe(agent, training.history)
+            goes_on = agent.num_timesteps < until
+            if goes_on and time.monotonic() - self.saved > CHECKPOINT_SECONDS:
+                self._save(checkpoint, agent, training)
+            return goes_on
+
+        updates = self.job.recipe.updates
+        learn = agent.resume if agent.num_timesteps else partial(agent.learn, updates)
+        learn(callback=after_update)
 
     def _observe(self, agent: Agent[Any], history: list[list[float]]) -> None:
         if agent.has_begun and _is_due(agent.num_timesteps, agent.total_timesteps):
@@ -200,23 +160,26 @@ class _Run:
         trials = min(self.training.starts, self.job.recipe.starts - 1) * self.job.recipe.trial
         self.report((trials + agent.num_timesteps) / self.job.updates)
 
-    def _save(self, agent: Agent[Any]) -> None:
-        self.training.seconds = time.monotonic() - self.begun
-        self.checkpoint.save(agent, self.training)
+    def _note_time(self, training: Training) -> None:
+        training.seconds = time.monotonic() - self.begun
+
+    def _save(self, checkpoint: Checkpoint, agent: Agent[Any], training: Training) -> None:
+        self._note_time(training)
+        checkpoint.save(agent, training)
         self.saved = time.monotonic()
 
 
 def train(job: Job, out: Path, report: Progress) -> tuple[Agent[Any], Training]:
     """Train the job's agent, or take the trained one, or go on from its checkpoint."""
-    finished = _Checkpoint(agent_path(out, job), job.training_fingerprint)
+    finished = Checkpoint(agent_path(out, job), job.training_fingerprint)
     found = finished.load()
-    if found is not None:
-        return found
-    run = _Run(job, out, report)
-    agent, training = run.finish()
-    finished.save(agent, training)
-    run.checkpoint.remove()
-    return agent, training
+    if found is None:
+        found = _Run(job, out, report).finish()
+        finished.save(*found)
+    last = partial_path(out, job)
+    for path in last.parent.glob(f"{last.stem}*"):
+        path.unlink(missing_ok=True)
+    return found
 
 
 def details_of(agent: Agent[Any], rng_seed: int) -> Json | None:
@@ -236,10 +199,11 @@ def run_job(job: Job, out: Path, report: Progress) -> Json:
         "rng_seed": job.rng_seed,
         "train_seconds": training.seconds,
         "machine": training.machine,
+        "code": training.code,
         "env_steps": agent.env_steps,
         "history": training.history,
         "cells": details_of(agent, job.rng_seed + 600),
         "report": found.to_json(),
     }
-    write_atomically(result_path(out, job), json.dumps(result, indent=1).encode())
+    write_json(result_path(out, job), result, indent=1)
     return result

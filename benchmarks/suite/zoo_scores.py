@@ -1,16 +1,14 @@
 """The trained agents that come with the package, evaluated beside what a benchmark trains."""
 
-from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
-import torch
 from rich.console import Console
 
 from rand_agents import load_zoo, zoo_names
 from rand_agents.zoo import zoo_card
 
 from .job import TASKS, EvaluationSize
-from .pool import SPAWN
+from .pool import workers
 from .summary import ground_truth, is_better_higher, summarise_model
 
 Json = dict[str, Any]
@@ -24,10 +22,9 @@ SIZES = {
 }
 
 
-def _score(name: str) -> Json:
-    torch.set_num_threads(1)
+def score_agent(name: str) -> Json:
+    """A report on an agent of the zoo, with other draws than those of its card."""
     agent, card = load_zoo(name), zoo_card(name)
-    # Other draws than those that the agent was scored with when it came into the zoo.
     report = SIZES[_task_of(agent.task.env_id)].evaluate(agent, card["rng_seed"] + 900)
     return {key: card[key] for key in ("rng_seed", "train_seconds")} | {"report": report.to_json()}
 
@@ -46,9 +43,9 @@ def score_zoo(tasks: tuple[str, ...], processes: int, console: Console) -> Json:
         return {}
     with (
         console.status(f"playing {len(names)} agents of the zoo …"),
-        ProcessPoolExecutor(min(processes, len(names)), SPAWN) as pool,
+        workers(min(processes, len(names))) as pool,
     ):
-        results = dict(zip(names, pool.map(_score, names), strict=True))
+        results = dict(zip(names, pool.map(score_agent, names), strict=True))
     games: Json = {}
     for name, result in results.items():
         report = result["report"]

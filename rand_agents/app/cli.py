@@ -16,8 +16,8 @@ from rand_agents.app.words import asks_for_help, subject_of, value_of, values_of
 BAD_INPUT = 2
 """Exit code after an error of the user's, as of the argument parser's."""
 
-_CONSOLE = Console(highlight=False)
-_ERRORS = Console(stderr=True, highlight=False)
+_CONSOLE = Console(highlight=False, markup=False)
+_ERRORS = Console(stderr=True, highlight=False, markup=False)
 
 DESCRIPTION = """Seeded policies that stay good when an adversary picks the layout.
 

@@ -1,5 +1,6 @@
 """`evaluate`: a player's report, as a table and as JSON."""
 
+import time
 from collections.abc import Callable
 
 from rich.console import Console
@@ -26,6 +27,7 @@ def evaluate_and_print(
     if options.json is not None:
         checked_output(options.json, "--json", ".json")
     player = contestant()
+    start = time.monotonic()
     with errors.status("playing …"):
         known = game_value(player.task)
         report = evaluate(
@@ -42,6 +44,6 @@ def evaluate_and_print(
         console.print(f"Player: {options.player}", markup=False)
     print_report(report, console, known.remark)
     if options.json is not None:
-        report.save(options.json)
+        report.save(options.json, time.monotonic() - start)
         console.print(f"Saved {options.json}", soft_wrap=True, markup=False)
     return 0

@@ -27,6 +27,7 @@ from rand_agents.training.agent import Agent
 from rand_agents.training.loading import load_agent
 from rand_envs.adversaries import Found
 from rand_envs.core.arrays import Json
+from rand_envs.core.writing import only_writer
 
 
 def train(
@@ -48,27 +49,33 @@ def train(
             the run in it is another one.
     """
     out = _checked_out(options)
-    agent, is_new = _prepare(options, untrained, out)
-    if not is_new and agent.num_timesteps >= agent.total_timesteps:
-        console.print(f"{out} is already trained: all {options.updates} updates are done.")
-        return 0
-    with _progress() as progress, _stop_signals() as asked_to_stop:
-        watch = _Supervisor(progress, out, options.checkpoint_every, asked_to_stop)
-        if is_new:
-            agent.learn(options.updates, watch)
-        else:
-            agent.resume(watch)
-    agent.save(out)
+    with only_writer(out):
+        agent, is_new = _prepare(options, untrained, out)
+        if not is_new and agent.num_timesteps >= agent.total_timesteps:
+            _say(console, f"{out} is already trained: all {options.updates} updates are done.")
+            return 0
+        with _progress() as progress, _stop_signals() as asked_to_stop:
+            watch = _Supervisor(progress, out, options.checkpoint_every, asked_to_stop)
+            if is_new:
+                agent.learn(options.updates, watch)
+            else:
+                agent.resume(watch)
+        agent.save(out)
     done = f"{agent.num_timesteps} of {agent.total_timesteps} updates"
     if agent.num_timesteps < agent.total_timesteps:
-        console.print(f"Stopped and saved {out} after {done}. To go on:", soft_wrap=True)
-        console.print(f"  {resuming(argv)}", soft_wrap=True, markup=False, highlight=False)
+        _say(console, f"Stopped and saved {out} after {done}. To go on:")
+        _say(console, f"  {resuming(argv)}")
         return INTERRUPTED
-    console.print(f"Trained and saved {out} after {done}. To see how good it is:", soft_wrap=True)
+    _say(console, f"Trained and saved {out} after {done}. To see how good it is:")
     needed = [word for name in options.modules for word in ("--import", name)]
     evaluating = shlex.join([*PROG.split(), "evaluate", str(out), *needed])
-    console.print(f"  {evaluating}", soft_wrap=True, markup=False, highlight=False)
+    _say(console, f"  {evaluating}")
     return 0
+
+
+def _say(console: Console, line: str) -> None:
+    # Paths may look like markup, and are to be copied whole.
+    console.print(line, soft_wrap=True, markup=False, highlight=False)
 
 
 def resuming(argv: Sequence[str]) -> str:

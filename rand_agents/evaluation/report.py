@@ -1,15 +1,15 @@
 """What `evaluate` finds, as values that turn into JSON."""
 
 import dataclasses
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from rand_agents.evaluation.certificates import Certificate
 from rand_agents.evaluation.intervals import Figure
+from rand_agents.evaluation.provenance import provenance
 from rand_envs.core.arrays import Json
-from rand_envs.core.writing import write_atomically
+from rand_envs.core.sealed import write_json
 
 
 @dataclass(frozen=True)
@@ -156,6 +156,11 @@ class Report:
         """The report as a JSON-ready dictionary."""
         return dataclasses.asdict(self)
 
-    def save(self, path: str | Path) -> None:
-        """Write the report as JSON, atomically."""
-        write_atomically(Path(path), json.dumps(self.to_json(), indent=1).encode())
+    def save(self, path: str | Path, seconds: float | None = None) -> None:
+        """Write the report as JSON, atomically, with a checksum and what it was made by.
+
+        Args:
+            path: The file.
+            seconds: How long the evaluation took.
+        """
+        write_json(path, self.to_json() | provenance(seconds), indent=1)

@@ -7,13 +7,13 @@ step that writes each intermediate result to memory spends most of its time ther
 
 from typing import Any
 
-import numba
 import torch
 from torch import Tensor
 
 from rand_agents.kernels import lane_functions, lanes
 from rand_agents.kernels.lane_functions import normal_density, normal_tail
 from rand_agents.kernels.lanes import LANES, by_sign, larger, load, sources_of, spread, store, total
+from rand_envs.core.compiled import kept
 
 
 def hidden_units(token: Tensor, seed: Tensor, gate_token: Tensor, gate_seed: Tensor) -> Tensor:
@@ -59,7 +59,7 @@ class _Hidden(torch.autograd.Function):
 
 def _entry_points(sources: int) -> tuple[Any, Any]:
     # `sources` is held for numba's cache, see `lanes.sources_of`.
-    @numba.njit(cache=True, nogil=True, error_model="numpy")
+    @kept(nogil=True, error_model="numpy")
     def forward(token: Any, seed: Any, gate_token: Any, gate_seed: Any, out: Any) -> None:
         """Write the units, flat (H, R, M)."""
         _ = sources
@@ -73,7 +73,7 @@ def _entry_points(sources: int) -> tuple[Any, Any]:
                     gelu = larger(x, 0.0) - size * normal_tail(size)
                     store(gelu * gate, out, (h * tokens + r) * seeds + j)
 
-    @numba.njit(cache=True, nogil=True, error_model="numpy")
+    @kept(nogil=True, error_model="numpy")
     def backward(
         token: Any, seed: Any, gate_token: Any, gate_seed: Any, grad: Any,
         d_token: Any, d_seed: Any, d_gate_token: Any, d_gate_seed: Any,

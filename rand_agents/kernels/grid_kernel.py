@@ -10,15 +10,15 @@ import functools
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
-import numba
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from rand_agents.kernels import counter_random, lane_functions, lane_transformer, lanes
 from rand_agents.kernels.counter_random import gumbel, mixed
 from rand_agents.kernels.lane_transformer import Memory, Shape, copy_context, memory, step
 from rand_agents.kernels.lanes import LANES, compiled, sources_of
+from rand_agents.kernels.threads import allowed
+from rand_envs.core.compiled import kept
 
 SEARCHES = LANES
 """The most searches of a job."""
@@ -115,7 +115,7 @@ def play(
     """Steps, see `GridRollout.steps`, and tokens evaluated, (P,).
 
     They are right where a treasure is wanted; one never found is found with the last step.
-    Runs on as many threads as torch does; the result does not depend on how many.
+    Runs on as many threads as are allowed; the result does not depend on how many.
     """
     candidates, m = len(policies.weights), policies.seeds.shape[1]
     draws = draws or _no_draws(candidates)
@@ -128,7 +128,7 @@ def play(
     begin = firsts[first]
     jobs = np.stack([candidate, begin, np.minimum(begin + SEARCHES, searches)], -1)
     tokens = np.zeros(len(jobs), np.int64)
-    threads = min(torch.get_num_threads(), len(jobs))
+    threads = min(allowed(), len(jobs))
     count = 1 if threads == 1 else threads * PARTS
     run = functools.partial(_run, shape, rules, policies, draws, steps)
     with ThreadPoolExecutor(threads) as pool:
@@ -288,7 +288,7 @@ def _goes_on(rules: Rules, rows: _Rows, row: int, finds: bool) -> bool:
 
 def _compiled_jobs(sources: int) -> Any:
     # `sources` is held for numba's cache, see `lanes.sources_of`.
-    @numba.njit(cache=True, nogil=True, error_model="numpy")
+    @kept(nogil=True, error_model="numpy")
     def play_jobs(
         shape: Shape, rules: Rules, policies: Policies, draws: Draws, steps: Steps,
         memory: Memory, rows: _Rows, jobs: Any, tokens: Any,

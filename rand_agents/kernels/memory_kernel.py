@@ -14,11 +14,11 @@ block 2 attended to enters the output.
 
 from typing import Any, NamedTuple
 
-import numba
 import numpy as np
 
 from rand_agents.kernels import lanes
 from rand_agents.kernels.lanes import LANES, compiled, load, sources_of, spread, store
+from rand_envs.core.compiled import kept
 
 
 class Sizes(NamedTuple):
@@ -316,7 +316,7 @@ def _sequence(
 
 def _entry_points(sources: int) -> tuple[Any, Any]:
     # `sources` is held for numba's cache, see `lanes.sources_of`.
-    @numba.njit(cache=True, nogil=True, error_model="numpy")
+    @kept(nogil=True, error_model="numpy")
     def forward(
         sizes: Sizes, tables: Tables, questions: Questions, rows: Any, room: Scratch, out: Any
     ) -> None:
@@ -329,7 +329,7 @@ def _entry_points(sources: int) -> tuple[Any, Any]:
                     _, asked, place, o = _question(sizes, tables, questions, group, j, rows, room)
                     _answer(sizes, tables, asked, o, room, out, place)
 
-    @numba.njit(cache=True, nogil=True, error_model="numpy")
+    @kept(nogil=True, error_model="numpy")
     def backward(
         sizes: Sizes, tables: Tables, questions: Questions, rows: Any, room: Scratch, grad: Any,
         slopes: Tables,

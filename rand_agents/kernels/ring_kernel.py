@@ -9,11 +9,9 @@ after the other, because the table of one fits into the processor's nearest cach
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-import numba
+from rand_envs.core.compiled import kept
 
-_compiled = numba.njit(
-    cache=True, error_model="numpy", fastmath={"reassoc", "contract", "arcp", "nsz"}
-)
+_compiled = kept(error_model="numpy", fastmath={"reassoc", "contract", "arcp", "nsz"})
 
 
 class Sizes(NamedTuple):

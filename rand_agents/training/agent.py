@@ -30,6 +30,7 @@ from rand_agents.training.schema import STREAMS, Description, task_in_file
 from rand_envs.adversaries import restored, stored
 from rand_envs.core.arrays import Json
 from rand_envs.core.options import rng_seed_number
+from rand_envs.core.sealed import without_infinities
 from rand_envs.core.sources import LayoutSource
 from rand_envs.core.task import Setting
 
@@ -139,6 +140,10 @@ class Agent(SeededPolicy, Learner, ABC, Generic[C]):
         as this one does, but cannot `resume`. The suffix .safetensors is added where `path`
         has none. Returns the file's path.
         """
+        return write_agent(path, self.contents(weights_only))
+
+    def contents(self, weights_only: bool = False) -> Contents:
+        """What `save` writes; the tensors are the agent's own, not copies."""
         tensors = {f"weights.{name}": w.detach() for name, w in self.model.named_weights().items()}
         whole = self._has_trainer_state and not weights_only
         if whole:
@@ -152,7 +157,7 @@ class Agent(SeededPolicy, Learner, ABC, Generic[C]):
             "policy_kind": kind_of(self.model.config),
             "policy": dataclasses.asdict(self.model.config),
             "seeds": dataclasses.asdict(self.seeds),
-            "config": dataclasses.asdict(cast(Any, self.config)),
+            "config": without_infinities(dataclasses.asdict(cast(Any, self.config))),
             "rng_seed": self.rng_seed,
             "num_timesteps": self.num_timesteps,
             "total_timesteps": self._total_timesteps,
@@ -160,7 +165,7 @@ class Agent(SeededPolicy, Learner, ABC, Generic[C]):
             "layouts": stored(self.layouts),
             "rngs": {name: rng.bit_generator.state for name, rng in self._rngs.items()},
         }
-        return write_agent(path, Contents(tensors, facts))
+        return Contents(tensors, facts)
 
     @classmethod
     def load(

@@ -22,6 +22,7 @@ from stable_baselines3.common.utils import configure_logger
 from stable_baselines3.common.vec_env import DummyVecEnv
 
 from rand_agents.games.registry import environment_of
+from rand_agents.kernels.threads import one_thread
 from rand_agents.training.aim import Aim
 from rand_agents.training.schema import MAX_TIMESTEPS
 from rand_envs.adversaries import Missing
@@ -92,6 +93,7 @@ class Learner(ABC):
     ) -> Self:
         """Train for `total_timesteps` updates; schedules stretch over all of them.
 
+        Sums are made on one thread, so that results do not depend on how many there are.
         With `reset_num_timesteps=False` they come on top of those already done, and curves go on
         in the last folder of this `tb_log_name` instead of a new one. Callbacks are
         Stable-Baselines3's and are called after every update; one that returns False ends it.
@@ -133,6 +135,12 @@ class Learner(ABC):
         return self._run(hooks, log_interval, tb_log_name or self._log_name, False)
 
     def _run(self, hooks: BaseCallback, log_interval: int, tb_log_name: str, fresh: bool) -> Self:
+        with one_thread():
+            return self._run_on_one_thread(hooks, log_interval, tb_log_name, fresh)
+
+    def _run_on_one_thread(
+        self, hooks: BaseCallback, log_interval: int, tb_log_name: str, fresh: bool
+    ) -> Self:
         """Callbacks read the names of the variables here, which are Stable-Baselines3's."""
         self._begin_logging(tb_log_name, fresh)
         hooks.init_callback(cast(Any, self))

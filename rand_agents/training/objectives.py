@@ -17,6 +17,9 @@ from rand_envs.core.options import convert_options
 LOG_FLOOR = 1e-12
 """Added to losses before the logarithm, so that a loss of 0 stays finite."""
 
+USUAL = (1e-5, 1e5)
+"""Where the largest mean loss is outside of this, all are scaled to a largest of 1."""
+
 SATURATED = 0.5
 """Fraction of the run after which losses saturate as much as they will."""
 
@@ -49,8 +52,17 @@ def q_norm(means: Tensor, q: float) -> Tensor:
         return means.amax(-1)
     if q == 1.0:
         return means.mean(-1)
-    logs = torch.log(means + LOG_FLOOR)
-    return torch.exp((torch.logsumexp(q * logs, -1) - math.log(means.shape[-1])) / q)
+    scale = _scale(means)
+    logs = torch.log(means / scale + LOG_FLOOR)
+    norm = torch.exp((torch.logsumexp(q * logs, -1) - math.log(means.shape[-1])) / q)
+    return norm * scale.squeeze(-1)
+
+
+def _scale(means: Tensor) -> Tensor:
+    """1, or the largest of means that the floor would swamp or whose logarithm is large."""
+    largest = means.detach().amax(-1, keepdim=True)
+    unusual = (largest > 0.0) & ((largest < USUAL[0]) | (largest > USUAL[1]))
+    return torch.where(unusual & largest.isfinite(), largest, torch.ones_like(largest))
 
 
 def check_q(q: float) -> None:

@@ -33,12 +33,16 @@ class ActionCheck:
         self._is_whole = not isinstance(space, gym.spaces.Box) or space.dtype.kind != "f"
         self._dtype = space.dtype
 
-    def check(self, actions: Array, ignored: NDArray[np.int64] | None = None) -> Array:
-        """Return the actions, with legal ones where they are ignored.
+    def check(self, actions: Any, ignored: NDArray[np.int64] | None = None) -> Array:
+        """Return the actions as an array, with legal ones where they are ignored.
 
         Raises:
             gymnasium.error.InvalidAction: wrong shape or type, or a value out of range.
         """
+        try:
+            actions = np.asarray(actions)
+        except ValueError:  # lists of lists of different lengths
+            actions = np.array(None)
         if actions.shape != self._shape or actions.dtype.kind not in self._kinds:
             numbers = "whole numbers" if self._is_whole else "numbers"
             raise InvalidAction(

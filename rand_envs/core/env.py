@@ -116,7 +116,7 @@ class TaskEnv(gym.Env[Array, Any], Generic[L]):
         state = started(self._state)
         if self._ended:
             raise ResetNeeded("the instance has ended: call reset() before the next step()")
-        actions = self._actions.check(np.asarray(action)[None])
+        actions = self._actions.check([action])
         self._state, reward, terminated = self.task.step(state, actions)
         self._ended = bool(terminated[0])
         if self.render_mode is not None:

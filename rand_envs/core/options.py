@@ -51,7 +51,12 @@ def rng_seed_number(rng_seed: Any, name: str = "rng_seed") -> int:
 
 
 def real_number(name: str, value: Any) -> float:
-    """Return `value` as a float, infinity included; ValueError unless it is a real number."""
+    """Return `value` as a float, infinity included; ValueError unless it is a real number.
+
+    JSON, which has no infinity, says "inf" or "-inf".
+    """
+    if isinstance(value, str) and value in ("inf", "-inf"):
+        return float(value)
     if isinstance(value, numbers.Real) and not isinstance(value, bool):
         with suppress(OverflowError):
             number = float(value)

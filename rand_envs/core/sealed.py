@@ -6,8 +6,10 @@ It stands in the data as `"sha256": "..."`, and is of the data with zeros in its
 import hashlib
 import json
 import logging
+import math
 import re
 from pathlib import Path
+from typing import Any
 
 from rand_envs.core.arrays import Json
 from rand_envs.core.writing import write_atomically
@@ -46,10 +48,29 @@ def note_unsealed(path: Path) -> None:
     _LOG.warning("note: %s has no checksum, so damage to it may go unnoticed", path)
 
 
+def without_infinities(value: Any) -> Any:
+    """JSON-ready data with infinities as the strings "inf" and "-inf": JSON has no such numbers."""
+    if isinstance(value, float) and math.isinf(value):
+        return str(value)
+    if isinstance(value, dict):
+        return {name: without_infinities(entry) for name, entry in value.items()}
+    return (
+        [without_infinities(each) for each in value] if isinstance(value, list | tuple) else value
+    )
+
+
 def write_json(path: str | Path, facts: Json, indent: int | None = None) -> None:
-    """Write JSON with a checksum; the file is complete or not there."""
+    """Write JSON with a checksum, infinities as strings; the file is complete or not there.
+
+    Raises:
+        ValueError: A number is NaN.
+    """
     separators = (",", ":") if indent is None else None
-    text = json.dumps({"sha256": UNSEALED, **facts}, indent=indent, separators=separators)
+    sealed = without_infinities({"sha256": UNSEALED, **facts})
+    try:
+        text = json.dumps(sealed, indent=indent, separators=separators, allow_nan=False)
+    except ValueError:
+        raise ValueError(f"{path} cannot be written: JSON has no NaN") from None
     write_atomically(path, seal(f"{text}\n".encode()))
 
 

@@ -159,7 +159,7 @@ class TaskVectorEnv(gym.vector.VectorEnv[Array, Array, Array], Generic[L]):
                 f"the instances {begun.tolist()} have ended: call "
                 'reset(options={"reset_mask": ...}) before the next step()'
             )
-        legal = self._actions.check(np.asarray(actions), ignored=begun)
+        legal = self._actions.check(actions, ignored=begun)
         stepped = ~self._ended
         if len(begun):
             self._begin(begun)

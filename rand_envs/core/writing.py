@@ -1,11 +1,14 @@
-"""Files that are there whole or not at all: written beside their place, put there in one step."""
+"""Files that are there whole or not at all, and that one process alone writes to."""
 
 import os
 import secrets
 import stat
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 _LEFT_BEHIND = 3600.0
 """Seconds after which a temporary file belongs to a process that was killed."""
@@ -26,6 +29,38 @@ def checked_target(path: str | Path) -> Path:
     if target.exists() and not (target.stat().st_mode & 0o222 and os.access(target, os.W_OK)):
         raise PermissionError(f"{path} cannot be written: it is read-only")
     return target
+
+
+@contextmanager
+def only_writer(path: str | Path) -> Iterator[None]:
+    """Keep other processes that ask for it from writing a file, or into a folder, meanwhile.
+
+    The lock is the system's, on a hidden file beside the file or in the folder: it ends with the
+    process that holds it, however that ends.
+
+    Raises:
+        ValueError: Another process is writing there.
+        OSError: There can be no such hidden file.
+    """
+    target = Path(os.path.realpath(path))
+    beside = target.with_name(f"{_prefix(target)}lock")
+    lock_file = target / ".lock" if target.is_dir() else beside
+    try:
+        lock_file.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(lock_file, timeout=0)
+        lock.acquire()
+    except Timeout:
+        raise ValueError(f"{path} is being written by another process that still runs") from None
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise OSError(f"{path} cannot be written: {why}") from None
+    try:
+        yield
+    finally:
+        # Removed while it is held: who has opened it meanwhile sees that it has no name any more.
+        with suppress(OSError):
+            lock_file.unlink()
+        lock.release()
 
 
 def write_atomically(path: str | Path, data: bytes) -> None:

@@ -120,7 +120,7 @@ class SolveTask:
             raise ValueError(f"{self.out} cannot be written: there is no folder {self.out.parent}")
         with _Progress() as progress:
             solution = solve_task(task, on_progress=progress)
-        console = Console(soft_wrap=True)
+        console = Console(soft_wrap=True, markup=False)
         closed = "value" if solution.gap <= CLOSED else "value between"
         bounds = (solution.lower, solution.upper)[: 1 if solution.gap <= CLOSED else 2]
         console.print(f"{closed} {' and '.join(f'{b:.9g}' for b in bounds)} ({solution.unit})")
@@ -157,7 +157,7 @@ class Verify:
         else:
             report = verify_search_solution(self.file)
             worst = f"treasure on {report.worst_treasure}"
-        console = Console(soft_wrap=True)
+        console = Console(soft_wrap=True, markup=False)
         if report.upper is not None:
             console.print(f"lower {report.lower:.9g}, upper {report.upper:.9g} ({worst})")
         for reason in report.reasons:
@@ -223,7 +223,7 @@ def _walls(shape: tuple[int, int], cells: tuple[str, ...]) -> NDArray[np.bool_] 
 
 
 def _report(solution: SearchGameSolution, out: FilePath | None) -> int:
-    console = Console()
+    console = Console(markup=False)
     console.print(_table(solution))
     console.print(_treasure(solution))
     if solution.interrupted:
@@ -270,7 +270,7 @@ def main() -> None:
     )
     try:
         sys.exit(command.run())
-    except (ValueError, FileNotFoundError) as error:
+    except (ValueError, OSError) as error:
         sys.exit(f"error: {error}")
 
 

@@ -8,7 +8,6 @@ import subprocess
 import sys
 from concurrent.futures import Future
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Any
 
 import numpy as np
@@ -49,7 +48,10 @@ def test_results_follow_the_schema(smoke: tuple[Path, str]) -> None:
     results = json.loads((out / "results.json").read_text())
     assert results["schema"] == 1
     assert results["preset"] == "smoke"
-    assert {"cpu", "cores", "torch"} <= set(results["machine"])
+    assert {"cpu", "cores", "torch", "numba"} <= set(results["machine"])
+    assert results["command"].startswith("python ")
+    assert set(results["code"]) == {"version", "revision", "digest"}
+    assert task_of(results)["code"] == [results["code"]]
     task = results["tasks"]["RandRecall-v0"]
     assert (task["unit"], task["higher_is_better"]) == ("success", True)
     assert set(task["ground_truth"]) >= {"value", "kind"}
@@ -65,6 +67,10 @@ def test_results_follow_the_schema(smoke: tuple[Path, str]) -> None:
     assert task["models"]["erm-fixed"]["majority"] is None
     assert task["models"]["adv-seeded"]["majority"]["votes"] == 5
     assert "adv-seeded" in printed
+
+
+def task_of(results: Any) -> Any:
+    return results["tasks"]["RandRecall-v0"]["models"]["adv-seeded"]
 
 
 def test_report_and_figures_are_there(smoke: tuple[Path, str]) -> None:
@@ -148,7 +154,7 @@ def test_progress_is_printed_where_a_bar_cannot_be_redrawn(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     first, second = jobs(select("smoke", ["recall"]), 0)[:2]
-    queue: Any = SimpleQueue()
+    fractions = [0.0, 0.0]
     result = {
         "report": {"average": {"estimate": 1.0}, "worst": {"estimate": 2.0}, "unit": "bits"},
         "train_seconds": 3.0,
@@ -162,7 +168,7 @@ def test_progress_is_printed_where_a_bar_cannot_be_redrawn(
         def done(self) -> bool:
             self.looks += 1
             if self.looks == 2:
-                queue.put((second.name, 0.5))
+                fractions[1] = 0.5
             elif self.looks == 3:
                 self.set_result(result)
             return super().done()
@@ -174,7 +180,8 @@ def test_progress_is_printed_where_a_bar_cannot_be_redrawn(
     for terminal in (False, True):
         console = Console(file=io.StringIO(), force_terminal=terminal, width=100)
         with Progress(console=console, disable=True) as bar:
-            found = pool._follow({quick: first, Slow(): second}, queue, bar, console)
+            fractions[1] = 0.0
+            found = pool._follow({quick: first, Slow(): second}, fractions, bar, console)
         assert set(found) == {first.name, second.name}
         assert isinstance(console.file, io.StringIO)
         printed[terminal] = [line for line in console.file.getvalue().splitlines() if "%" in line]

@@ -15,7 +15,7 @@ from rand_envs.games.grid.value import known_solution
 from ..job import MODELS, Job
 from ..worker import agent_path
 from .paper_figures import draw_sweeps, headlines_beside_the_paper
-from .pictures import COLORS, Json, Picture, draw_histogram, panels, save
+from .pictures import COLORS, Json, Picture, draw_histogram, panels, save, write_png
 
 
 def draw_figures(planned: list[Job], summary: Json, out: Path) -> list[Picture]:
@@ -181,7 +181,7 @@ def _weakest_treasure(grid: Json, folder: Path) -> Picture | None:
     if model is None or solution is None:
         return None
     steps = np.array(model["cells"]["steps"])
-    q = grid["recipe"]["adversarial"]["q"]
+    q = float(grid["recipe"]["adversarial"]["q"])
     # The gradient of the q-norm of the steps c is in proportion to c^(q - 1).
     weights = (steps / steps.max()) ** (q - 1.0)
     figure, axes = panels(1, 3, 3.0, 3.2)
@@ -218,7 +218,7 @@ def _trajectories(planned: list[Job], grid: Json, out: Path, count: int = 4) -> 
     layout = agent.task.layout_space.pack([grid["models"]["adv-seeded"]["worst"]["layout"]])
     path = out / "figures" / "grid_trajectories.png"
     histories = play_out(agent, layout, count, sample=False)
-    Image.fromarray(draw_frames(agent, histories)[-1]).save(path)
+    write_png(Image.fromarray(draw_frames(agent, histories)[-1]), path)
     return Picture(
         path,
         "RandGrid-v0: one adv-seeded policy on the layout that is worst for these policies, "

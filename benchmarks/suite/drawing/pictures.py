@@ -1,5 +1,6 @@
 """What all figures share: colours, axes, files."""
 
+import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
 from PIL import Image
+
+from rand_envs.core.writing import write_atomically
 
 Json = dict[str, Any]
 
@@ -38,13 +41,20 @@ class Picture:
 
 
 def save(figure: Any, path: Path, caption: str) -> Picture:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110, bbox_inches="tight")
+    drawn = io.BytesIO()
+    figure.savefig(drawn, format="png", dpi=110, bbox_inches="tight")
     plt.close(figure)
-    with Image.open(path) as image:
+    with Image.open(drawn) as image:
         # A few colours are enough, and make files that may be kept beside the code.
-        image.convert("RGB").quantize(128, dither=Image.Dither.NONE).save(path, optimize=True)
+        write_png(image.convert("RGB").quantize(128, dither=Image.Dither.NONE), path)
     return Picture(path, caption)
+
+
+def write_png(image: Image.Image, path: Path) -> None:
+    """Write a picture; the file is complete or not there."""
+    data = io.BytesIO()
+    image.save(data, "PNG", optimize=True)
+    write_atomically(path, data.getvalue())
 
 
 def panels(rows: int, columns: int, width: float, height: float, **kwargs: Any) -> tuple[Any, Any]:

@@ -12,7 +12,7 @@ from itertools import permutations
 import numpy as np
 from numpy.typing import NDArray
 
-from rand_envs.minimax.compiled import compiled
+from rand_envs.core.compiled import compiled
 
 Labels = tuple[int, ...]
 Ints = NDArray[np.int32]

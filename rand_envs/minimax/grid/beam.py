@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from rand_envs.minimax.compiled import compiled
+from rand_envs.core.compiled import compiled
 from rand_envs.minimax.grid.search_grid import Path, SearchGrid, walk_between
 from rand_envs.minimax.matrix import Floats
 

@@ -16,7 +16,7 @@ horizon from 24 on, and the shipped solution for that horizon is a mix that reac
 import numpy as np
 from numpy.typing import NDArray
 
-from rand_envs.minimax.compiled import compiled
+from rand_envs.core.compiled import compiled
 from rand_envs.minimax.grid.search_grid import Path, SearchGrid, Walk, walk_between
 from rand_envs.minimax.grid.visited_sets import Floats, Ints, VisitedSets, lowest, missing
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from rand_envs.minimax.compiled import compiled
+from rand_envs.core.compiled import compiled
 from rand_envs.minimax.grid.search_grid import Path, SearchGrid, walk_between
 
 MAX_CELLS = 25

@@ -33,6 +33,7 @@ from rand_agents.training.evolution import SearchConfig
 from rand_agents.training.files import Contents, read_agent, write_agent
 from rand_envs import ColoringTask, GridTask, PatrolTask, RecallTask
 from rand_envs.core.streams import Stream, generator
+from rand_envs.core.writing import only_writer
 
 COMMANDS = {
     "recall": "train recall --game.num-pairs 2 --game.value-bits 2 --qnorm.m 3 "
@@ -322,6 +323,26 @@ def test_what_cannot_be_written_ends_in_one_sentence_before_any_work(
             said = failing([name, str(agents["grid"]), option, f"{place}/folder.{kind}"])
             assert f"{place}/folder.{kind}" in said
     assert sorted(path.name for path in tmp_path.iterdir()) == ["folder.gif", "folder.json"]
+
+
+def test_a_file_that_looks_like_markup_is_written_and_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "we[" / "ird].safetensors"
+    assert run("recall", out) == 0
+    assert f"Trained and saved {out} after" in capsys.readouterr().out
+    assert run("recall", out, "--resume") == 0
+    assert f"{out} is already trained" in capsys.readouterr().out
+
+
+def test_two_trainings_of_one_file_are_refused(
+    tmp_path: Path, failing: Callable[[list[str]], str]
+) -> None:
+    out = tmp_path / "agent.safetensors"
+    with only_writer(out):
+        said = failing([*TINY["recall"], "--updates", "2", "--out", str(out)])
+    assert f"{out} is being written by another process" in said
+    assert not out.exists()
 
 
 def test_files_that_are_no_agents_end_in_one_sentence(

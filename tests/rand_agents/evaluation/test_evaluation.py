@@ -366,8 +366,12 @@ def test_a_report_survives_json(tmp_path: Path) -> None:
     report = evaluate(Weak(), num_seeds=10)
     report.save(tmp_path / "deep" / "report.json")
     facts = json.loads((tmp_path / "deep" / "report.json").read_text())
+    own = {name: facts.pop(name) for name in ("sha256", "code", "command", "machine", "seconds")}
     assert facts == json.loads(json.dumps(report.to_json()))
     assert facts.keys() == set(Report.__dataclass_fields__)
+    assert len(own["code"]["digest"]) == 16
+    assert own["command"].startswith("python ")
+    assert {"cpu", "torch", "numba"} <= set(own["machine"])
     assert facts["worst"]["estimate"] == report.worst.estimate
     assert facts["average"]["ci95"] == list(report.average.ci95)
     space = TASK.layout_space

@@ -91,5 +91,5 @@ def test_the_mean_of_estimates_is_the_exact_gradient(kind: str, branches: int | 
     exact = flat_gradient(model)
     if kind == "generic":
         accelerated._recorded = TaskGame._recorded.__get__(accelerated)
-    found = estimates(accelerated, model, layouts, slopes, 3, draws=400, branches=branches)
+    found = estimates(accelerated, model, layouts, slopes, 3, draws=150, branches=branches)
     assert_unbiased(found, exact)

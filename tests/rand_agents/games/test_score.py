@@ -155,7 +155,7 @@ def test_the_mean_of_estimates_is_the_exact_gradient(name: str, policy: str, pat
         slopes = torch.full((4, 2), 1 / 8).double()
     (slopes * exact_means(game, model, layouts)).sum().backward()
     exact = flat_gradient(model)
-    found = estimates(game, model, layouts, slopes, paths, draws=400)
+    found = estimates(game, model, layouts, slopes, paths, draws=400 // paths)
     assert_unbiased(found, exact)
 
 
@@ -165,7 +165,7 @@ def test_at_another_temperature_it_is_the_gradient_of_that_policy() -> None:
     slopes = torch.full((4, 2), 1 / 8).double()
     (slopes * exact_means(game, model, layouts, temperature=0.5)).sum().backward()
     exact = flat_gradient(model)
-    found = estimates(game, model, layouts, slopes, 2, draws=400, temperature=0.5)
+    found = estimates(game, model, layouts, slopes, 2, draws=200, temperature=0.5)
     assert_unbiased(found, exact)
 
 
@@ -177,7 +177,7 @@ def test_a_few_branches_of_each_path_stand_for_all(name: str, branches: int) -> 
     slopes = torch.tensor([[1.0, 2.0], [0.5, 0.0], [1.0, 3.0], [2.0, 0.2]]).double()
     (slopes * exact_means(game, model, layouts)).sum().backward()
     exact = flat_gradient(model)
-    found = estimates(game, model, layouts, slopes, 3, draws=400, branches=branches)
+    found = estimates(game, model, layouts, slopes, 3, draws=150, branches=branches)
     assert_unbiased(found, exact)
 
 
@@ -238,7 +238,7 @@ def test_beyond_the_mean_more_paths_are_less_biased() -> None:
     q_norm(exact_means(game, model, layouts).mean(-1), 6.0).backward()
     exact = flat_gradient(model)
     biases = []
-    for paths, draws in ((1, 1200), (8, 400), (200, 40)):
+    for paths, draws in ((1, 600), (200, 30)):
         found = []
         rng = np.random.default_rng(1)
         for _ in range(draws):
@@ -249,9 +249,9 @@ def test_beyond_the_mean_more_paths_are_less_biased() -> None:
             found.append(flat_gradient(model))
         error = np.mean(found, 0) - exact
         biases.append(float(np.linalg.norm(error) / np.linalg.norm(exact)))
-    print("relative bias at q = 6 with 1, 8, 200 paths:", np.round(biases, 3))
-    assert biases[2] < 0.06
-    assert biases[2] < biases[0] / 2
+    print("relative bias at q = 6 with 1, 200 paths:", np.round(biases, 3))
+    assert biases[1] < 0.06
+    assert biases[1] < biases[0] / 2
 
 
 def test_an_update_by_score_descends_this_estimate() -> None:

@@ -53,6 +53,8 @@ def test_numbers_of_numpy_become_pythons_own() -> None:
     assert stored == json.dumps(dataclasses.asdict(expected))
     assert from_json("it", json.loads(stored), Options) == expected
     assert type(Options(1, rate=2).rate) is float
+    # JSON has no infinity.
+    assert Options(1, limit="inf").limit == float("inf")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -67,6 +69,8 @@ def test_numbers_of_numpy_become_pythons_own() -> None:
         ({"rate": None}, "rate must be a number, got None"),
         ({"rate": float("nan")}, "rate must be a number, got nan"),
         ({"rate": np.float32("inf")}, "rate must be a finite number, got inf"),
+        ({"rate": "-inf"}, "rate must be a finite number, got -inf"),
+        ({"limit": "infinity"}, "limit must be a number, got 'infinity'"),
         ({"rate": 10**400}, "rate must be a number, got 1000"),
         ({"rate": [1.0]}, r"rate must be a number, got \[1.0\]"),
         ({"limit": float("nan")}, "limit must be a number, got nan"),

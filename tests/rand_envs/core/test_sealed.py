@@ -72,3 +72,25 @@ def test_a_file_without_a_checksum_is_read_with_a_note(
     with caplog.at_level(logging.WARNING):
         assert read_json(tmp_path / "file.json") == {"a": 1}
     assert "file.json has no checksum" in caplog.text
+
+
+def test_infinities_are_words_and_nan_is_refused(tmp_path: Path) -> None:
+    path, inf = tmp_path / "file.json", float("inf")
+    write_json(path, {"q": inf, "of": [{"low": -inf}, (1.0, inf)]})
+    assert "Infinity" not in path.read_text()
+    assert read_json(path) == {"q": "inf", "of": [{"low": "-inf"}, [1.0, "inf"]]}
+    with pytest.raises(ValueError, match=r"new\.json cannot be written: JSON has no NaN"):
+        write_json(tmp_path / "new.json", {"q": float("nan")})
+    assert not (tmp_path / "new.json").exists()
+
+
+@pytest.mark.parametrize("place", ["results/*/results.json", "rand_agents/zoo/*.json"])
+def test_what_is_committed_is_json_by_the_standard_and_whole(
+    place: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    paths = list(Path(__file__).parents[3].glob(place))
+    assert paths
+    for path in paths:
+        json.loads(path.read_text(), parse_constant=pytest.fail)
+        read_json(path)
+    assert not caplog.records

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import signal
 import stat
 import threading
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from rand_envs.core.writing import write_atomically
+from rand_envs.core.writing import only_writer, write_atomically
 
 
 @pytest.fixture
@@ -121,3 +122,43 @@ def test_writers_at_once_leave_one_of_their_files_whole(tmp_path: Path) -> None:
         thread.join()
     assert path.read_bytes() in contents
     assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_one_process_at_a_time_writes(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "place"
+    if kind == "folder":
+        path.mkdir()
+    with only_writer(path):
+        with pytest.raises(ValueError, match="place is being written by"), only_writer(path):
+            pass
+        with only_writer(tmp_path / "other"):
+            pass
+    with only_writer(path):
+        pass
+    assert not [left for left in tmp_path.rglob("*") if left != path]
+
+
+def test_the_lock_of_a_process_that_was_killed_is_no_obstacle(tmp_path: Path) -> None:
+    ready, ours = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        with only_writer(tmp_path):
+            os.write(ours, b"1")
+            signal.pause()
+    assert os.read(ready, 1) == b"1"
+    with pytest.raises(ValueError, match="another process"), only_writer(tmp_path):
+        pass
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    assert (tmp_path / ".lock").exists()
+    with only_writer(tmp_path):
+        pass
+    assert not (tmp_path / ".lock").exists()
+
+
+def test_where_nothing_can_be_written_nothing_is_locked(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    nowhere = tmp_path / "file" / "in"
+    with pytest.raises(OSError, match=r"file/in cannot be written: "), only_writer(nowhere):
+        pass

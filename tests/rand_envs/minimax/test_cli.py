@@ -1,13 +1,32 @@
 import subprocess
 import sys
+from types import SimpleNamespace
+
+import pytest
+
+from rand_envs.minimax.__main__ import main
 
 
-def run(*arguments):
-    command = [sys.executable, "-m", "rand_envs.minimax", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+@pytest.fixture
+def run(capsys, monkeypatch):
+    """Run the command line here, as a shell sees it."""
+
+    def in_this_process(*arguments):
+        monkeypatch.setattr(sys, "argv", ["rand_envs.minimax", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        said = capsys.readouterr()
+        message = isinstance(ended.value.code, str)  # which the interpreter prints, and returns 1
+        return SimpleNamespace(
+            returncode=int(message) or ended.value.code,
+            stdout=said.out,
+            stderr=said.err + (ended.value.code if message else ""),
+        )
+
+    return in_this_process
 
 
-def test_the_grid_command_prints_value_bracket_and_treasure_and_writes_what_verifies(tmp_path):
+def test_the_grid_command_prints_value_bracket_and_treasure_and_writes_what_verifies(tmp_path, run):
     file = tmp_path / "solution.json"
     done = run("grid", "--size", "4", "--out", str(file))
     assert done.returncode == 0
@@ -22,13 +41,15 @@ def test_the_grid_command_prints_value_bracket_and_treasure_and_writes_what_veri
 
 
 def test_bad_input_is_one_sentence():
-    done = run("grid", "--size", "3", "--walls", "0,1", "1,0")
+    command = [sys.executable, "-m", "rand_envs.minimax", "grid", "--size", "3"]
+    command += ["--walls", "0,1", "1,0"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stderr.strip().endswith("the walls cut off 6 of 7")
     assert "Traceback" not in done.stderr
 
 
-def test_any_small_task_is_solved_and_its_file_verifies(tmp_path):
+def test_any_small_task_is_solved_and_its_file_verifies(tmp_path, run):
     file = tmp_path / "line.json"
     graph = '{"graph": ["line", 4]}'
     done = run("task", "RandPatrol-v0", "--arguments", graph, "--out", str(file))
@@ -46,12 +67,12 @@ def test_any_small_task_is_solved_and_its_file_verifies(tmp_path):
     assert (rejected.returncode, "not verified" in rejected.stdout) == (1, True)
 
 
-def test_the_least_regret_of_a_task_is_solved_too():
+def test_the_least_regret_of_a_task_is_solved_too(run):
     done = run("task", "RandPaging-v0", "--arguments", '{"num_requests": 4}', "--regret")
     assert "value 0.75 (regret)" in done.stdout
 
 
-def test_what_cannot_be_solved_is_one_sentence():
+def test_what_cannot_be_solved_is_one_sentence(run):
     for arguments, sentence in (
         (["RandRecall-v0"], "a game is solved exactly with at most 20000 layouts"),
         (["Nope-v0"], "the task must be one of RandColoring-v0, RandGrid-v0"),
