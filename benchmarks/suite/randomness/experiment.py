@@ -1,7 +1,6 @@
 """What input seeds give that other randomness does not: five games, five kinds, five runs each."""
 
 import dataclasses
-import json
 import multiprocessing
 import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -15,15 +14,16 @@ from rich.console import Console
 from rich.table import Table
 
 from rand_agents import ObjectiveConfig, QNormConfig
+from rand_agents.evaluation.provenance import machine
 from rand_agents.evaluation.votes import majority_success
 from rand_agents.training.entropy import ScoreConfig
 from rand_envs.adversaries import MAX_EXHAUSTIVE
 from rand_envs.core.player import Play, Player
-from rand_envs.core.writing import write_atomically
+from rand_envs.core.sealed import read_json, write_json
 
 from ..experiments import QUICK
 from ..job import Recipe
-from ..summary import ground_truth, is_better_higher, machine, over_runs
+from ..summary import ground_truth, is_better_higher, over_runs
 from .training import KINDS, Setting, trained
 
 Json = dict[str, Any]
@@ -42,7 +42,7 @@ SCORE = QNormConfig(
     batch_size=None,
     learning_rate=1e-2,
     final_learning_rate=1e-3,
-    score=ScoreConfig(paths=4, entropy=0.6),
+    score=ScoreConfig(paths=2, entropy=0.6),
 )
 RISING = ObjectiveConfig(q=40.0, q_start=4.0, q_rise=0.8)
 
@@ -53,17 +53,21 @@ def _by_score(task: str) -> Recipe:
     return dataclasses.replace(quick, trainer=SCORE, adversarial=RISING)
 
 
+def _updates(*numbers: int) -> dict[str, int]:
+    return dict(zip(KINDS, numbers, strict=True))
+
+
 RECIPES = {name: QUICK[name] for name in ("recall", "coloring")} | {
     name: _by_score(name) for name in ("grid", "patrol", "paging")
 }
 UPDATES: dict[str, dict[str, int]] = {
-    "recall": dict.fromkeys(KINDS, 100),
-    "coloring": dict.fromkeys(KINDS, 100),
-    "grid": dict.fromkeys(KINDS, 16),
-    "patrol": dict.fromkeys(KINDS, 16),
-    "paging": dict.fromkeys(KINDS, 16),
+    "recall": _updates(2000, 2600, 1400, 2400, 1200),
+    "coloring": _updates(2000, 3000, 2000, 3000, 2000),
+    "grid": _updates(900, 900, 300, 900, 300),
+    "patrol": _updates(1200, 1200, 240, 1000, 240),
+    "paging": _updates(500, 500, 240, 500, 240),
 }
-"""About fifteen seconds of one core each."""
+"""Of each kind so many that they take about the same time, ten to thirty seconds of one core."""
 SETTINGS = {name: Setting(name, RECIPES[name], UPDATES[name]) for name in RECIPES}
 
 _queue: Any = None
@@ -114,7 +118,7 @@ def _run(task: str, kind: str, number: int, rng_seed: int, path: Path) -> Json:
         "machine": machine(),
         "scores": scores(player, seed + 500),
     }
-    write_atomically(path, json.dumps(result, indent=1).encode())
+    write_json(path, result, 1)
     return result
 
 
@@ -159,17 +163,16 @@ def run(
                 f"about {left:.0f} min left",
                 highlight=False,
             )
-    results = [json.loads(path.read_text()) for path in paths.values()]
-    summary = summarise(results, tasks)
-    write_atomically(out / "randomness.json", json.dumps(summary, indent=1).encode())
+    summary = summarise([read_json(path) for path in paths.values()], tasks)
+    write_json(out / "randomness.json", summary, 1)
     console.print(table(summary))
     return summary
 
 
 def _is_done(path: Path, job: tuple[str, str, int], rng_seed: int) -> bool:
     try:
-        found = json.loads(path.read_text())
-    except (OSError, json.JSONDecodeError):
+        found = read_json(path)
+    except (OSError, ValueError):
         return False
     updates = SETTINGS[job[0]].updates[job[1]]
     return bool(found["rng_seed"] == 1000 * rng_seed + job[2] and found["updates"] == updates)
