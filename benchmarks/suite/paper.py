@@ -78,9 +78,9 @@ GRID = Recipe(
         # Each seed has a strategy of its own to learn.
         "seed_gain": 6.0,
     },
-    trainer=PSROConfig(rounds=20, distillation=0.6, iterations=12, branches=1),
+    trainer=PSROConfig(rounds=14, distillation=0.7, iterations=12, branches=1),
     adversarial=ObjectiveConfig(q=math.inf),
-    updates=6800,
+    updates=6000,
     # Sixteen vectors of four bits, each with a strategy.
     seed_dim=4,
     seed_draw="distinct",
@@ -120,9 +120,9 @@ GRID_PEPG = Recipe(
     evaluation=EvaluationSize(num_seeds=200, num_fresh_seeds=1000),
 )
 """The paper's trainer with fewer candidates and weights, on the smallest grid."""
-GRID_UPDATES = {3: 2000, 4: 4000, 5: 6800, 6: 6000, 8: 5000}
+GRID_UPDATES = {3: 2000, 4: 4000, 5: 6000, 6: 6000, 8: 5000}
 """By size; an update of a larger grid takes longer."""
-GRID_FIRST = 60
+GRID_FIRST = 70
 """Earlier recipes were tried on the runs before this one."""
 GRID_SWEEP_UPDATES = 2000
 

@@ -1,6 +1,8 @@
 """Mixed strategies made of pure ones: what layouts weigh, what is added, what seeds are given."""
 
 import math
+from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,8 +21,13 @@ HEDGED = 0.5
 """Share of Hedge in the weights of the layouts; the rest is what the equilibrium weighs."""
 COLUMNS = 20
 """How many strategies a tree adds at most."""
-STARTS = 200
+STARTS = 100
 """How often the choice for the seeds is begun anew."""
+TRIES = 4
+"""Of how many answers the best takes a strategy's place."""
+SOFT = 0.005
+"""How far the soft maximum over layouts may lie above the maximum, as a share of the range of
+costs: many layouts often cost as much as the worst, and one strategy cannot mend them all."""
 AVERAGE = 0.1
 """What the mean over layouts counts beside the worst: a worst case alone does not care what is
 wasted in layouts that cost less."""
@@ -75,7 +82,7 @@ class Mixture:
         """Add a tree's best response to `weights`, and what else of it improves the equilibrium."""
         response = tree.best(self.weights())
         self._paid = self._paid + response.costs
-        self.strategies.append(response)
+        self.strategies.append(tree.strategy(response))
         self._solve()
         for _ in range(COLUMNS):
             if not self.extend(tree):
@@ -86,7 +93,7 @@ class Mixture:
         other = tree.best(self.equilibrium)
         if other.costs @ self.equilibrium > self._aim - 1e-6 * max(1.0, abs(self._aim)):
             return False
-        self.strategies.append(other)
+        self.strategies.append(tree.strategy(other))
         self._solve()
         return True
 
@@ -101,34 +108,97 @@ class Mixture:
         self._aim = solved.value
         self.value = float((solved.row_strategy @ costs).max())
 
-    def chosen(self, count: int) -> Ints:
-        """As many strategies, with repetition, of which the worst mean over them is least.
+    def chosen(self, count: int, before: Ints | None = None) -> Ints:
+        """As many strategies, with repetition, that together cost least in their worst layouts.
 
-        Found by exchanging one for another as long as that helps, from draws of the equilibrium.
+        Found by exchanging one for another as long as that helps, from draws of the equilibrium
+        and from the last choice, each of whose places keeps a strategy like the one it had.
+
+        Args:
+            count: How many, K.
+            before: The last choice, (K,).
 
         Returns:
-            Their numbers, (count,).
+            Their numbers, (K,).
         """
         costs, rng = self.costs, np.random.default_rng(0)
         if self._of_mean:
             return np.full(count, costs.mean(1).argmin())
-        best, least = np.zeros(count, np.int64), math.inf
-        for _ in range(STARTS):
-            picked = rng.choice(len(costs), size=count, p=self._mix)
+        starts = [rng.choice(len(costs), size=count, p=self._mix) for _ in range(STARTS)]
+        least, best = math.inf, starts[0]
+        for picked in starts if before is None else [before.copy(), *starts]:
             value = math.inf
-            while (now := _exchanged(costs, picked)) < value - 1e-9:
+            while (now := self._exchanged(picked)) < value - 1e-9:
                 value = now
-            if value < least:
+            # Another choice must be worth it that the seeds learn it.
+            if value < least * (1.0 - 1e-3):
                 best, least = picked, value
-        return np.sort(best)
+        return np.sort(best) if before is None else self._matched(best, before)
 
-    def matched(self, chosen: Ints, before: Ints) -> Ints:
+    def improve(self, tree: Tree, chosen: Ints, places: Iterable[int]) -> bool:
+        """Exchange strategies of a choice, in place, for a tree's answers to the others.
+
+        Args:
+            tree: Where they are looked for.
+            chosen: Numbers of strategies, (K,).
+            places: Which may be exchanged, one after the other.
+
+        Returns:
+            Whether any was.
+        """
+        found = [not self._of_mean and self._answered(tree, chosen, place) for place in places]
+        if any(found):
+            self._solve()
+        return any(found)
+
+    def _answered(self, tree: Tree, chosen: Ints, place: int) -> bool:
+        """Exchange one strategy for the best of some answers to the others, if that is better.
+
+        They answer what layouts weigh in the mean of the others and of the answers so far
+        (fictitious play).
+        """
+        costs, count = self.costs[chosen], len(chosen)
+        others, rate = costs.sum(0) - costs[place], self._rate()
+        found, least = None, _soft(costs.mean(0), rate) - 1e-9
+        own = others / max(count - 1, 1)
+        for number in range(1, TRIES + 1):
+            answer = tree.best(_slopes((others + own) / count, rate))
+            value = _soft((others + answer.costs) / count, rate)
+            if value < least:
+                found, least = answer, value
+            own = answer.costs if number == 1 else own + (answer.costs - own) / number
+        if found is None:
+            return False
+        chosen[place] = len(self.strategies)
+        self.strategies.append(tree.strategy(found))
+        return True
+
+    def _exchanged(self, picked: Ints) -> float:
+        """Exchange each of those picked for the best there is, in place; how bad they are then."""
+        costs, rate = self.costs, self._rate()
+        total = costs[picked].sum(0)
+        value = math.inf
+        for place, own in enumerate(picked.tolist()):
+            values = _soft((total - costs[own] + costs) / len(picked), rate)
+            best = int(values.argmin())
+            if values[best] < values[own]:
+                total = total - costs[own] + costs[best]
+                picked[place] = best
+            value = float(values[picked[place]])
+        return value
+
+    def _matched(self, chosen: Ints, before: Ints) -> Ints:
         """The same numbers in an order in which each costs about what the one before it did."""
         costs = self.costs
         apart = np.abs(costs[chosen][:, None] - costs[before]).sum(-1)
         number, place = linear_sum_assignment(apart)
         ordered: Ints = chosen[number[np.argsort(place)]]
         return ordered
+
+    def _rate(self) -> float:
+        """Of the soft maximum, for a unit of cost."""
+        costs = self.costs
+        return math.log(costs.shape[1] + 1) / (SOFT * (np.ptp(costs) or 1.0))
 
     def tensors(self) -> dict[str, Tensor]:
         """All that was found, to be saved."""
@@ -209,16 +279,14 @@ def _with_uniform(weights: Floats) -> Floats:
     return mixed
 
 
-def _exchanged(costs: Floats, picked: Ints) -> float:
-    """Exchange each of those picked for the best there is, in place; how bad they are together."""
-    total = costs[picked].sum(0)
-    value = math.inf
-    for place, own in enumerate(picked.tolist()):
-        means = (total - costs[own] + costs) / len(picked)
-        values = _with_mean(means).max(1)
-        best = int(values.argmin())
-        if values[best] < values[own]:
-            total = total - costs[own] + costs[best]
-            picked[place] = best
-        value = float(values[picked[place]])
-    return value
+def _soft(means: Floats, rate: float) -> Any:
+    """The soft maximum over layouts, the last axis, with a share of the mean."""
+    top = means.max(-1, keepdims=True)
+    soft = top[..., 0] + np.log(np.exp(rate * (means - top)).mean(-1)) / rate
+    return (1.0 - AVERAGE) * soft + AVERAGE * means.mean(-1)
+
+
+def _slopes(means: Floats, rate: float) -> Floats:
+    """Derivatives of `_soft` by mean costs, (n,)."""
+    slopes = np.exp(rate * (means - means.max()))
+    return _with_uniform(slopes / slopes.sum())

@@ -36,6 +36,8 @@ ROWS_AT_ONCE = 1 << 16
 """About how many instances are played to look for strategies."""
 MOST_PATHS = 128
 """How many times the paths of an update these are at most."""
+SWEEPS = 4
+"""How often the strategies of all seeds are gone through, as long as that helps."""
 SHORTEST = 40
 """Updates that a round, or a part of the distillation, has at least: a short run has fewer."""
 
@@ -130,8 +132,11 @@ class PSRO(Agent[PSROConfig]):
             self._begin_response(number)
         logs = self._respond((now - begin) / (end - begin))
         if now + 1 == end:
-            self._mixture.respond(self._explored(self._responder, self._nothing))
+            tree = self._explored(self._responder, self._nothing)
+            self._mixture.respond(tree)
             self._responder = self._step = None
+            if number + 1 == rounds:
+                self._choose(tree)
         return logs | self._found()
 
     def _begin_response(self, number: int) -> None:
@@ -140,8 +145,6 @@ class PSRO(Agent[PSROConfig]):
         rng_seed = int(sequence.generate_state(1)[0])
         self._responder = model_of(self.model.config, rng_seed).to(self.device)
         self._step = QNormStep(list(self._responder.parameters()), self.config.response())
-        self._examples = None
-        self._chosen = None
 
     def _played(
         self, model: Any, seed: Tensor, paths: int, temperature: float
@@ -186,7 +189,8 @@ class PSRO(Agent[PSROConfig]):
         part = ((now + 1) * parts - 1) // updates
         begin, end = part * updates // parts, (part + 1) * updates // parts
         if now == begin:
-            self._choose()
+            if part > 0:
+                self._look_again()
             self._begin_distillation()
         assert isinstance(self.game, EpisodeGame)
         assert self._step is not None
@@ -208,14 +212,21 @@ class PSRO(Agent[PSROConfig]):
             | {"train/surprise": surprise}
         )
 
-    def _choose(self) -> None:
-        """Strategies for the seeds; from the second part on, with what the policy itself adds."""
-        if self._chosen is None:
-            self._chosen = self._mixture.chosen(len(self._every))
-            return
+    def _choose(self, tree: Tree) -> None:
+        """Strategies for the seeds, from those found and from the last tree."""
+        self._chosen = self._mixture.chosen(len(self._every))
+        for _ in range(SWEEPS):
+            if not self._mixture.improve(tree, self._chosen, range(len(self._every))):
+                break
+
+    def _look_again(self) -> None:
+        """Better strategies for the seeds, with what the policy itself adds."""
+        assert self._chosen is not None
         for place in range(len(self._every)):
-            self._mixture.extend(self._explored(self.model, self._every[place : place + 1]))
-        self._chosen = self._mixture.matched(self._mixture.chosen(len(self._every)), self._chosen)
+            tree = self._explored(self.model, self._every[place : place + 1])
+            self._mixture.extend(tree)
+            self._mixture.improve(tree, self._chosen, [place])
+        self._chosen = self._mixture.chosen(len(self._every), self._chosen)
 
     def _begin_distillation(self) -> None:
         assert self._chosen is not None

@@ -33,14 +33,29 @@ class Strategy:
 
 
 @dataclass(frozen=True)
+class Choices:
+    """A pure strategy as a choice after each history of a `Tree`.
+
+    Attributes:
+        costs: Of each layout, shape (n,).
+        places: At each step the choices that can be met, in the order of their histories.
+    """
+
+    costs: Floats
+    places: list[Ints]
+
+
+@dataclass(frozen=True)
 class _Level:
     """Histories of one length, N, and what was done after them, E choices.
+
+    Choices stand in the order of their histories, those made more often first.
 
     Attributes:
         minds: Tokens of the N histories, codes of the E choices, and the choice of the level
             before that each history follows.
         node: After which history each choice was made, (E,).
-        often: How often, (E,).
+        first: The first choice of each history, (N,).
         ending: Choices after which some layout ends, (L,).
         layout: Which.
         cost: What it cost in all.
@@ -48,7 +63,7 @@ class _Level:
 
     minds: Minds
     node: Ints
-    often: Ints
+    first: Ints
     ending: Ints
     layout: Ints
     cost: Floats
@@ -74,6 +89,10 @@ class Tree:
             _, shown, node = _pairs(before, seen)
             done = _numbered(moment.codes.cpu().numpy())
             _, tried, edge = _pairs(node, done)
+            order = np.lexsort((-np.bincount(edge), node[tried]))
+            place = np.empty_like(order)
+            place[order] = np.arange(len(order))
+            tried, edge = tried[order], place[edge]
             choice[moment.rows] = edge[moment.minds]
             later = moments[time + 1].rows if time + 1 < len(moments) else np.zeros(0, np.int64)
             over = np.setdiff1d(moment.rows, later, assume_unique=True)
@@ -85,11 +104,11 @@ class Tree:
                 moment.codes[torch.from_numpy(tried)],
                 before[shown],
             )
+            begin = np.searchsorted(node[tried], np.arange(len(shown)))
             ends = choice[over], over // paths, total[over]
-            often = np.bincount(edge)
-            self._levels.append(_Level(minds, node[tried], often, *ends))
+            self._levels.append(_Level(minds, node[tried], begin, *ends))
 
-    def best(self, weights: Floats) -> Strategy:
+    def best(self, weights: Floats) -> Choices:
         """The strategy that costs least where layouts weigh this much, (n,).
 
         Of choices that cost the same it takes the one that was made most often.
@@ -100,38 +119,48 @@ class Tree:
             level = self._levels[time]
             count = len(level.node)
             value = np.zeros(count)
-            np.add.at(value, level.ending, weights[level.layout] * level.cost)
+            value += np.bincount(level.ending, weights[level.layout] * level.cost, count)
             if time + 1 < len(self._levels):
-                np.add.at(value, self._levels[time + 1].minds.parents, least)
-            order = np.lexsort((-level.often, value.round(9), level.node))
-            _, first = np.unique(level.node[order], return_index=True)
-            chosen.append(order[first])
-            least = value[order[first]]
+                value += np.bincount(self._levels[time + 1].minds.parents, least, count)
+            value = value.round(9)
+            least = np.minimum.reduceat(value, level.first)
+            good = np.flatnonzero(value == least[level.node])
+            node = level.node[good]
+            chosen.append(good[np.diff(node, prepend=-1) > 0])
         return self._followed(chosen[::-1])
 
-    def _followed(self, chosen: list[Ints]) -> Strategy:
-        """The strategy that chooses after each history of each level as told."""
+    def _followed(self, chosen: list[Ints]) -> Choices:
+        """What can be met of the choices after each history of each level."""
         costs = np.full(self.num_layouts, np.nan)
+        places: list[Ints] = []
+        met = np.ones(1, bool)
+        for level, edges in zip(self._levels, chosen, strict=True):
+            taken = edges[met[level.minds.parents]]
+            if not len(taken):
+                break
+            places.append(taken)
+            met = np.zeros(len(level.node), bool)
+            met[taken] = True
+            over = met[level.ending]
+            costs[level.layout[over]] = level.cost[over]
+        return Choices(costs, places)
+
+    def strategy(self, choices: Choices) -> Strategy:
+        """The same choices with what is seen before each."""
         steps: list[Minds] = []
         place = np.zeros(1, np.int64)
-        for level, edges in zip(self._levels, chosen, strict=True):
-            parents = level.minds.parents
-            nodes = np.flatnonzero(place[parents] >= 0)
-            if not len(nodes):
-                break
-            taken = edges[nodes]
+        for level, taken in zip(self._levels, choices.places, strict=False):
+            nodes = level.node[taken]
             steps.append(
                 Minds(
                     level.minds.tokens[torch.from_numpy(nodes)],
                     level.minds.codes[torch.from_numpy(taken)],
-                    place[parents[nodes]],
+                    place[level.minds.parents[nodes]],
                 )
             )
             place = np.full(len(level.node), -1)
             place[taken] = np.arange(len(nodes))
-            over = place[level.ending] >= 0
-            costs[level.layout[over]] = level.cost[over]
-        return Strategy(costs, steps)
+        return Strategy(choices.costs, steps)
 
 
 def together(strategies: list[Strategy]) -> list[Minds]:

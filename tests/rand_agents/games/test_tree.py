@@ -114,14 +114,15 @@ def test_a_strategy_costs_what_it_says_by_the_rules(task: Task) -> None:
     tree = Tree(*played(task, 20))
     rng = np.random.default_rng(2)
     for _ in range(4):
-        strategy = tree.best(rng.dirichlet(np.ones(task.layout_space.size or 0)))
+        strategy = tree.strategy(tree.best(rng.dirichlet(np.ones(task.layout_space.size or 0))))
         np.testing.assert_allclose(replayed(task, strategy), strategy.costs)
 
 
 def test_of_equal_choices_the_most_frequent_one_is_taken() -> None:
     # From its start, patrol's outcome does not depend on the last step where nothing is attacked.
     moments, costs = played(TASKS["patrol"], 40, temperature=1.0)
-    strategy = Tree(moments, np.zeros_like(costs)).best(np.ones(len(costs)))
+    tree = Tree(moments, np.zeros_like(costs))
+    strategy = tree.strategy(tree.best(np.ones(len(costs))))
     first: Ints = np.bincount(moments[0].codes[moments[0].minds].numpy()[:, 0])
     assert strategy.steps[0].codes[0, 0] == first.argmax()
 
@@ -129,7 +130,7 @@ def test_of_equal_choices_the_most_frequent_one_is_taken() -> None:
 def test_strategies_side_by_side_keep_their_histories() -> None:
     tree = Tree(*played(TASKS["paging"], 20))
     rng = np.random.default_rng(3)
-    several = [tree.best(rng.dirichlet(np.ones(27))) for _ in range(3)]
+    several = [tree.strategy(tree.best(rng.dirichlet(np.ones(27)))) for _ in range(3)]
     joined = together(several)
     for number, strategy in enumerate(several):
         place: Array = np.array([number])

@@ -12,7 +12,8 @@ import torch
 from rand_agents import PSRO, ObjectiveConfig, PSROConfig, QNormConfig, SeedSpec
 from rand_agents.games.path.tree import Tree
 from rand_agents.games.registry import game_for
-from rand_agents.training.mixing import AVERAGE, Mixture
+from rand_agents.policies.transformer import SeedTransformer
+from rand_agents.training.mixing import AVERAGE, Mixture, _slopes, _soft
 from rand_envs import GridTask, PagingTask, PatrolTask, Sweep
 from rand_envs.core.arrays import Array
 from rand_envs.minimax import game_value, solve_matrix_game
@@ -105,16 +106,43 @@ def test_the_chosen_are_as_good_as_the_best_of_all_choices() -> None:
     ]
     mixture._solve()
     costs = mixture.costs
-    mixed = (1 - AVERAGE) * costs + AVERAGE * costs.mean(1, keepdims=True)
     every = [
-        np.mean([mixed[a], mixed[b], mixed[c]], 0).max()
+        _soft(np.mean([costs[a], costs[b], costs[c]], 0), mixture._rate())
         for a in range(6)
         for b in range(a, 6)
         for c in range(b, 6)
     ]
     chosen = costs[mixture.chosen(3)]
-    found = (1 - AVERAGE) * chosen.mean(0).max() + AVERAGE * chosen.mean()
-    assert found == pytest.approx(min(every))
+    assert _soft(chosen.mean(0), mixture._rate()) == pytest.approx(min(every), rel=1e-3)
+
+
+def test_the_soft_maximum_is_the_maximum_but_for_what_was_said_and_has_those_slopes() -> None:
+    rng, rate = np.random.default_rng(5), 300.0
+    means = rng.random((4, 9))
+    hard = (1 - AVERAGE) * means.max(1) + AVERAGE * means.mean(1)
+    assert np.all(np.abs(_soft(means, rate) - hard) <= np.log(9) / rate)
+    step = 1e-6 * np.eye(9)
+    slopes = (_soft(means[0] + step, 20.0) - _soft(means[0] - step, 20.0)) / 2e-6
+    np.testing.assert_allclose(_slopes(means[0], 20.0), slopes, atol=1e-6)
+
+
+def test_a_tree_of_all_play_gives_a_choice_worth_the_game_value() -> None:
+    task = PagingTask(num_requests=5)
+    game, layouts = game_for(task), task.layout_space.enumerate()
+    policy = dataclasses.replace(game.default_policy(), seed_dim=1)
+    model = SeedTransformer(policy)
+    episodes = game.sample(
+        model, layouts, torch.zeros(1, 1), np.random.default_rng(0), paths=30, temperature=1e6
+    )
+    tree = Tree(episodes.moments, episodes.costs.double().numpy())
+    mixture = Mixture(len(layouts), 1)
+    mixture.respond(tree)
+    chosen = mixture.chosen(16)
+    # The mix is worth it too, but sixteen strategies as likely as each other are not that mix.
+    before = mixture.costs[chosen].mean(0).max()
+    while mixture.improve(tree, chosen, range(16)):
+        pass
+    assert mixture.costs[chosen].mean(0).max() == 3.0 < before
 
 
 @pytest.mark.parametrize(

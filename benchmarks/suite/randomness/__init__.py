@@ -1,0 +1,1 @@
+"""The experiment on kinds of randomness: what input seeds give that other randomness does not."""
