@@ -8,6 +8,7 @@ import numpy as np
 from rand_agents.app.window.sheet import Line
 from rand_agents.evaluation.intervals import Figure, mean_interval
 from rand_agents.evaluation.tables import interval_of, number
+from rand_agents.evaluation.trial import limits_of
 from rand_envs.core.task import GameValue, Setting
 from rand_envs.rendering.colors import MUTED
 
@@ -44,13 +45,12 @@ class Score:
         """
         if not self._rounds:
             return None
+        limits = limits_of(self.task)
         if one_layout or all(len(each) == 1 for each in self._rounds):
-            outcomes = np.array(self.outcomes)
-            is_chance = not (one_layout and self._is_deterministic)
-            seeds = np.arange(len(outcomes))[:, None] * is_chance
-            return self._clipped(mean_interval(outcomes, seeds, self.task.unit))
+            is_known = one_layout and self._is_deterministic
+            return self._clipped(mean_interval(np.array(self.outcomes), limits, is_known))
         means = np.array([np.mean(each) for each in self._rounds])
-        return self._clipped(mean_interval(means, np.arange(len(means))[:, None], "mean"))
+        return self._clipped(mean_interval(means, limits.mixed()))
 
     def _clipped(self, figure: Figure) -> Figure:
         """An interval within what outcomes can be."""
