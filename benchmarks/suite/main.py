@@ -43,6 +43,7 @@ from .verify import verify
 from .worker import read_result
 from .zoo_scores import zoo_plays, zoo_scores
 
+RANDOMNESS = "randomness"
 NAMES = ", ".join(experiment.name for experiment in PRESETS["paper"])
 
 Model = Literal["erm-fixed", "adv-fixed", "erm-seeded", "adv-seeded"]
@@ -77,7 +78,9 @@ class Arguments:
     experiments: Annotated[
         tuple[str, ...],
         tyro.conf.arg(
-            metavar="NAME ...", help=f"Which experiments; all by default. Of paper: {NAMES}."
+            metavar="NAME ...",
+            help=f"Which experiments; all by default. Of paper: {NAMES}. By itself: {RANDOMNESS}, "
+            "on kinds of randomness.",
         ),
     ] = ()
     models: Annotated[tuple[Model, ...], tyro.conf.arg(metavar="MODEL ...")] = MODELS
@@ -178,10 +181,11 @@ def main() -> int:
         arguments = tyro.cli(Arguments, description=__doc__)
         if arguments.verify is not None:
             return verify(arguments.verify, arguments.processes, console)
-        out = arguments.out or default_out(arguments.preset)
+        alone = arguments.experiments == (RANDOMNESS,)
+        out = arguments.out or default_out(RANDOMNESS if alone else arguments.preset)
         out.mkdir(parents=True, exist_ok=True)
         with only_writer(out):
-            return run(arguments, out, console)
+            return (_run_randomness if alone else run)(arguments, out, console)
     except BrokenExecutor:
         error: object = (
             "a process that trained was lost: it was killed, or there was too little memory; the "
@@ -194,6 +198,16 @@ def main() -> int:
         return 130
     console.print(f"error: {' '.join(str(error).split())}", soft_wrap=True)
     return 2
+
+
+def _run_randomness(arguments: Arguments, out: Path, console: Console) -> int:
+    # Imported here, as nothing else needs it.
+    from .randomness.experiment import run as run_kinds
+
+    run_kinds(
+        out, arguments.tasks, arguments.runs, arguments.rng_seed, arguments.processes, console
+    )
+    return 0
 
 
 def run(arguments: Arguments, out: Path, console: Console) -> int:

@@ -29,7 +29,7 @@ from benchmarks.suite.worker import (
     train,
 )
 from benchmarks.suite.zoo_scores import zoo_plays, zoo_scores
-from rand_agents import load_zoo, zoo_names
+from rand_agents import evaluate, load_zoo, zoo_names
 from rand_agents import zoo as zoo_module
 from rand_agents.__main__ import main
 from rand_agents.policies.transformer import TransformerConfig

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from rand_agents import ObjectiveConfig, QNormConfig
-from rand_agents.evaluation.provenance import machine
+from rand_agents.evaluation.provenance import machine, provenance
 from rand_agents.evaluation.votes import majority_success
 from rand_agents.training.entropy import ScoreConfig
 from rand_envs.adversaries import MAX_EXHAUSTIVE
@@ -24,6 +24,7 @@ from rand_envs.core.sealed import read_json, write_json
 from ..experiments import QUICK
 from ..job import Recipe
 from ..summary import ground_truth, is_better_higher, over_runs
+from .figure import draw
 from .training import KINDS, Setting, trained
 
 Json = dict[str, Any]
@@ -165,7 +166,9 @@ def run(
             )
     summary = summarise([read_json(path) for path in paths.values()], tasks)
     write_json(out / "randomness.json", summary, 1)
+    picture = draw(summary, out / "randomness.svg")
     console.print(table(summary))
+    console.print(f"wrote {out / 'randomness.json'} and {picture.paths[0]}", soft_wrap=True)
     return summary
 
 
@@ -204,7 +207,8 @@ def summarise(results: list[Json], tasks: tuple[str, ...]) -> Json:
             "ground_truth": ground_truth(task, RECIPES[task].task),
             "kinds": rows,
         }
-    return {"schema": 1, "machine": results[0]["machine"], "tasks": found}
+    known = provenance(None)
+    return {"schema": 1} | known | {"machine": results[0]["machine"], "tasks": found}
 
 
 def table(summary: Json) -> Table:
