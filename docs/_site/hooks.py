@@ -8,7 +8,13 @@ import games
 import tables
 from mkdocs.structure.files import File, Files
 
-FIGURES = ("*/figures/*.png", "*/figures/*.svg", "*/results.json", "quick/report.html")
+FIGURES = (
+    "*/figures/*.png",
+    "*/figures/*.svg",
+    "randomness/*.svg",
+    "*/results.json",
+    "quick/report.html",
+)
 """What pages may show or link of the results."""
 
 OUTSIDE = re.compile(r"\]\((?:\.\./)+results/")
