@@ -5,8 +5,9 @@ Policy-space response oracles (Lanctot et al. 2017), a double oracle (McMahan, G
 a row for each strategy and a column for each layout. The trainer keeps some rows, weighs the
 layouts by what these rows leave, learns a policy that answers the weights well, adds rows from
 what that policy met and tried, and begins again. At last as many rows as there are seeds are
-chosen, so that the worst layout costs least in their mean, and the policy learns from examples to
-play one of them under each seed.
+chosen, so that the worst layout costs least in their mean; each is exchanged for the best answer
+to the others, as long as that helps; and the policy learns from examples to play one of them
+under each seed.
 """
 
 from typing import Any
@@ -145,6 +146,8 @@ class PSRO(Agent[PSROConfig]):
         rng_seed = int(sequence.generate_state(1)[0])
         self._responder = model_of(self.model.config, rng_seed).to(self.device)
         self._step = QNormStep(list(self._responder.parameters()), self.config.response())
+        self._examples = None
+        self._chosen = None
 
     def _played(
         self, model: Any, seed: Tensor, paths: int, temperature: float
@@ -278,11 +281,12 @@ class PSRO(Agent[PSROConfig]):
             check_tensors("choice", {"all": chosen}, {"all": torch.zeros(len(self._every)).long()})
             if not ((chosen >= 0) & (chosen < len(self._mixture))).all():
                 raise ValueError("the file's choice is of strategies that it does not have")
-        learns = "responder" in parts or chosen is not None
-        is_distilling = self.num_timesteps > self._rounds()[1]
+        rounds = self._rounds()[1]
+        # What seeds will hold is chosen at the end of the last round, and learned from then on.
+        learns = "responder" in parts or (chosen is not None and self.num_timesteps != rounds)
         if (
             learns != ("step" in parts)
-            or (is_distilling and chosen is None)
+            or (chosen is None and self.num_timesteps > rounds)
             or ("responder" in parts and chosen is not None)
             or (self.num_timesteps > 0 and not (learns or len(self._mixture)))
         ):

@@ -27,7 +27,7 @@ from benchmarks.suite.summary import write_json
 from rand_agents.training.files import Contents, read_agent, write_agent
 from rand_envs.core.sealed import read_json
 from rand_envs.core.writing import only_writer
-from tests.fault_kinds.subjects import job_of_benchmark, tiny_job
+from tests.fault_kinds.subjects import determined, job_of_benchmark, tiny_job
 from tests.fault_kinds.trial import Child
 
 ROOT = Path(__file__).parents[2]
@@ -111,13 +111,13 @@ def test_a_damaged_result_is_made_again_with_a_note(
     (job,) = jobs(select("smoke", ("recall",)), 0, ("adv-seeded",))
     shutil.copytree(finished, tmp_path, dirs_exist_ok=True)
     path = worker.result_path(tmp_path, job)
-    whole = path.read_bytes()
-    path.write_bytes(whole.replace(b"0.5", b"0.7"))
+    whole = determined(read_json(path))
+    path.write_bytes(path.read_bytes().replace(b"0.5", b"0.7"))
     assert worker.read_result(tmp_path, job) is None
     assert "is damaged" in caplog.text
     assert "is made again" in caplog.text
     worker.run_job(job, tmp_path, lambda _: None)
-    assert path.read_bytes() == whole
+    assert determined(read_json(path)) == whole
 
 
 # Checkpoints.

@@ -42,7 +42,8 @@ def trained_on(agent: Any) -> list[Any]:
         return played(model, layouts, *others)
 
     agent.game.costs = costs
-    agent.learn(2)
+    # A log would play layouts of its own.
+    agent.learn(2, log_interval=100)
     return asked
 
 
