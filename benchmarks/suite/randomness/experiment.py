@@ -109,7 +109,7 @@ def _run(task: str, kind: str, number: int, rng_seed: int, path: Path) -> Json:
     torch.set_num_threads(1)
     setting, seed = SETTINGS[task], 1000 * rng_seed + number
     begun = time.process_time()
-    player = trained(setting, kind, seed, lambda fraction: None)
+    player = trained(setting, kind, seed)
     result = {
         "task": task,
         "kind": kind,

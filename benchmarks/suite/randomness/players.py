@@ -1,15 +1,15 @@
 """Players that randomise without a seed vector: what they draw is which policy plays, or how."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from rand_agents.games.game import Game
-from rand_agents.policies.seeds import SeedSpec
 from rand_agents.policies.transformer import SeedTransformer, TransformerConfig, Weights
 from rand_envs.core.arrays import Array
 from rand_envs.core.player import Play
@@ -20,24 +20,22 @@ DROPPED = 0.2
 NOISE = 0.5
 """First standard deviation of each noisy weight, over the root of its fan-in (Fortunato 2018)."""
 
-Draw = Callable[[np.random.Generator], dict[str, Tensor]]
 
-
-class Noise:
+class Noise(ABC):
     """Random weights for one architecture: what is trained, and what a draw makes of it."""
 
     def __init__(self, model: SeedTransformer) -> None:
         """Start from a model's weights."""
-        self.trained = {n: w.detach().clone().requires_grad_() for n, w in model.weights.items()}
+        self.trained = {n: nn.Parameter(w.detach().clone()) for n, w in model.weights.items()}
 
+    @abstractmethod
     def draw(self, rng: np.random.Generator, m: int) -> dict[str, Tensor]:
         """Weights of m policies, each tensor (m, ...), that depend on what is trained."""
-        raise NotImplementedError
 
     @property
-    def parameters(self) -> list[torch.nn.Parameter]:
+    def parameters(self) -> list[nn.Parameter]:
         """What an optimiser trains."""
-        return [*self.trained.values()]  # type: ignore[list-item]
+        return [*self.trained.values()]
 
 
 class Dropout(Noise):
@@ -69,15 +67,15 @@ class Noisy(Noise):
         """Start from a model's weights, and the standard deviations of the paper."""
         super().__init__(model)
         self.spread = {
-            name: torch.full_like(weight, NOISE * weight.shape[0] ** -0.5).requires_grad_()
+            name: nn.Parameter(torch.full_like(weight, NOISE * weight.shape[0] ** -0.5))
             for name, weight in self.trained.items()
             if weight.dim() == 2 and name != "positions"
         }
 
     @property
-    def parameters(self) -> list[torch.nn.Parameter]:
+    def parameters(self) -> list[nn.Parameter]:
         """Means, then standard deviations."""
-        return [*self.trained.values(), *self.spread.values()]  # type: ignore[list-item]
+        return [*self.trained.values(), *self.spread.values()]
 
     def draw(self, rng: np.random.Generator, m: int) -> dict[str, Tensor]:
         """The mean and as many standard deviations as the noise of its row and column say."""
@@ -151,8 +149,3 @@ def _beside(plays: list[Play]) -> Play:
     output = np.concatenate([play.output for play in plays], 1)
     answers = [play.answer for play in plays if play.answer is not None]
     return Play(outcome, np.concatenate(answers, 1) if answers else None, output)
-
-
-def fixed_seeds(dim: int) -> SeedSpec:
-    """One seed, which says nothing."""
-    return SeedSpec(dim, "bits", "fixed")

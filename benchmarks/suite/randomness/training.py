@@ -1,7 +1,7 @@
 """The same game, objective and time for every kind of randomness."""
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,8 +26,6 @@ MEMBERS = 8
 """Policies of an ensemble, each trained for its share of the time."""
 DRAWS = 8
 """Random weights an update."""
-
-Report = Callable[[float], None]
 
 
 @dataclass(frozen=True)
@@ -63,15 +61,14 @@ class Setting:
         return dataclasses.replace(trainer, objective=objective, score=score)
 
 
-def trained(setting: Setting, kind: str, rng_seed: int, report: Report) -> Player:
+def trained(setting: Setting, kind: str, rng_seed: int) -> Player:
     """A player that randomises in one way."""
     if kind in ("dropout", "noisy"):
-        return _with_noise(setting, kind, rng_seed, report)
+        return _with_noise(setting, kind, rng_seed)
     if kind == "ensemble":
         each = setting.updates[kind] // MEMBERS
         members = [
-            _agent(setting, kind, rng_seed + 1000 * number, each, report)
-            for number in range(MEMBERS)
+            _agent(setting, kind, rng_seed + 1000 * number, each) for number in range(MEMBERS)
         ]
         stacked = {
             name: torch.stack([member.model.weights[name].detach() for member in members])
@@ -83,7 +80,7 @@ def trained(setting: Setting, kind: str, rng_seed: int, report: Report) -> Playe
             return {name: weight[which] for name, weight in stacked.items()}
 
         return DrawnPlayer(setting.game(), members[0].model.config, chosen)
-    agent = _agent(setting, kind, rng_seed, setting.updates[kind], report)
+    agent = _agent(setting, kind, rng_seed, setting.updates[kind])
     if kind == "seeds":
         return agent
     own = {name: weight.detach()[None] for name, weight in agent.model.weights.items()}
@@ -104,20 +101,15 @@ def _seeds(setting: Setting, kind: str) -> SeedSpec:
     return own if kind == "seeds" else dataclasses.replace(own, draw="fixed")
 
 
-def _agent(setting: Setting, kind: str, rng_seed: int, updates: int, report: Report) -> QNorm:
+def _agent(setting: Setting, kind: str, rng_seed: int, updates: int) -> QNorm:
     seeds, config = _seeds(setting, kind), setting.config(kind)
     agent = QNorm(
         _policy(setting, seeds), setting.game().task, config, seeds=seeds, rng_seed=rng_seed
     )
-
-    def after_update(_locals: dict[str, Any], _globals: dict[str, Any]) -> bool:
-        report(agent.num_timesteps / updates)
-        return True
-
-    return agent.learn(updates, callback=after_update)
+    return agent.learn(updates)
 
 
-def _with_noise(setting: Setting, kind: str, rng_seed: int, report: Report) -> DrawnPlayer:
+def _with_noise(setting: Setting, kind: str, rng_seed: int) -> DrawnPlayer:
     """Gradient steps on what is trained, through the weights that were drawn."""
     game, config, updates = setting.game(), setting.config(kind), setting.updates[kind]
     model = SeedTransformer(_policy(setting, _seeds(setting, kind)), rng_seed)
@@ -129,7 +121,6 @@ def _with_noise(setting: Setting, kind: str, rng_seed: int, report: Report) -> D
     for now in range(updates):
         layouts, drawn = aim.layouts(rngs[0]), noise.draw(rngs[1], DRAWS)
         update(step, aim, model, layouts, drawn, now / updates, rngs[2])
-        report((now + 1) / updates)
     return DrawnPlayer(game, model.config, noise.draw)
 
 
