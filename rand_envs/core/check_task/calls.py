@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from rand_envs.core.arrays import Array
+from rand_envs.core.arrays import Array, shown
 
 
 def need(holds: Any, sentence: str) -> None:
@@ -122,4 +122,4 @@ def described(value: Any) -> str:
     """A value in an error: an array by its shape and type."""
     if isinstance(value, np.ndarray):
         return f"shape {value.shape} and type {value.dtype}"
-    return f"{type(value).__name__} {value!r}"
+    return f"{type(value).__name__} {shown(value)}"
