@@ -50,7 +50,8 @@ class SearchGrid:
 
         Raises:
             ValueError: where a size is not positive or the grid is too large, the walls have
-                another shape or cut a cell off, the start is outside or on a wall, or no cell is left for the treasure.
+                another shape or cut a cell off, the start is outside or on a wall, or no cell is
+                left for the treasure.
         """
         rows, columns = checked_shape(shape)
         mask = np.zeros((rows, columns), bool) if walls is None else np.asarray(walls)
