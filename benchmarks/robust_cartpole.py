@@ -16,6 +16,7 @@ from stable_baselines3 import PPO
 from suite.pushed_pole import pushed_pole
 
 from rand_agents import PEPG, ObjectiveConfig, PEPGConfig, SearchConfig, evaluate
+from rand_envs.core.plain import plain_where_needed
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,9 @@ class Options:
     rng_seed: int = 0
 
 
-def main(options: Options) -> None:
+def main() -> None:
+    plain_where_needed()
+    options = tyro.cli(Options, description=__doc__)
     torch.set_num_threads(1)
     env = pushed_pole()
     start = time.perf_counter()
@@ -73,4 +76,4 @@ def say(name: str, policy: object, env: object, options: Options, seconds: float
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Options, description=__doc__))
+    main()

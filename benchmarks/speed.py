@@ -23,6 +23,7 @@ from suite.timing.seeds import seeds
 from suite.timing.training import training
 
 from rand_agents import QNorm
+from rand_envs.core.plain import plain_where_needed
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,7 @@ SECTIONS: dict[str, Callable[[], Table]] = {
 
 
 def main() -> None:
+    plain_where_needed()
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--section", choices=SECTIONS, help="only this one; default all")
     chosen = parser.parse_args().section

@@ -92,6 +92,7 @@ class Learner(ABC):
 
     def _check_length(self, done: int, total: int) -> None:
         """Raise ValueError unless a run with so many updates done can have so many in all."""
+        whole_number("the total of timesteps", total, 1, MAX_TIMESTEPS)
 
     def learn(
         self,

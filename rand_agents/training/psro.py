@@ -121,6 +121,7 @@ class PSRO(Agent[PSROConfig]):
         return max(total - round(self.config.distillation * total), 1)
 
     def _check_length(self, done: int, total: int) -> None:
+        super()._check_length(done, total)
         if done > 0 and self._chosen is None and done >= self._updates_of_rounds(total):
             raise ValueError(
                 f"after {done} updates no strategies are chosen yet, and with {total} in all they "
