@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from rand_envs.core.arrays import Array, shown
+from rand_envs.core.arrays import LONGEST, Array, shown
 
 
 def need(holds: Any, sentence: str) -> None:
@@ -21,8 +21,13 @@ def attempt(name: str, duty: str, function: Callable[..., Any], *arguments: Any)
     try:
         return function(*arguments)
     except Exception as error:
-        reason = " ".join(str(error).split())
-        raise ValueError(f"{name} {duty}, and raised {type(error).__name__}: {reason}") from error
+        raise ValueError(f"{name} {duty}, and raised {told(error)}") from error
+
+
+def told(error: Exception) -> str:
+    """An error in a sentence: its kind, and its own words in brief."""
+    reason = " ".join(str(error).split())
+    return f"{type(error).__name__}: {reason[:LONGEST]}".removesuffix(": ")
 
 
 class Watched:
@@ -85,6 +90,11 @@ class Watched:
             all(array.flags.writeable for array in told),
             f"{name} must give arrays that can be written to, such as copies",
         )
+
+
+def is_whole(value: Any) -> bool:
+    """Whether a value is an integer, and no truth value."""
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
 
 
 def arrays_in(value: Any) -> Iterator[Array]:
