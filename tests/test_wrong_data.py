@@ -20,7 +20,6 @@ from rand_agents.training.loading import load_agent
 from rand_agents.zoo import agent_file
 from rand_envs import GridTask, PatrolTask, check_task, minimax
 from rand_envs.core.options import from_json
-from rand_envs.core.register import TASKS
 from rand_envs.core.sealed import UNSEALED, seal
 from rand_envs.core.task import as_json
 from rand_envs.minimax.__main__ import main as minimax_command
@@ -183,20 +182,3 @@ def test_what_is_nested_as_deeply_as_can_be_read(tmp_path: Path, solutions: list
             with pytest.raises(ValueError, match="nested deeper") as caught:
                 player_from(file)
             assert is_sentence(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("env_id", "arguments", "count"),
-    [
-        ("RandRecall-v0", {"num_pairs": 2000, "value_bits": 2000}, "about 1e"),
-        ("RandColoring-v0", {"num_vertices": 3000}, "about 1e"),
-        ("RandPaging-v0", {"num_requests": 10_000}, "about 1e"),
-        ("RandGrid-v0", {"size": 300}, "89,999 of"),
-    ],
-)
-def test_spaces_too_large_to_list_say_so(
-    env_id: str, arguments: dict[str, Any], count: str
-) -> None:
-    space = TASKS[env_id](**arguments).layout_space
-    with pytest.raises(ValueError, match=rf"can be listed, in \d+ bytes, and there are {count}"):
-        space.enumerate()
