@@ -19,6 +19,7 @@ import sys
 import time
 from concurrent.futures import BrokenExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -34,8 +35,9 @@ from .drawing.gallery import draw_galleries
 from .earlier import Earlier
 from .experiments import PRESETS, Preset, TaskName, select
 from .job import MODELS, Experiment, jobs
-from .pool import Training, run_all
+from .pool import Executors, Training, local, run_all
 from .progress import Work
+from .ray_pool import on_ray
 from .report.page import write_report
 from .report.printed import results_table
 from .summary import Json, summarise, training_runs, write_json
@@ -64,6 +66,9 @@ class Arguments:
             ignores.
         rng_seed: Determines every training run and every evaluation.
         processes: Training runs at a time; one for each core by default.
+        ray: Spread the training runs over the Ray cluster at HOST:PORT, or "auto" for the one that
+            runs here; without an address start one here, of so many processes. All its machines
+            must share the folder, where checkpoints and results are written.
         verify: Train nothing, but score the agents behind the results in this folder again.
     """
 
@@ -88,6 +93,7 @@ class Arguments:
     out: Path | None = None
     rng_seed: int = 0
     processes: int = os.cpu_count() or 1
+    ray: Annotated[tuple[str, ...] | None, tyro.conf.arg(metavar="[ADDRESS]")] = None
     verify: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
 
     def __post_init__(self) -> None:
@@ -96,11 +102,24 @@ class Arguments:
             if value is not None:
                 whole_number(name, value, 1)
         rng_seed_number(self.rng_seed, "--rng-seed")
+        if self.ray is not None and len(self.ray) > 1:
+            raise ValueError(f"--ray takes one address at most, got {' '.join(self.ray)}")
+        if self.ray is not None and (self.verify or self.experiments == (RANDOMNESS,)):
+            raise ValueError(
+                f"--ray spreads the training runs of a preset, not --verify or {RANDOMNESS}"
+            )
         if self.out is not None:
             try:
                 check_folder(self.out, self.out)
             except OSError as error:
                 raise ValueError(str(error)) from None
+
+    def executors(self, out: Path) -> Executors:
+        """Where the training runs are done that write into a folder."""
+        if self.ray is None:
+            return partial(local, self.processes)
+        address = self.ray[0] if self.ray else None
+        return partial(on_ray, address, self.processes, out)
 
 
 def default_out(preset: str) -> Path:
@@ -220,13 +239,13 @@ def run(arguments: Arguments, out: Path, console: Console) -> int:
     todo = [job for job in planned if read_result(out, job) is None]
     plays = zoo_plays(arguments.tasks) if preset == "quick" else []
     of_zoo = f", then {len(plays)} agents of the zoo to play" if plays else ""
+    at_a_time = f", {arguments.processes} at a time" if arguments.ray is None else ", on Ray"
     console.print(
         f"{len(planned)} training runs of preset {preset} "
-        f"({len(planned) - len(todo)} already there){of_zoo}, {arguments.processes} at a time; "
-        f"results in {out}"
+        f"({len(planned) - len(todo)} already there){of_zoo}{at_a_time}; results in {out}"
     )
     works: list[Work] = [*map(Training, todo), *plays]
-    done = run_all(works, out, arguments.processes, console) if works else {}
+    done = run_all(works, out, arguments.executors(out), console) if works else {}
     zoo = zoo_scores({play.name: done[play.name] for play in plays})
     seconds = time.monotonic() - start
     write_outputs(

@@ -3,6 +3,7 @@
 Also called PGPE (Sehnke et al., 2010); symmetric sampling with centred ranks as in EvoJAX.
 """
 
+import copy
 import dataclasses
 import json
 import math
@@ -120,7 +121,7 @@ class PEPG(Agent[PEPGConfig]):
         self.search = Search(center, self.config.search)
         self._m = 1 if self.is_deterministic else self.config.m
         run = np.random.SeedSequence(self.rng_seed, spawn_key=(STREAMS.index("noise"),))
-        self._key = run.generate_state(2, np.uint64)
+        self.run_key = run.generate_state(2, np.uint64)
 
     def _update(self, progress: float) -> dict[str, float]:
         generation = self.begin(progress)
@@ -131,7 +132,7 @@ class PEPG(Agent[PEPGConfig]):
         # Steps are counted on from one `learn` to the next, so no two generations are one.
         number = self.env_steps
         layouts, seeds = self._instances(self.config.search.population)
-        noise = self.search.noise(self._key, number)
+        noise = self.search.noise(self.run_key, number)
         return Generation(number, progress, layouts, seeds, noise)
 
     def blocks(self) -> list[slice]:
@@ -164,6 +165,27 @@ class PEPG(Agent[PEPGConfig]):
             raise NotFiniteError("a weight or its std became infinite or NaN", HINT)
         self._load_center()
         return logs
+
+    def follow(
+        self, generation: Generation, objective: NDArray[np.float64], update: int, progress: float
+    ) -> Generation:
+        """Do what the agent did that this is a copy of: end a generation, begin the next one.
+
+        Args:
+            generation: That ends.
+            objective: Of all its candidates, (population,).
+            update: Number of the next one.
+            progress: Of the next one.
+        """
+        self.tell(generation, objective)
+        self._aim.observe(self, update)
+        return self.begin(progress)
+
+    def copy(self) -> "PEPG":
+        """For another process: without logger and environment, and it plays by itself."""
+        twin = copy.copy(self)
+        twin._logger, twin._env, twin.players = None, None, Here()
+        return twin
 
     def finish(self, generation: Generation, scores: Scores) -> dict[str, float]:
         """Update centre and std from the scores of all directions; returns what to log."""
