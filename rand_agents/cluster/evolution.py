@@ -7,7 +7,7 @@ update. It sends back the scores of its share.
 """
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import replace
@@ -43,11 +43,14 @@ def fingerprint(agent: PEPG, generation: Generation) -> int:
 class Replica:
     """A copy of the agent in an actor, which follows it."""
 
-    def __init__(self, agent: PEPG, generation: Generation) -> None:
-        """Take up the agent after it has begun a generation, whose noise is drawn here."""
-        noise = agent.search.noise(agent.run_key, generation.number)
+    agent: PEPG
+    generation: Generation
+
+    def take(self, agent: PEPG, generation: Generation) -> None:
+        """Take up an agent that has begun a generation, whose noise is drawn here."""
         # What comes through Ray's memory cannot be written to.
         self.agent = deepcopy(agent)
+        noise = agent.search.noise(agent.run_key, generation.number)
         self.generation = replace(generation, noise=noise)
 
     def play(self, message: Message | None, blocks: list[slice]) -> Answer:
@@ -64,34 +67,34 @@ class Actors:
 
     Results do not depend on how many there are: blocks are the agent's, and whoever plays one
     makes the same sums. Actors on another kind of processor may round differently; that is told.
+
+    Attributes:
+        count: How many.
+        handles: Those that are there, by place.
     """
 
     def __init__(self, count: int) -> None:
         self._ray = ray_module()
         self.count = whole_number("the number of actors", count, 1)
         self._remote = self._ray.remote(num_cpus=1)(Replica)
-        self._actors: dict[int, Any] = {}
+        self.handles: dict[int, Any] = {}
         self._losses = [0] * self.count
         self._objective: NDArray[np.float64] | None = None
         self._update = -1
 
     def scores(self, agent: PEPG, generation: Generation) -> Scores:
         """See `rand_agents.training.pepg.Players`."""
-        if agent.num_timesteps != self._update + 1:
-            # Another run: what the actors know is not the agent's last generation.
-            self.end()
-        self._update = agent.num_timesteps
         blocks = agent.blocks()
         shares = [blocks[place :: self.count] for place in range(min(self.count, len(blocks)))]
-        missing = [place for place in range(len(shares)) if place not in self._actors]
-        self._begin(missing, agent, generation)
         message = None
-        if self._objective is not None:
+        if self._objective is not None and agent.num_timesteps == self._update + 1:
             message = (self._objective, agent.num_timesteps, generation.progress)
-        calls = [
-            self._ask(place, None if place in missing else message, share)
-            for place, share in enumerate(shares)
-        ]
+        else:
+            # A run begins, or the agent was resumed.
+            self._give(range(len(shares)), agent, generation)
+        # Until this one is whole, nobody can go on from it.
+        self._objective = None
+        calls = [self._ask(place, message, share) for place, share in enumerate(shares)]
         expected = fingerprint(agent, generation)
         found: list[Any] = [None] * len(blocks)
         for place, call in enumerate(calls):
@@ -99,23 +102,24 @@ class Actors:
             if said != expected:
                 raise RuntimeError(
                     "an actor's search is not the agent's any more: its processor rounds "
-                    "differently, or a callback has changed the agent"
+                    "differently, its code is another, or a callback has changed the agent"
                 )
             found[place :: self.count] = scores
         together: Scores = np.concatenate(found, axis=1)
-        self._objective = together[..., 0].ravel()
+        self._objective, self._update = together[..., 0].ravel(), agent.num_timesteps
         return together
 
-    def _begin(self, places: list[int], agent: PEPG, generation: Generation) -> None:
-        """Give the agent to new actors."""
-        if places:
-            bare = replace(generation, noise=generation.noise[:0])
-            state = self._ray.put(agent.copy()), self._ray.put(bare)
+    def _give(self, places: Sequence[int], agent: PEPG, generation: Generation) -> None:
+        """Give the agent to actors, which begin where there are none."""
+        bare = replace(generation, noise=generation.noise[:0])
+        state = self._ray.put(agent.copy()), self._ray.put(bare)
         for place in places:
-            self._actors[place] = self._remote.remote(*state)
+            if place not in self.handles:
+                self.handles[place] = self._remote.remote()
+            self.handles[place].take.remote(*state)
 
     def _ask(self, place: int, message: Message | None, share: list[slice]) -> Any:
-        return self._actors[place].play.remote(message, share)
+        return self.handles[place].play.remote(message, share)
 
     def _answer(
         self, call: Any, place: int, share: list[slice], agent: PEPG, generation: Generation
@@ -135,14 +139,15 @@ class Actors:
                         f"an actor was lost {MAX_LOSSES} times: it was killed, or there was too "
                         "little memory"
                     ) from None
-            self._begin([place], agent, generation)
+            del self.handles[place]
+            self._give([place], agent, generation)
             call = self._ask(place, None, share)
 
     def end(self) -> None:
         """End all actors."""
-        for actor in self._actors.values():
+        for actor in self.handles.values():
             self._ray.kill(actor)
-        self._actors, self._objective = {}, None
+        self.handles, self._objective = {}, None
 
 
 @contextmanager
