@@ -143,6 +143,8 @@ def on_ray(address: str | None, cpus: int, out: Path, works: int) -> Iterator[Ex
     """
     with connected(address, min(cpus, works)) as found, _token(out) as token:
         errors = ray_module().exceptions
+        if not found:
+            raise ValueError("the Ray cluster has no CPU, and every training run takes one")
         tasks = _Tasks(found, works, token)
         try:
             yield tasks

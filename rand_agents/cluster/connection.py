@@ -69,7 +69,8 @@ def _connect(ray: Any, address: str | None, cpus: int) -> None:
         if address is None:
             raise
         where = "on this machine" if address == "auto" else f"at {address}"
-        raise ConnectionError(f"no Ray cluster answers {where}") from error
+        reason = str(error).strip().splitlines()[0]
+        raise ConnectionError(f"no Ray cluster answers {where}: {reason}") from error
     finally:
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, terminated)

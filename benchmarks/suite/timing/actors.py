@@ -15,7 +15,7 @@ from rand_agents.cluster.evolution import Actors
 from rand_agents.games import task_of
 
 COUNTS = (1, 2, 4)
-GENERATIONS = 12
+GENERATIONS = 6
 BLOCKS = 8
 """Of a generation, so that they divide evenly among the actors."""
 
