@@ -13,12 +13,22 @@ ANSWER_SECONDS = 5.0
 """How long an address may take to answer."""
 STORE_BYTES = 2**27
 """Of Ray's object store on this machine: what is sent is small."""
+STARTS = 3
+"""How often a cluster is started here: Ray gives its processes half a minute to be there, which is
+too little on a busy machine."""
+SETTINGS = {
+    # It would ask, or tell its makers.
+    "RAY_USAGE_STATS_ENABLED": "0",
+    # For workers, which import all of this.
+    "RAY_worker_register_timeout_seconds": "300",
+}
+"""Of Ray, where the user has set nothing else."""
 
 
 def ray_module() -> Any:
     """Ray, imported where it is needed: it takes seconds; ValueError where it is not installed."""
-    # It would ask, or tell its makers.
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    for name, value in SETTINGS.items():
+        os.environ.setdefault(name, value)
     try:
         return importlib.import_module("ray")
     except ImportError:
@@ -64,16 +74,24 @@ def _connect(ray: Any, address: str | None, cpus: int) -> None:
     # Ray takes the signal for itself, and would end this process without a word.
     terminated = signal.getsignal(signal.SIGTERM)
     try:
-        ray.init(address or "local", **options)
-    except (ConnectionError, RuntimeError, TimeoutError, ValueError) as error:
-        if address is None:
-            raise
-        where = "on this machine" if address == "auto" else f"at {address}"
-        reason = str(error).strip().splitlines()[0]
-        raise ConnectionError(f"no Ray cluster answers {where}: {reason}") from error
+        _init(ray, address, options)
     finally:
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, terminated)
+
+
+def _init(ray: Any, address: str | None, options: dict[str, Any]) -> None:
+    for left in reversed(range(STARTS if address is None else 1)):
+        try:
+            ray.init(address or "local", **options)
+            return
+        # Ray has no class for one that was too slow.
+        except Exception as error:
+            ray.shutdown()
+            if not left:
+                where = "here" if address in (None, "auto") else f"at {address}"
+                reason = str(error).strip().partition("\n")[0]
+                raise ConnectionError(f"no Ray cluster answers {where}: {reason}") from error
 
 
 def _check_answer(address: str) -> None:
