@@ -164,17 +164,15 @@ def test_generations_of_any_number_of_actors_are_those_of_none(
 ) -> None:
     here, log = evolution(), Log()
     here.learn(4, log)
-    between = here.contents()
-    here.learn(2)
-    assert not np.array_equal(here.search.center, evolution().search.center)
-
     alone, seen = evolution(), Log()
     with on_actors(alone, 1):
         alone.learn(4, seen)
     assert seen.logs == log.logs
-    same(alone.contents(), between)
+    same(alone.contents(), here.contents())
+    assert not np.array_equal(here.search.center, evolution().search.center)
     assert isinstance(alone.players, Here)
 
+    here.learn(2)
     agent = evolution()
     with on_actors(agent, 2) as actors:
         # One of them is lost on the way.
