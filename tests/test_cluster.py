@@ -135,7 +135,7 @@ def evolution(**changes: Any) -> PEPG:
     task = PatrolTask(horizon=4)
     search = SearchConfig(population=10, std=0.3, learning_rate=0.1)
     config = PEPGConfig(ObjectiveConfig(q=4.0), search, m=3, batch_size=6, candidates_at_once=4)
-    source = FoundConfig(share=0.5, learn_every=2, learn_from=1).source(task.layout_space, 0)
+    source = FoundConfig(share=0.5, learn_every=2).source(task.layout_space, 0)
     return PEPG("SeedTransformer", task, config, layouts=source, rng_seed=3)
 
 
