@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from statistics import median
 from typing import Any
 
+from rich.progress import track
 from stable_baselines3.common.callbacks import BaseCallback
 
 from rand_agents import PEPG, PEPGConfig, SearchConfig
@@ -126,18 +127,17 @@ class _Clock(BaseCallback):
         return True
 
 
-def measure(size: Size) -> Parts:
+def measure(size: Size, crews: dict[int, Counting]) -> Parts:
     """Time generations of a size, all from the same start; the first is left out."""
     agent, clock = size.agent(), _Clock()
     agent.learn(GENERATIONS, clock)
     here = clock
     follow = _seconds_of_following(size.agent())
-    counting, clocks = Counting(1), {}
-    for count in COUNTS:
+    clocks = {}
+    for count, crew in crews.items():
         other, clock = size.agent(), _Clock()
-        other.players = counting = Counting(count)
+        other.players, crew.received = crew, 0
         other.learn(GENERATIONS, clock)
-        counting.end()
         clocks[count] = clock
         if other.search.center.tobytes() != agent.search.center.tobytes():
             raise RuntimeError(f"{count} actors have found another policy than none")
@@ -148,9 +148,9 @@ def measure(size: Size) -> Parts:
         min(here.walls[1:]),
         {count: min(each.walls[1:]) for count, each in clocks.items()},
         {c: max(median(each.processor[1:]) - follow, 0.0) for c, each in clocks.items()},
-        counting.sent,
-        counting.received // GENERATIONS,
-        counting.state,
+        crew.sent,
+        crew.received // GENERATIONS,
+        crew.state,
     )
 
 
@@ -168,8 +168,10 @@ def _seconds_of_following(agent: PEPG) -> float:
 
 def measure_all() -> list[Parts]:
     """All sizes, on a Ray of this machine that believes it has enough CPUs."""
-    with connected(None, max(COUNTS)):
-        return [measure(size) for size in SIZES]
+    with connected(None, sum(COUNTS)):
+        # The same actors for all sizes: a process that computes takes seconds to begin.
+        crews = {count: Counting(count) for count in COUNTS}
+        return [measure(size, crews) for size in track(SIZES, "sizes")]
 
 
 def table(sizes: Sequence[Size], found: Sequence[Parts]) -> str:
