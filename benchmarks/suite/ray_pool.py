@@ -33,11 +33,9 @@ class Board:
         self._fractions = [0.0] * works
         self._begun: Counter[int] = Counter()
 
-    def begin(self, place: int) -> int:
-        """A worker has begun a work; returns how many have so far."""
+    def begin(self, place: int) -> None:
         self._begun[place] += 1
         self._fractions[place] = BEGUN
-        return self._begun[place]
 
     def note(self, place: int, fraction: float) -> None:
         self._fractions[place] = fraction
@@ -56,9 +54,8 @@ def _lost(name: str) -> ChildProcessError:
 
 def _run(place: int, work: Work, out: Path, token: str, board: Any) -> Json:
     """Do a work in a worker."""
-    # Ray begins again without end what ran out of memory.
-    if ray_module().get(board.begin.remote(place)) > MAX_LOSSES:
-        raise _lost(work.name)
+    # Nothing is waited for: Ray would lend the CPU to another task.
+    board.begin.remote(place)
     path = out / HERE
     if not path.is_file() or path.read_text() != token:
         raise ValueError(
@@ -104,6 +101,9 @@ class _Tasks:
     def fractions(self) -> Sequence[float]:
         fractions, begun = self._ray.get(self._board.read.remote())
         for place, times in begun.items():
+            if times > MAX_LOSSES:
+                # Ray begins again without end what ran out of memory.
+                raise _lost(self._works[place].name)
             if times - 1 > self._losses.get(place, 0):
                 self._losses[place] = times - 1
                 name = self._works[place].name
