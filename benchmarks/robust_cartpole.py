@@ -7,14 +7,18 @@ PPO trains on uniformly drawn ones; PEPG on the q-norm over those of each genera
 scored alike: the worst layout is searched for, and played again on fresh starts.
 """
 
+import sys
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 import tyro
 from stable_baselines3 import PPO
-from suite.pushed_pole import pushed_pole
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from benchmarks.suite.pushed_pole import pushed_pole
 from rand_agents import PEPG, ObjectiveConfig, PEPGConfig, SearchConfig, evaluate
 
 

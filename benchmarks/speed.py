@@ -8,20 +8,24 @@ A section is a function that measures and returns a table.
 import argparse
 import platform
 import statistics
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from rich.console import Console
 from rich.table import Table
-from suite.timing.environments import environments
-from suite.timing.rollouts import rollouts
-from suite.timing.seeds import seeds
-from suite.timing.training import training
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from benchmarks.suite.timing.environments import environments
+from benchmarks.suite.timing.rollouts import rollouts
+from benchmarks.suite.timing.seeds import seeds
+from benchmarks.suite.timing.training import training
 from rand_agents import QNorm
 
 

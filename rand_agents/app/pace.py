@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 
+from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 
@@ -67,7 +68,7 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
-def progress_bar(**more: object) -> Progress:
+def progress_bar(console: Console) -> Progress:
     """A bar with the objective and the time left, which whoever shows it puts in."""
     return Progress(
         TextColumn("{task.description}"),
@@ -76,5 +77,5 @@ def progress_bar(**more: object) -> Progress:
         TextColumn("objective {task.fields[objective]}"),
         TimeElapsedColumn(),
         TextColumn("{task.fields[left]} left"),
-        **more,  # type: ignore[arg-type]
+        console=console,
     )

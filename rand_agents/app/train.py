@@ -91,7 +91,7 @@ def _announce(console: Console, agent: Agent[Any], options: Train, is_longer: bo
 def _run(agent: Agent[Any], options: Train, out: Path, is_new: bool, more: int) -> int:
     """Train a new run, finish one, or make it longer; returns how many updates are saved."""
     name = out.stem
-    with progress_bar(console=Console(stderr=True)) as progress, _stop_signals() as wish:
+    with progress_bar(Console(stderr=True)) as progress, _stop_signals() as wish:
         watch = _Supervisor(progress, out, options.checkpoint_every, wish)
         try:
             if is_new:

@@ -55,7 +55,7 @@ class QNormStep:
         """Step down the gradient of the objective; raises FloatingPointError on NaN losses."""
         value = _finite(self.config.objective.at(progress)(losses), losses)
         self.optimizer.zero_grad(set_to_none=True)
-        value.backward()  # type: ignore[no-untyped-call]
+        torch.autograd.backward(value)
         return self._facts(losses, value) | self.descend(progress)
 
     def update_in_parts(
@@ -74,7 +74,7 @@ class QNormStep:
         self.optimizer.zero_grad(set_to_none=True)
         sizes = [part.shape[-1] for part in losses]
         for part, slope in zip(parts, torch.split(slopes, sizes, -1), strict=True):
-            part().backward(slope)  # type: ignore[no-untyped-call]
+            torch.autograd.backward(part(), slope)
         return self._facts(whole, value) | self.descend(progress)
 
     def update_by_score(

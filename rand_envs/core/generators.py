@@ -58,12 +58,9 @@ class Generators(Sequence[np.random.Generator]):
             _draw(self._next, self._states, self._at, drawn)
         return drawn
 
-    def __getstate__(self) -> list[np.random.Generator]:
-        return list(self)
-
-    def __setstate__(self, generators: list[np.random.Generator]) -> None:
+    def __reduce__(self) -> tuple[type["Generators"], tuple[list[np.random.Generator]]]:
         # Copies are elsewhere in memory.
-        self.__init__(generators)  # type: ignore[misc]
+        return Generators, (list(self),)
 
 
 def _state_of(rng: np.random.Generator) -> int:

@@ -62,11 +62,11 @@ class Layouts:
         self._learners: dict[int, Learner] = {}
         self._kept: list[Choice] = []
         self.mode: Mode = "uniform"
-        if wish not in MODES:
+        mode = next((mode for mode in MODES if mode == wish), None)
+        if mode is None:
             asked = self._space.pack([_parsed(wish, field[0].task.env_id, self._space)])
             self._kept = [Choice(asked, "the layout asked for")] * len(field)
-            wish = "fixed"
-        self.turn(wish)  # type: ignore[arg-type]
+        self.turn(mode or "fixed")
 
     def turn(self, mode: Mode) -> None:
         """Take layouts from there from now on.

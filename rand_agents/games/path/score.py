@@ -67,7 +67,7 @@ class Episodes:
             logs = self.actions.log_probability(outputs, leaves.codes)
             surprise = (leaves.counts * self.actions.entropy(outputs)).sum() / total
             loss = (leaves.weights * logs).sum() - entropy * surprise
-            loss.backward()  # type: ignore[no-untyped-call]
+            torch.autograd.backward(loss)
             mean_entropy += surprise.item()
         return mean_entropy
 

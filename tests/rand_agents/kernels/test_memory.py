@@ -45,7 +45,7 @@ def losses_and_gradients(game, model, layouts, seeds, fast):
         logits = model.answer(table[index].unsqueeze(1), seeds)
     losses = bit_cross_entropy(logits, bits.unsqueeze(1))
     model.zero_grad()
-    q_norm(losses.mean(-1), 8.0).backward()
+    torch.autograd.backward(q_norm(losses.mean(-1), 8.0))
     return losses.detach(), [w.grad.clone() for w in model.weights.values()]
 
 
@@ -75,12 +75,14 @@ def test_what_it_leaves_out_of_the_gradient_is_below_the_tolerance():
     (share,) = torch.autograd.grad(q_norm(losses.mean(-1), 2000.0), losses)
     share = share.sum(-1) / share.sum()
     assert (share < GRADIENT_TOLERANCE[torch.float32]).sum() > 100
-    q_norm(game.costs(model, layouts, seeds).mean(-1), 2000.0).backward()
+    torch.autograd.backward(q_norm(game.costs(model, layouts, seeds).mean(-1), 2000.0))
     fast = [w.grad.clone() for w in model.weights.values()]
     index, bits = game.encode(layouts, torch.device("cpu"))
     logits = model.answer(game.table[index].unsqueeze(1), seeds)
     model.zero_grad()
-    q_norm(bit_cross_entropy(logits, bits.float().unsqueeze(1)).mean(-1), 2000.0).backward()
+    torch.autograd.backward(
+        q_norm(bit_cross_entropy(logits, bits.float().unsqueeze(1)).mean(-1), 2000.0)
+    )
     size = max(float(w.grad.abs().max()) for w in model.weights.values())
     for ours, plain in zip(fast, model.weights.values(), strict=True):
         torch.testing.assert_close(ours, plain.grad, rtol=1e-3, atol=1e-4 * size)
@@ -183,13 +185,13 @@ def test_plays_by_the_same_weights_and_seeds_embed_their_tokens_once(monkeypatch
     check(model, seeds, 0)
     check(model, seeds[:3], 1)
     optimizer = torch.optim.AdamW(model.parameters(), fused=True)
-    game.costs(model, layouts, seeds).sum().backward()
+    torch.autograd.backward(game.costs(model, layouts, seeds).sum())
     optimizer.step()
     check(model, seeds[:3], 1)
     check(SeedTransformer(model.config, rng_seed=4), seeds[:3], 1)
     embedded.clear()
     for _ in range(2):
-        game.costs(model, layouts, seeds).sum().backward()
+        torch.autograd.backward(game.costs(model, layouts, seeds).sum())
     assert len(embedded) == 2, "gradients go through what is embedded"
 
 
