@@ -221,7 +221,8 @@ def picture(task: Task[Any]) -> bytes:
         else:
             action, memory = agent.predict(observation, memory)
         observation, _, over, _, _ = env.step(action)
-    file = BytesIO()
-    Image.fromarray(env.render()).save(file, "PNG")
+    file, frame = BytesIO(), env.render()
+    assert isinstance(frame, np.ndarray)
+    Image.fromarray(frame).save(file, "PNG")
     env.close()
     return file.getvalue()

@@ -53,9 +53,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.syspath_prepend(tmp_path)
     tasks, envs = dict(TASKS), dict(gym.registry)
     yield tmp_path
-    for registry, before in ((TASKS, tasks), (gym.registry, envs)):
-        registry.clear()
-        registry.update(before)
+    TASKS.clear()
+    TASKS.update(tasks)
+    gym.registry.clear()
+    gym.registry.update(envs)
     sys.modules.pop("my_games", None)
 
 
