@@ -14,7 +14,7 @@ from rand_agents import QNorm
 from rand_envs import ColoringTask, RecallTask
 
 
-def test_the_plain_step_of_recall_has_the_same_losses():
+def test_the_plain_step_of_recall_has_the_same_losses() -> None:
     agent = QNorm("SeedTransformer", RecallTask(6, 3), rng_seed=2)
     layouts = agent.task.layout_space.sample(np.random.default_rng(0), 20)
     seeds = torch.from_numpy(agent.draw_seeds(np.random.default_rng(1), 4))
@@ -27,7 +27,7 @@ def test_the_plain_step_of_recall_has_the_same_losses():
     torch.testing.assert_close(plain, ours, rtol=1e-5, atol=1e-6)
 
 
-def test_the_plain_step_of_coloring_has_the_same_losses():
+def test_the_plain_step_of_coloring_has_the_same_losses() -> None:
     agent = QNorm("SeedTransformer", ColoringTask(6), rng_seed=2)
     layouts = agent.task.layout_space.sample(np.random.default_rng(0), 40)
     seeds = torch.from_numpy(agent.draw_seeds(np.random.default_rng(1), 4))
@@ -38,7 +38,7 @@ def test_the_plain_step_of_coloring_has_the_same_losses():
     torch.testing.assert_close(plain, ours, rtol=1e-5, atol=1e-6)
 
 
-def test_the_peak_of_a_process_is_not_that_of_the_one_that_started_it():
+def test_the_peak_of_a_process_is_not_that_of_the_one_that_started_it() -> None:
     program = "from benchmarks.suite.timing.seeds import peak; print(peak())"
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
     held = np.ones(2**27)

@@ -57,7 +57,8 @@ def test_without_a_player_or_with_too_many_it_says_so(
 def test_any_stream_gets_the_report(
     encoding: str, files: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stream = io.TextIOWrapper(io.BytesIO(), encoding)
+    held = io.BytesIO()
+    stream = io.TextIOWrapper(held, encoding)
     monkeypatch.setattr(sys, "stdout", stream)
     report = tmp_path / "report.json"
     assert main(["evaluate", files[0], *FEW, "--json", str(report)]) == 0
@@ -65,7 +66,7 @@ def test_any_stream_gets_the_report(
     assert main(["zoo"]) == 0
     assert main(["games"]) == 0
     stream.flush()
-    printed = stream.buffer.getvalue().decode(encoding)  # type: ignore[attr-defined]
+    printed = held.getvalue().decode(encoding)
     assert "worst layout" in printed
     assert "#" in printed, "the bars are plain"
     assert json.loads(report.read_text())["env_id"] == "RandRecall-v0"

@@ -31,7 +31,9 @@ GRIDS = {
 def played(task: GridTask, layouts: Array, temperature: float = 1.0) -> Episodes:
     game: Any = as_game(task)
     rng = np.random.default_rng(4)
-    return game.sample(attentive(game), layouts, SEEDS, rng, paths=3, temperature=temperature)
+    model = attentive(game)
+    episodes: Episodes = game.sample(model, layouts, SEEDS, rng, paths=3, temperature=temperature)
+    return episodes
 
 
 @pytest.mark.parametrize("name", GRIDS)

@@ -113,14 +113,19 @@ def estimates(
     slopes: Tensor,
     paths: int,
     draws: int,
-    **options: float,
+    *,
+    temperature: float = 1.0,
+    branches: int | None = None,
 ) -> Array:
     """Many estimates of the gradient of (slopes * means).sum(), (draws, parameters)."""
     rng = np.random.default_rng(0)
     spread = slopes.repeat_interleave(paths, 1) / paths
     found = []
     for _ in range(draws):
-        game.sample(model, layouts, SEEDS, rng, paths=paths, **options).backward(model, spread, 0.0)
+        episodes = game.sample(
+            model, layouts, SEEDS, rng, paths=paths, temperature=temperature, branches=branches
+        )
+        episodes.backward(model, spread, 0.0)
         found.append(flat_gradient(model))
     return np.array(found)
 

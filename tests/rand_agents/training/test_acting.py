@@ -21,19 +21,20 @@ TASKS: dict[str, tuple[str, dict[str, Any]]] = {
     "recall": ("RandRecall-v0", {"num_pairs": 3, "value_bits": 2}),
     "grid": ("RandGrid-v0", {"size": (2, 3), "start": (0, 1), "horizon": 4, "num_episodes": 3}),
     "one shot": ("test/Penalty-v0", {}),
-} | {
-    f"{seen} to {asked}": ("test/Automaton-v0", {"seen": seen, "asked": asked, "max_steps": 6})
-    for seen in OBSERVATIONS
-    for asked in ACTIONS
+    **{
+        f"{seen} to {asked}": ("test/Automaton-v0", {"seen": seen, "asked": asked, "max_steps": 6})
+        for seen in OBSERVATIONS
+        for asked in ACTIONS
+    },
 }
 NUM = 12
 """How many (layout, seed) pairs are played."""
 
 
-def random_agent(name: str, policy: str) -> Agent[Any]:
+def random_agent(name: str, policy: Any) -> Agent[Any]:
     env_id, config = TASKS[name]
     task = task_of(env_id, config)
-    shape: Any = policy
+    shape = policy
     if policy in ("every", "first"):
         game = game_for(task)
         shape = TransformerConfig(

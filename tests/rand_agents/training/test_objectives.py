@@ -167,7 +167,7 @@ def test_alpha_outside_its_range_is_an_error(alpha: float) -> None:
 
 def test_illegal_options_are_errors() -> None:
     with pytest.raises(ValueError, match='must be "q-norm" or "cvar"'):
-        ObjectiveConfig("max")
+        ObjectiveConfig("max")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="finite start and end"):
         ObjectiveConfig(q=math.inf, q_start=2.0)
     with pytest.raises(ValueError, match="q must be a number of at least 1"):
