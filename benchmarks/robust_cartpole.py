@@ -11,6 +11,7 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 import tyro
@@ -20,6 +21,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks.suite.pushed_pole import pushed_pole
 from rand_agents import PEPG, ObjectiveConfig, PEPGConfig, SearchConfig, evaluate
+from rand_envs import LayoutWrapper
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ def main(options: Options) -> None:
     say(f"PEPG, {options.q:g}-norm", pepg, env, options, time.perf_counter() - start)
 
 
-def say(name: str, policy: object, env: object, options: Options, seconds: float) -> None:
+def say(name: str, policy: Any, env: LayoutWrapper, options: Options, seconds: float) -> None:
     report = evaluate(
         policy,
         env if isinstance(policy, PPO) else None,

@@ -5,7 +5,7 @@ import hashlib
 import json
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from rand_agents import (
     PEPG,
@@ -25,7 +25,8 @@ from rand_envs.adversaries import ROUNDS, STARTS, FoundConfig
 
 from .progress import Phase
 
-MODELS = ("erm-fixed", "adv-fixed", "erm-seeded", "adv-seeded")
+Model = Literal["erm-fixed", "adv-fixed", "erm-seeded", "adv-seeded"]
+MODELS: tuple[Model, ...] = ("erm-fixed", "adv-fixed", "erm-seeded", "adv-seeded")
 """Trained on the mean (erm) or the q-norm (adv), with one fixed seed or with random ones."""
 
 TASKS = {
@@ -221,7 +222,10 @@ class Job:
         source = None
         if adversarial and recipe.found is not None:
             source = recipe.found.source(game.task.layout_space, rng_seed)
-        return kind(policy, game.task, config, seeds=seeds, layouts=source, rng_seed=rng_seed)
+        agent: Agent[Any] = kind(
+            policy, game.task, config, seeds=seeds, layouts=source, rng_seed=rng_seed
+        )
+        return agent
 
 
 def _digest(facts: Any) -> str:

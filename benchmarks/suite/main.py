@@ -20,7 +20,7 @@ import time
 from concurrent.futures import BrokenExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import tyro
 from rich.console import Console
@@ -33,7 +33,7 @@ from rand_envs.core.writing import check_folder, only_writer
 from .drawing.gallery import draw_galleries
 from .earlier import Earlier
 from .experiments import PRESETS, Preset, TaskName, select
-from .job import MODELS, Experiment, jobs
+from .job import MODELS, Experiment, Model, jobs
 from .pool import Training, run_all
 from .progress import Work
 from .report.page import write_report
@@ -45,8 +45,6 @@ from .zoo_scores import zoo_plays, zoo_scores
 
 RANDOMNESS = "randomness"
 NAMES = ", ".join(experiment.name for experiment in PRESETS["paper"])
-
-Model = Literal["erm-fixed", "adv-fixed", "erm-seeded", "adv-seeded"]
 
 
 @dataclass(frozen=True)

@@ -127,8 +127,8 @@ def _follow(
         for work, fraction in zip(pending.values(), fractions, strict=True):
             if fraction > 0 and work.name not in results:
                 forecast.note(work.name, fraction)
-        said = {"description": forecast.running(), "left": forecast.words()}
-        bar.update(task, completed=forecast.share(), **said)
+        running, left = forecast.running(), forecast.words()
+        bar.update(task, completed=forecast.share(), description=running, left=left)
 
     waiting, printed = set(pending), time.monotonic()
     while waiting:

@@ -107,6 +107,7 @@ class _Run:
     def __init__(self, job: Job, out: Path, report: Progress) -> None:
         self.job, self.out, self.report = job, out, report
         self.checkpoint = Checkpoint(partial_path(out, job), job.training_fingerprint)
+        self.agent: Agent[Any] | None
         self.agent, self.training = self.checkpoint.load() or (None, Training())
         self.begun = time.monotonic() - self.training.seconds
         self.saved = time.monotonic()

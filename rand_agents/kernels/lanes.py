@@ -26,7 +26,6 @@ SHORT = 8
 # The result is called with other arguments than the decorated function has.
 intrinsic: Callable[[Any], Any] = numba.extending.intrinsic
 _unliteral: Callable[[Any], Any] = types.unliteral
-_vector: Callable[[Any, int], Any] = ir.VectorType
 _declare: Callable[..., Any] = cgutils.get_or_insert_function
 
 # Products may be fused with sums, nothing else: results do not depend on a compiler's choices.
@@ -59,7 +58,7 @@ class Row(types.Type):
 class _RowModel(models.PrimitiveModel):
     def __init__(self, manager: Any, kind: Any) -> None:
         element = manager.lookup(kind.dtype).get_value_type()
-        super().__init__(manager, kind, _vector(element, kind.lanes))
+        super().__init__(manager, kind, ir.VectorType(element, kind.lanes))  # type: ignore[no-untyped-call]
 
 
 def _place(context: Any, builder: Any, kind: Any, array: Any, at: Any) -> tuple[Any, int]:

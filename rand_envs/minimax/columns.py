@@ -4,7 +4,6 @@
 the minimising player, a row of the cost matrix.
 """
 
-import itertools
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -101,9 +100,10 @@ class _Search(Generic[S]):
         on_progress: Callable[[Bracket], None] | None,
     ) -> ColumnSolution[S]:
         """Ask until the bracket is closed, or stuck, or the user or the clock ends it."""
-        question, at_duals, game, interrupted = self.best, False, None, False
+        question, iteration, at_duals, game, interrupted = self.best, 0, False, None, False
         try:
-            for iteration in itertools.count(1):
+            while True:
+                iteration += 1
                 response = self._best_response(question)
                 if response.lower > self.lower:
                     self.lower, self.best = response.lower, question

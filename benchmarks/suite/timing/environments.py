@@ -93,7 +93,7 @@ def maze() -> Run | None:
     play = jax.jit(lambda state: jax.lax.scan(step, state, actions))
 
     def run() -> None:
-        jax.block_until_ready(play(start))
+        jax.block_until_ready(play(start))  # type: ignore[no-untyped-call]
 
     return run
 

@@ -4,6 +4,7 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from rand_agents import PEPG, PEPGConfig
 from rand_agents.games.accelerated.grid_rollout import GridRollout
 from rand_agents.policies.transformer import Weights
 from rand_agents.training.agent import Agent
+from rand_envs import GridTask
 
 from ..experiments import QUICK
 from ..job import Job
@@ -31,9 +33,14 @@ class Generation:
     weights: Weights
     seeds: Tensor
 
+    @property
+    def task(self) -> GridTask:
+        assert isinstance(self.agent.task, GridTask)
+        return self.agent.task
+
     def rollout(self) -> GridRollout:
-        layouts = self.agent.task.layout_space.enumerate()
-        return GridRollout(self.agent.task, self.agent.model, self.weights, layouts, self.seeds)
+        layouts = self.task.layout_space.enumerate()
+        return GridRollout(self.task, self.agent.model, self.weights, layouts, self.seeds)
 
     def part(self, which: Any) -> "Generation":
         chosen = {name: weight[which] for name, weight in self.weights.items()}
@@ -48,8 +55,7 @@ class Generation:
         """Share of cells visited in the first episode, mean over candidates and seeds."""
         parts = [self.part(slice(i, i + 50)) for i in range(0, self.candidates, 50)]
         visited = [part.rollout().first_visits() for part in parts]
-        horizon = self.agent.task.horizon
-        return (torch.cat(visited) <= horizon).float().mean().item()
+        return float((torch.cat(visited) <= self.task.horizon).float().mean())
 
 
 def random_candidates(agent: Any, count: int, std: float, rng_seed: int = 0) -> Generation:
@@ -73,7 +79,7 @@ def half_trained() -> Generation:
         some = Generation(
             agent, {**some.weights, "positions": 80 * some.weights["positions"]}, some.seeds
         )
-        found, after, _ = some.rollout().steps()
+        found, after = some.rollout().steps()
         best = (found + after).mean((1, 2)).argsort()[:25]
         parts.append(some.part(best).weights)
     weights = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
@@ -99,14 +105,14 @@ def _add_rows(
 
     def measured(way: str) -> tuple[int, Tensor]:
         rollout = generation.rollout()
-        found, after, _ = rollout.compiled_steps() if way == "compiled" else rollout.torch_steps()
+        found, after = rollout.compiled_steps() if way == "compiled" else rollout.torch_steps()
         return rollout.token_evaluations, found + after
 
     def plainly() -> tuple[int, Tensor]:
         steps, tokens = plain_steps(agent.game, agent.model, few.weights, layouts, few.seeds)
         return tokens, steps
 
-    times = {way: seconds(lambda way=way: measured(way), repeats) for way in ("compiled", "torch")}
+    times = {way: seconds(partial(measured, way), repeats) for way in ("compiled", "torch")}
     spent, (tokens, steps) = seconds(plainly, repeats)
     scale = generation.candidates / few.candidates
     times["plain"] = (spent * scale, (round(tokens * scale), steps))

@@ -10,6 +10,7 @@ of the same seed, or, where there is none, of the other seeds (leave one out; Ko
 from dataclasses import dataclass, field
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
