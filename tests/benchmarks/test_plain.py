@@ -7,8 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from rich.table import Table
 
 from benchmarks.suite.timing.plain import PlainColoring, PlainRecall, coloring_losses, recall_losses
+from benchmarks.suite.timing.rollouts import add_rows, quick_agent, random_candidates
 from benchmarks.suite.timing.seeds import peak
 from rand_agents import QNorm
 from rand_envs import ColoringTask, RecallTask
@@ -36,6 +38,15 @@ def test_the_plain_step_of_coloring_has_the_same_losses() -> None:
     ours = agent.game.costs(agent.model, layouts, seeds)
     assert plain.shape == (40, 4)
     torch.testing.assert_close(plain, ours, rtol=1e-5, atol=1e-6)
+
+
+def test_a_generation_is_played_alike_in_all_three_ways() -> None:
+    table = Table(*"abcdef")
+    with torch.no_grad():
+        add_rows(table, "few", random_candidates(quick_agent(), 4, 0.3), 0.5, 1)
+    names, *_, equal = (list(column.cells) for column in table.columns)
+    assert names == ["few, compiled", "few, torch", "few, plain"]
+    assert equal == ["100.000 %"] * 3
 
 
 def test_the_peak_of_a_process_is_not_that_of_the_one_that_started_it() -> None:

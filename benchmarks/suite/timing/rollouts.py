@@ -15,7 +15,6 @@ from torch import Tensor
 from rand_agents import PEPG, PEPGConfig
 from rand_agents.games.accelerated.grid_rollout import GridRollout
 from rand_agents.policies.transformer import Weights
-from rand_agents.training.agent import Agent
 from rand_envs import GridTask
 
 from ..experiments import QUICK
@@ -29,7 +28,7 @@ M = 10
 class Generation:
     """Candidates and what they play: all layouts under M seeds."""
 
-    agent: Agent[Any]
+    agent: PEPG
     weights: Weights
     seeds: Tensor
 
@@ -58,12 +57,18 @@ class Generation:
         return float((torch.cat(visited) <= self.task.horizon).float().mean())
 
 
-def random_candidates(agent: Any, count: int, std: float, rng_seed: int = 0) -> Generation:
+def random_candidates(agent: PEPG, count: int, std: float, rng_seed: int = 0) -> Generation:
     """Candidates around the agent's initial weights."""
     center = torch.nn.utils.parameters_to_vector(agent.model.parameters())
     noise = torch.randn(count, len(center), generator=torch.Generator().manual_seed(rng_seed))
     seeds = torch.from_numpy(agent.seeds.sample(np.random.default_rng(0), M))
     return Generation(agent, agent.unflatten(center + std * noise), seeds)
+
+
+def quick_agent() -> PEPG:
+    """The game and the policy of the quick preset, where another trainer trains it."""
+    agent = Job("grid", "grid", "adv-seeded", 0, 0, QUICK["grid"]).agent()
+    return PEPG(agent.model.config, agent.task, PEPGConfig(), seeds=agent.seeds)
 
 
 def half_trained() -> Generation:
@@ -96,9 +101,10 @@ def seconds(call: Callable[[], Any], repeats: int) -> tuple[float, Any]:
     return statistics.median(taken), result
 
 
-def _add_rows(
+def add_rows(
     table: Table, name: str, generation: Generation, plain_share: float, repeats: int
 ) -> None:
+    """Time a generation in three ways, plainly only some of its candidates."""
     agent = generation.agent
     layouts = agent.task.layout_space.enumerate()
     few = generation.part(slice(0, max(1, round(plain_share * generation.candidates))))
@@ -141,14 +147,12 @@ def rollouts() -> Table:
     )
     with torch.no_grad():
         paper = half_trained()
-        quick = random_candidates(
-            Job("grid", "grid", "adv-seeded", 0, 0, QUICK["grid"]).agent(), 100, 0.3
-        )
+        quick = random_candidates(quick_agent(), 100, 0.3)
         table.title = (
             f"{torch.get_num_threads()} threads; paper: 300 candidates, 24 treasures, m = {M}, "
             f"random policies that visit {100 * paper.coverage:.0f} % of the cells in the first "
             "episode, plain timed on 3 candidates; quick: 100 random candidates, plain on 10"
         )
-        _add_rows(table, "paper", paper, 0.01, 3)
-        _add_rows(table, "quick", quick, 0.1, 5)
+        add_rows(table, "paper", paper, 0.01, 3)
+        add_rows(table, "quick", quick, 0.1, 5)
     return table
