@@ -367,6 +367,6 @@ def test_an_agent_of_any_task_is_evaluated_as_it_is_played() -> None:
 
 def test_task_of_an_env_keeps_the_task_under_plain_wrappers_only() -> None:
     env = gym.make("RandGrid-v0", **GRID)
-    assert task_of(Monitor(env)) is env.unwrapped.task  # type: ignore[attr-defined]
+    assert task_of(Monitor(env)) is env.get_wrapper_attr("task")
     assert isinstance(FlattenObservation(env).observation_space, Box)
     assert task_of(FlattenObservation(env)).unit == "return"

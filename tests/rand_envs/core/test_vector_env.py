@@ -281,7 +281,8 @@ def test_a_limit_of_steps_truncates_as_a_time_limit_does(case: Case, mode: Autor
         )
         said = told(ours, mode)
         assert_equal(said, told(theirs, mode))
-        longest = ours.unwrapped.task.max_steps  # type: ignore[attr-defined]
+        assert isinstance(ours.unwrapped, TaskVectorEnv)
+        longest = ours.unwrapped.task.max_steps
         truncated = [answer[3].any() for answer in said if len(answer) == 5]
         assert any(truncated) == (longest >= limit)
 
