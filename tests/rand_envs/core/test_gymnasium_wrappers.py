@@ -170,7 +170,7 @@ VECTOR: dict[str, Callable[[Envs, Path], Envs]] = {
     ),
     "NormalizeObservation": lambda envs, _: vector.NormalizeObservation(real_v(envs)),
     "TransformAction": lambda envs, _: vector.TransformAction(envs, same),
-    "TransformReward": lambda envs, _: vector.TransformReward(envs, lambda r: 2 * float(r)),
+    "TransformReward": lambda envs, _: vector.TransformReward(envs, lambda r: 2 * r),
     "ClipReward": lambda envs, _: vector.ClipReward(envs, -0.05, 0.5),
     "NormalizeReward": lambda envs, _: vector.NormalizeReward(envs),
     "RecordEpisodeStatistics": lambda envs, _: vector.RecordEpisodeStatistics(envs),

@@ -104,7 +104,7 @@ def test_arrays_in_the_arguments_keep_no_spec_from_becoming_json(
             kwargs = {k: v for k, v in spec["kwargs"].items() if k != "game"}
             assert spec["id"] == env_id
             twin = gym.make_vec(env_id, **kwargs)
-        assert twin.get_wrapper_attr("task").config == env.unwrapped.task.config
+        assert twin.unwrapped.task.config == env.unwrapped.task.config
         assert twin.reset(seed=4)[0].tolist() == env.reset(seed=4)[0].tolist()
         name = "layouts" if vector else "layout"
         assert getattr(twin.unwrapped, name) == getattr(env.unwrapped, name)
