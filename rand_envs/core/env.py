@@ -122,7 +122,7 @@ class TaskEnv(gym.Env[Array, Any], Generic[L]):
         actions = self._actions.check([action], 1)
         # What happened before is kept where it is drawn, so the state is not given away.
         moved = self.task.advance(copied(state), actions, np.zeros(1, bool))
-        self._state, seen, reward, terminated = moved
+        self._state, seen, reward, terminated, _ = moved
         self._ended = bool(terminated[0])
         if self.render_mode is not None:
             self._history.states.append(self._state)

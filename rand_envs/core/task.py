@@ -38,6 +38,8 @@ class Advance(NamedTuple):
     observation: Array
     reward: NDArray[np.float64]
     terminated: NDArray[np.bool_]
+    facts: dict[str, Array] | None = None
+    """`Task.facts` of states and ends, where it is cheaper to tell them along the way."""
 
 
 @dataclass(frozen=True)

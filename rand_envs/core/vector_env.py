@@ -169,7 +169,7 @@ class TaskVectorEnv(gym.vector.VectorEnv[Array, Array, Array], Generic[L]):
         legal = self._actions.check(actions, self.num_envs, ignored=idle)
         if len(begun):
             self._begin(begun)
-        self._state, seen, rewards, over = self.task.advance(state, legal, idle)
+        self._state, seen, rewards, over, facts = self.task.advance(state, legal, idle)
         self._ended, cut = over.copy(), np.zeros(self.num_envs, bool)
         if self.max_episode_steps is not None:
             self._elapsed += ~idle
@@ -177,11 +177,14 @@ class TaskVectorEnv(gym.vector.VectorEnv[Array, Array, Array], Generic[L]):
             self._ended |= cut
         if self.render_mode is not None:
             self._record(~idle, legal)
-        infos, told = {}, over
+        infos = {}
         if self.autoreset_mode is AutoresetMode.SAME_STEP and self._ended.any():
-            infos, told = self._finish(over), np.zeros(self.num_envs, bool)
+            infos = self._finish(over)
             seen = self.task.observe(self._state)
-        infos |= infos_of(self.task.facts(self._state, told), self._everyone)
+            facts = self.task.facts(self._state, np.zeros(self.num_envs, bool))
+        elif facts is None:
+            facts = self.task.facts(self._state, over)
+        infos |= infos_of(facts, self._everyone)
         return seen, rewards, over, cut, infos
 
     def render(self) -> tuple[Any, ...] | None:

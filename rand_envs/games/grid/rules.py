@@ -145,6 +145,7 @@ class GridTask(HoldingTask[GridLayout]):
         """
         n = len(state)
         seen, reward, over = np.empty((n, 3), np.int64), np.empty(n), np.empty(n, bool)
+        facts = self._no_facts(n)
         _search(
             self._start,
             self.horizon,
@@ -160,8 +161,9 @@ class GridTask(HoldingTask[GridLayout]):
             seen,
             reward,
             over,
+            *facts.values(),
         )
-        return Advance(state, seen, reward, over)
+        return Advance(state, seen, reward, over, facts)
 
     def _walls_of(self, state: Array) -> Array:
         return state["walls"].reshape(len(state), self.rows * self.columns)
@@ -179,11 +181,14 @@ class GridTask(HoldingTask[GridLayout]):
 
     def facts(self, state: Array, ended: NDArray[np.bool_]) -> dict[str, Array]:
         """Index of the episode, steps over all of them, and whether the ended found it in every one."""
-        n = len(state)
-        episode, steps, success = np.empty(n, np.int64), np.empty(n, np.int64), np.empty(n, bool)
-        _tell(self.num_episodes, self.head(state, SEARCHER), ended, episode, steps, success)
+        facts = self._no_facts(len(state))
+        _tell_all(self.num_episodes, self.head(state, SEARCHER), ended, *facts.values())
+        return facts
+
+    def _no_facts(self, n: int) -> dict[str, Array]:
+        numbers = np.empty((2, n), np.int64)
         # Not "episode": Monitor and RecordEpisodeStatistics put their statistics there.
-        return {"episode_index": episode, "steps": steps, "is_success": success}
+        return {"episode_index": numbers[0], "steps": numbers[1], "is_success": np.empty(n, bool)}
 
     def best_outcome(self, layouts: Array) -> NDArray[np.float64] | None:
         """A shortest path in every episode, as far as the horizon lasts, shape (n,)."""
@@ -245,6 +250,9 @@ def _search(
     seen: Array,
     reward: Array,
     over: Array,
+    episode: Array,
+    steps: Array,
+    success: Array,
 ) -> None:
     for i in range(len(state)):
         me = state[i]
@@ -267,16 +275,23 @@ def _search(
             over[i] = last
         at = np.uint64(me.cell)
         seen[i, 0], seen[i, 1], seen[i, 2] = cells[at, 0], cells[at, 1], me.found
+        _tell(num_episodes, me, over[i], i, episode, steps, success)
+
+
+@compiled
+def _tell_all(
+    num_episodes: int, state: Array, ended: Array, episode: Array, steps: Array, success: Array
+) -> None:
+    for i in range(len(state)):
+        _tell(num_episodes, state[i], ended[i], i, episode, steps, success)
 
 
 @compiled
 def _tell(
-    num_episodes: int, state: Array, ended: Array, episode: Array, steps: Array, success: Array
+    num_episodes: int, me: Any, ended: bool, i: int, episode: Array, steps: Array, success: Array
 ) -> None:
-    for i in range(len(state)):
-        me = state[i]
-        episode[i], steps[i] = me.episode, me.steps
-        success[i] = ended[i] and me.finds == num_episodes
+    episode[i], steps[i] = me.episode, me.steps
+    success[i] = ended & (me.finds == num_episodes)
 
 
 def _grid_size(size: Any) -> tuple[int, int]:
