@@ -97,6 +97,16 @@ def _next_word(typing: Any, function: Any, state: Any) -> Any:
 
 @compiled
 def _draw(function: int, states: NDArray[Any], at: NDArray[Any], drawn: NDArray[Any]) -> None:
-    for i in range(len(at)):
-        for k in range(drawn.shape[1]):
+    n, count = drawn.shape
+    whole = n - n % 4
+    # Words of one generator wait for each other, so that four go side by side.
+    for i in range(0, whole, 4):
+        a, b, c, d = states[at[i]], states[at[i + 1]], states[at[i + 2]], states[at[i + 3]]
+        for k in range(count):
+            drawn[i, k] = _next_word(function, a)
+            drawn[i + 1, k] = _next_word(function, b)
+            drawn[i + 2, k] = _next_word(function, c)
+            drawn[i + 3, k] = _next_word(function, d)
+    for i in range(whole, n):
+        for k in range(count):
             drawn[i, k] = _next_word(function, states[at[i]])

@@ -10,8 +10,8 @@ from rand_envs.core.layouts.fields import FieldLayout, Layouts
 from rand_envs.core.task import Advance, HoldingTask, GameValue
 
 
-COUNTERS = [("time", np.int64), ("faults", np.int64)]
-SERVED = np.dtype(COUNTERS)
+TIME, FAULTS, CACHE = 0, 1, 2
+"""Columns of a state, which is a row of whole numbers to compiled code; the requests come last."""
 
 
 class PagingTask(HoldingTask[FieldLayout]):
@@ -90,7 +90,9 @@ class PagingTask(HoldingTask[FieldLayout]):
         self.action_space = Discrete(self.cache_size)
         self.max_steps = self.num_requests
         cache = ("cache", np.int64, (self.cache_size,))
-        self.hold([*COUNTERS, cache], cache=np.arange(self.cache_size))
+        counters = [("time", np.int64), ("faults", np.int64)]
+        self.hold([*counters, cache], cache=np.arange(self.cache_size))
+        self._row = np.dtype((np.int64, (CACHE + self.cache_size + self.num_requests,)))
 
     def advance(self, state: Array, actions: Array, idle: NDArray[np.bool_]) -> Advance:
         """Serve the next request; on a fault its page goes into the slot `actions`, shape (n,).
@@ -103,9 +105,8 @@ class PagingTask(HoldingTask[FieldLayout]):
         facts = _no_facts(n)
         _serve(
             self.num_pages,
-            self.head(state, SERVED),
-            state["requests"],
-            state["cache"],
+            self.cache_size,
+            self.head(state, self._row),
             actions,
             idle,
             seen,
@@ -126,8 +127,8 @@ class PagingTask(HoldingTask[FieldLayout]):
     def facts(self, state: Array, ended: NDArray[np.bool_]) -> dict[str, Array]:
         """How many faults there were, and whether of the ended they are as few as can be."""
         facts = _no_facts(len(state))
-        states = self.head(state, SERVED), state["requests"]
-        _tell(self.num_pages, self.cache_size, *states, ended, *facts.values())
+        rows = self.head(state, self._row)
+        _tell(self.num_pages, self.cache_size, rows, ended, *facts.values())
         return facts
 
     def outcome(self, state: Array) -> NDArray[np.float64]:
@@ -165,9 +166,8 @@ def _no_facts(n: int) -> dict[str, Array]:
 @compiled
 def _serve(
     num_pages: int,
+    cache_size: int,
     state: Array,
-    requests: Array,
-    cache: Array,
     actions: Array,
     idle: Array,
     seen: Array,
@@ -176,45 +176,42 @@ def _serve(
     faults: Array,
     success: Array,
 ) -> None:
-    # Indices without a sign need no look at whether they count from the end.
-    end, cache_size = requests.shape[1] - 1, cache.shape[1]
+    requests = state[:, CACHE + cache_size :]
     last, kept = _memory(num_pages, cache_size)
+    end = requests.shape[1] - 1
     for i in range(len(state)):
-        me = state[i]
-        reward[i], over[i] = 0.0, False
-        page, fault = requests[i, np.uint64(min(me.time, end))], 1
-        for slot in range(cache_size):
-            held = cache[i, slot]
+        me, sees = state[i], seen[i]
+        # Indices without a sign need no look at whether they count from the end.
+        time, slot = me[TIME], np.uint64(actions[i])
+        page, fault = requests[i, np.uint64(min(time, end))], 1
+        for other in range(cache_size):
+            held = me[CACHE + other]
             fault &= held != page
-            seen[i, 1 + slot] = held
-        if not idle[i]:
-            slot = np.uint64(actions[i])
-            held = cache[i, slot]
-            # Without a branch, as processors cannot guess whether it is a fault.
-            held += fault * (page - held)
-            cache[i, slot] = seen[i, slot + np.uint64(1)] = held
-            me.faults += fault
-            me.time += 1
-            reward[i] = 0.0 - fault
-            over[i] = me.time > end
-        seen[i, 0] = requests[i, np.uint64(min(me.time, end))]
-        faults[i] = me.faults
-        success[i] = over[i] and me.faults <= _fewest(cache_size, requests, i, last, kept)
+            sees[1 + other] = held
+        # Without branches, as processors cannot guess whether it is a fault.
+        plays = 1 - np.int64(idle[i])
+        fault &= plays
+        held = me[np.uint64(CACHE) + slot]
+        held += fault * (page - held)
+        me[np.uint64(CACHE) + slot] = sees[np.uint64(1) + slot] = held
+        me[FAULTS] += fault
+        time += plays
+        me[TIME] = time
+        reward[i] = 0.0 - fault
+        over[i] = plays & (time > end)
+        sees[0] = requests[i, np.uint64(min(time, end))]
+        faults[i] = me[FAULTS]
+        success[i] = over[i] and faults[i] <= _fewest(cache_size, requests, i, last, kept)
 
 
 @compiled
 def _tell(
-    num_pages: int,
-    cache_size: int,
-    state: Array,
-    requests: Array,
-    ended: Array,
-    faults: Array,
-    success: Array,
+    num_pages: int, cache_size: int, state: Array, ended: Array, faults: Array, success: Array
 ) -> None:
+    requests = state[:, CACHE + cache_size :]
     last, kept = _memory(num_pages, cache_size)
     for i in range(len(state)):
-        faults[i] = state[i].faults
+        faults[i] = state[i, FAULTS]
         success[i] = ended[i] and faults[i] <= _fewest(cache_size, requests, i, last, kept)
 
 
