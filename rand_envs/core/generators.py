@@ -1,16 +1,18 @@
 """Many random generators side by side, whose words are drawn at once."""
 
 import ctypes
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, overload
 
 import numpy as np
 from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic
+from numba import extending, types
 from numpy.typing import NDArray
 
 from rand_envs.core.compiled import compiled
+
+# The result is called with other arguments than the decorated function has.
+_intrinsic: Callable[[Any], Any] = extending.intrinsic
 
 _pointer = ctypes.pythonapi.PyCapsule_GetPointer
 _pointer.restype = ctypes.c_void_p
@@ -79,13 +81,13 @@ def _state_of(rng: np.random.Generator) -> int:
 
 def _next_word_of(rng: np.random.Generator) -> int:
     """Where the function is that gives a state's next word."""
-    function = rng.bit_generator.ctypes.next_uint64  # type: ignore[attr-defined]
+    function = rng.bit_generator.ctypes.next_uint64
     return ctypes.cast(function, ctypes.c_void_p).value or 0
 
 
-@intrinsic
+@_intrinsic
 def _next_word(typing: Any, function: Any, state: Any) -> Any:
-    """Call a function by its address; numba takes ctypes' functions too, at twice the cost of all else."""
+    """Call a function by its address: to be given ctypes' functions takes numba a microsecond."""
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         word = ir.IntType(64)

@@ -277,15 +277,17 @@ class HoldingTask(CompiledTask[L]):
             values: of some of them in a first state; the others are zero.
         """
         layout = self.layout_space.dtype
-        held = [(name, entry[0]) for name, entry in (layout.fields or {}).items()]
+        parts = layout.fields or {}
+        held = [(name, kind) for name, (kind, *_) in parts.items()]
         self.blank = np.zeros(1, np.dtype([*fields, *held], align=True))
         for name, value in values.items():
             self.blank[name] = value
-        places = [(self.blank.dtype.fields or {})[name][1] for name, _ in held]
-        self._offset = places[0]
-        # Layouts are copied as bytes.
-        if [place - places[0] for place in places] != [e[1] for e in (layout.fields or {}).values()]:
-            raise ValueError(f"aligned states cannot hold layouts of {layout}")
+        # Layouts are copied as bytes, so the fields must be as far from each other as in a layout.
+        places = self.blank.dtype.fields or {}
+        offsets = {places[name][1] - place for name, (_, place, *_) in parts.items()}
+        if len(offsets) != 1:
+            raise ValueError(f"states cannot hold layouts of type {layout}, which is not aligned")
+        self._offset = offsets.pop()
 
     def initial(self, layouts: Array) -> Array:
         """First states, shape (n,), of a batch of layouts, shape (n,)."""

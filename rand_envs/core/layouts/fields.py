@@ -9,14 +9,16 @@ from typing import Any
 import numpy as np
 from gymnasium.spaces import Space
 from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic
+from numba import extending, types
 from numpy.typing import NDArray
 
 from rand_envs.core.arrays import Array, Json, copied
 from rand_envs.core.compiled import compiled
 from rand_envs.core.layouts.bounds import Field
 from rand_envs.core.layouts.space import MAX_ENUMERATED, Layout, LayoutSpace, layout_fields
+
+# The result is called with other arguments than the decorated function has.
+_intrinsic: Callable[[Any], Any] = extending.intrinsic
 
 Legal = Callable[[Array], NDArray[np.bool_]]
 
@@ -291,7 +293,7 @@ def _number(words: Array, sizes: Array, shares: Array, first: Array, numbers: Ar
             numbers[i, k] = np.int64(left) + first[k]
 
 
-@intrinsic
+@_intrinsic
 def _high_word(typing: Any, a: Any, b: Any) -> Any:
     """The upper 64 bits of a product of two words."""
 

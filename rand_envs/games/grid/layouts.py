@@ -195,9 +195,7 @@ class GridSpace(LayoutSpace[GridLayout]):
 
 
 @compiled
-def _hide(
-    start: int, walls: Array, words: Array, bound: int, laid: Array, treasure: Array
-) -> None:
+def _hide(start: int, walls: Array, words: Array, bound: int, laid: Array, treasure: Array) -> None:
     """Lay walls, and each treasure on a cell where one may be, counted row by row."""
     n, rows, columns = laid.shape
     for i in range(n):

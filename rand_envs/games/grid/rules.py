@@ -180,7 +180,7 @@ class GridTask(HoldingTask[GridLayout]):
         return success
 
     def facts(self, state: Array, ended: NDArray[np.bool_]) -> dict[str, Array]:
-        """Index of the episode, steps over all of them, and whether the ended found it in every one."""
+        """Index of the episode, steps used over all episodes, and success where ended."""
         facts = self._no_facts(len(state))
         _tell_all(self.num_episodes, self.head(state, SEARCHER), ended, *facts.values())
         return facts

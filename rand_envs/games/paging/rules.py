@@ -7,8 +7,7 @@ from numpy.typing import NDArray
 from rand_envs.core.arrays import Array, whole_number
 from rand_envs.core.compiled import compiled
 from rand_envs.core.layouts.fields import FieldLayout, Layouts
-from rand_envs.core.task import Advance, HoldingTask, GameValue
-
+from rand_envs.core.task import Advance, GameValue, HoldingTask
 
 TIME, FAULTS, CACHE = 0, 1, 2
 """Columns of a state, which is a row of whole numbers to compiled code; the requests come last."""
