@@ -125,7 +125,8 @@ def environments() -> Table:
             memory,
         )
     if other is None:
-        table.caption = f"{MAZE} was not measured: pip install '.[speed]' brings gymnax"
+        # The backslash keeps rich from reading the brackets as a style.
+        table.caption = f"{MAZE} was not measured: pip install '.\\[speed]' brings gymnax"
     return table
 
 
