@@ -88,12 +88,16 @@ class Score:
     def lines(self, whose: str, one_layout: bool = False) -> list[Line]:
         """What there is to say, for a card."""
         unit, mean = self.task.unit, self.mean(one_layout)
-        has_interval = mean is not None and len(self._rounds) > (not one_layout)
         return [
             Line(whose, "–" if mean is None else number(mean.estimate, unit), 24),
-            Line(
-                "95 % interval", interval_of(mean, unit) if mean and has_interval else "", 17, MUTED
-            ),
+            Line("95 % interval", self._interval_text(mean, one_layout), 17, MUTED),
             Line("game value", self.value_text(), 19),
             Line("distance", "" if mean is None else self.distance_text(mean.estimate), 19),
         ]
+
+    def _interval_text(self, mean: Figure | None, one_layout: bool) -> str:
+        if mean is None or len(self._rounds) <= (not one_layout):
+            return ""
+        if mean.ci95 == tuple(self.task.outcome_range):
+            return "still open"
+        return interval_of(mean, self.task.unit)

@@ -241,6 +241,16 @@ def test_an_interval_is_over_rounds_unless_all_are_of_one_layout() -> None:
     assert over_rounds.ci95[0] < low < high < over_rounds.ci95[1]
 
 
+def test_an_interval_of_all_that_can_be_is_none() -> None:
+    score = Score(GridTask(3), VALUE)
+    for steps in range(8, 28):
+        score.add([float(steps % 3 + 8)])
+        text = next(line.value for line in score.lines("yours") if line.text == "95 % interval")
+        count = len(score.outcomes)
+        assert (text == "") == (count == 1)
+        assert ("still open" in text) == (1 < count < 5)
+
+
 COUNTED = {
     "RandGrid-v0": "mean step",
     "RandPatrol-v0": "mean step",
