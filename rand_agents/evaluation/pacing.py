@@ -1,7 +1,7 @@
 """How far an evaluation is: what its player has played, and how long the rest will take."""
 
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from typing import Any
 
@@ -45,7 +45,7 @@ class Paced:
         has |= {name: getattr(player, name) for name in AS_THEY_ARE if hasattr(player, name)}
         has |= {name: self._timed(player, name) for name in PLAYS if hasattr(player, name)}
         self.done: Counter[str] = Counter()
-        self._seconds: Counter[str] = Counter()
+        self._seconds: defaultdict[str, float] = defaultdict(float)
         self._first: dict[str, tuple[int, float]] = {}
 
     def _timed(self, player: Player, name: str) -> Callable[..., Any]:

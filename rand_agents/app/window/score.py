@@ -12,6 +12,9 @@ from rand_agents.evaluation.trial import limits_of
 from rand_envs.core.task import GameValue, Setting
 from rand_envs.rendering.colors import MUTED
 
+OPEN = 0.5
+"""An interval of more than this share of what can be says little yet."""
+
 
 class Score:
     """Outcomes so far, by rounds of one or several instances.
@@ -98,6 +101,7 @@ class Score:
     def _interval_text(self, mean: Figure | None, one_layout: bool) -> str:
         if mean is None or len(self._rounds) <= (not one_layout):
             return ""
-        if mean.ci95 == tuple(self.task.outcome_range):
+        (low, high), (least, most) = mean.ci95, self.task.outcome_range
+        if high - low > OPEN * (most - least):
             return "still open"
         return interval_of(mean, self.task.unit)
