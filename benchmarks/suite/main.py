@@ -19,7 +19,7 @@ from rich.console import Console
 
 from rand_envs.core.arrays import whole_number
 from rand_envs.core.options import rng_seed_number
-from rand_envs.core.plain import plain_where_needed
+from rand_envs.core.plain import plain_where_needed, unread
 from rand_envs.core.writing import check_folder, only_writer
 
 from .experiments import PRESETS, Preset, TaskName, select
@@ -120,6 +120,8 @@ def main() -> int:
         out.mkdir(parents=True, exist_ok=True)
         with only_writer(out):
             return (_run_randomness if alone else _run)(arguments, out, console)
+    except BrokenPipeError:
+        return unread()
     except BrokenExecutor:
         error: object = (
             "a process that trained was lost: it was killed, or there was too little memory; the "

@@ -207,7 +207,7 @@ def _figures(scores: dict[str, Any]) -> tuple[str, str]:
 
 
 def picture(task: Task[Any]) -> bytes:
-    """The longest of a few instances, as PNG: by the zoo's agent if there is one, else at random."""
+    """The longest of a few instances, as PNG: by the zoo's agent, if there is one, or at random."""
     env = gym.make(task.env_id, render_mode="rgb_array", disable_env_checker=True)
     agents = [
         load_zoo(name)
