@@ -40,7 +40,7 @@ def evaluated(
     given = {name: number for name, number in effort.items() if number is not None}
     plan = planned(player, dataclasses.replace(usual_effort(player.task), **given), votes)
     lines = Lines(errors)
-    with progress_bar(errors) as progress:
+    with progress_bar(errors, transient=True) as progress:
         bar = progress.add_task(escape(doing), total=1.0, left="?")
 
         def show(paced: Paced) -> None:

@@ -71,12 +71,13 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
-def progress_bar(errors: Console, *between: ProgressColumn) -> Progress:
+def progress_bar(errors: Console, *between: ProgressColumn, transient: bool = False) -> Progress:
     """A bar with the time left, which whoever shows it puts in.
 
     Args:
         errors: Where to show it.
         between: What stands between the bar and the times.
+        transient: Whether nothing of it remains.
     """
     return Progress(
         TextColumn("{task.description}"),
@@ -85,6 +86,7 @@ def progress_bar(errors: Console, *between: ProgressColumn) -> Progress:
         TimeElapsedColumn(),
         TextColumn("{task.fields[left]} left"),
         console=errors,
+        transient=transient,
     )
 
 
