@@ -34,7 +34,7 @@ SAMPLED = 500
 """Layouts that a classical player plays where they are too many for all of them."""
 
 INSTANCES = 8
-"""Of which a page shows the longest."""
+"""Of which a page shows the longest that ends well."""
 
 SECTION = re.compile(r"^## (.+)$", re.MULTILINE)
 FOR_PROGRAMMERS = "The rules as a class"
@@ -207,7 +207,7 @@ def _figures(scores: dict[str, Any]) -> tuple[str, str]:
 
 
 def picture(task: Task[Any]) -> bytes:
-    """The longest of a few instances, as PNG: by the zoo's agent, if there is one, or at random."""
+    """A long instance, as PNG: played by the zoo's agent if there is one, else at random."""
     env = gym.make(task.env_id, render_mode="rgb_array", disable_env_checker=True)
     agents = [
         load_zoo(name)
@@ -215,16 +215,15 @@ def picture(task: Task[Any]) -> bytes:
         if zoo_card(name)["env_id"] == task.env_id and name.endswith("adv-seeded")
     ]
     agent = next((agent for agent in agents if agent.task.config == task.config), None)
-    lengths = [_played(env, agent, seed) for seed in range(INSTANCES)]
-    _played(env, agent, lengths.index(max(lengths)))
+    _played(env, agent, max(range(INSTANCES), key=lambda seed: _played(env, agent, seed)))
     file = BytesIO()
     Image.fromarray(env.render()).save(file, "PNG")
     env.close()
     return file.getvalue()
 
 
-def _played(env: gym.Env[Any, Any], agent: Any, seed: int) -> int:
-    """Play an instance to its end; how many steps that took."""
+def _played(env: gym.Env[Any, Any], agent: Any, seed: int) -> tuple[bool, int]:
+    """Play an instance to its end; whether it ended well, and after how many steps."""
     env.action_space.seed(seed)
     if agent is not None:
         agent.set_random_seed(seed)
@@ -235,6 +234,6 @@ def _played(env: gym.Env[Any, Any], agent: Any, seed: int) -> int:
             action = env.action_space.sample()
         else:
             action, memory = agent.predict(observation, memory)
-        observation, _, over, _, _ = env.step(action)
+        observation, _, over, _, info = env.step(action)
         steps += 1
-    return steps
+    return bool(info["is_success"]), steps
