@@ -8,8 +8,8 @@ import dataclasses
 import math
 from typing import Any
 
-from rand_agents import ObjectiveConfig, PEPGConfig, PSROConfig, QNormConfig
 from rand_agents.policies.seeds import Draw
+from rand_agents.training.configs import ObjectiveConfig, PEPGConfig, PSROConfig, QNormConfig
 from rand_agents.training.evolution import SearchConfig
 from rand_envs.adversaries import FoundConfig
 

@@ -21,7 +21,7 @@ from rand_agents.app.words import (
     value_of,
     values_of,
 )
-from rand_envs.core.plain import plain_where_needed
+from rand_envs.core.plain import plain_where_needed, unread
 
 BAD_INPUT = 2
 """Exit code after an error of the user's, as of the argument parser's."""
@@ -67,6 +67,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
             import_modules(modules)
         return run(words)
+    except BrokenPipeError:
+        return unread()
     except (ValueError, OSError, FloatingPointError) as error:
         _ERRORS.print(f"error: {_sentence(error)}", markup=False, soft_wrap=True)
         return BAD_INPUT
@@ -166,9 +168,9 @@ def _evaluate(words: Sequence[str]) -> int:
             raise ValueError("evaluate takes an agent, or several, got 0 names")
         for name in options.subjects:
             agent_source(name)
-        from rand_agents.app.players import loaded
+        from rand_agents.app.players import player_of_file
 
-        contestants = {name: partial(loaded, name, _ERRORS) for name in options.subjects}
+        contestants = {name: partial(player_of_file, name, _ERRORS) for name in options.subjects}
     else:
         from rand_agents.app.arguments import task_from
         from rand_agents.app.lookup import game_id

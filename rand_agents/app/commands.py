@@ -85,8 +85,8 @@ class Evaluate:
     """Play agents or another player on many layouts and seeds and report how good they are.
 
     Attributes:
-        subjects: Agent files, or names of agents in the zoo, which are compared where there are
-            several; with --player the game.
+        subjects: Agent files, names of agents in the zoo, or solution files, which are compared
+            where there are several; with --player the game.
         modules: Import this first: it may register games.
         player: Who plays the game instead of an agent: random (uniform legal actions), a
             classical player (`python -m rand_agents games` lists them), or sb3:FILE.zip, a model

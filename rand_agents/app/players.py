@@ -27,6 +27,7 @@ from rand_envs.core.register import TASKS
 from rand_envs.core.streams import Stream, generator
 from rand_envs.core.task import Setting, Task, resolved, rules_of
 from rand_envs.core.wrappers.random_seed import RandomSeedObservation
+from rand_envs.minimax.players import is_solution_file, player_from
 
 ROWS = 4096
 """How many instances are played at once at most, to bound the number of environments."""
@@ -47,6 +48,14 @@ def loaded(source: str, errors: Console) -> Agent[Any]:
         done = f"{agent.num_timesteps} of {agent.total_timesteps} updates"
         errors.print(f"note: the training of {path} is unfinished, {done}", soft_wrap=True)
     return agent
+
+
+def player_of_file(source: str, errors: Console) -> Player:
+    """The agent of a file or of the zoo, or the player of a solution file."""
+    if is_solution_file(source):
+        task, make = player_from(source)
+        return make(task)
+    return loaded(source, errors)
 
 
 def named_player(options: Evaluate | Watch, task: Setting[Any], name: str | None = None) -> Player:

@@ -3,7 +3,6 @@
 import dataclasses
 import shlex
 import signal
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,11 +11,12 @@ from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
+from rich.progress import MofNCompleteColumn, TextColumn
 from stable_baselines3.common.callbacks import BaseCallback
 
 from rand_agents.app.checks import check_training
 from rand_agents.app.commands import INTERRUPTED, PROG, Train
-from rand_agents.app.pace import Pace, clock, progress_bar
+from rand_agents.app.pace import Lines, Pace, clock, progress_bar
 from rand_agents.training.agent import Agent
 from rand_agents.training.loading import load_agent
 from rand_envs.adversaries import Found
@@ -25,8 +25,6 @@ from rand_envs.core.writing import only_writer, write_atomically
 
 SLOW = 0.5
 """Seconds of an update from which on a wish to stop does not wait for its end."""
-PATIENCE = 5.0
-"""Seconds between the first lines of a log; they become rarer, and a long run's stay few."""
 
 
 def train(
@@ -91,7 +89,8 @@ def _announce(console: Console, agent: Agent[Any], options: Train, is_longer: bo
 def _run(agent: Agent[Any], options: Train, out: Path, is_new: bool, more: int) -> int:
     """Train a new run, finish one, or make it longer; returns how many updates are saved."""
     name = out.stem
-    with progress_bar(Console(stderr=True)) as progress, _stop_signals() as wish:
+    columns = MofNCompleteColumn(), TextColumn("objective {task.fields[objective]}")
+    with progress_bar(Console(stderr=True), *columns) as progress, _stop_signals() as wish:
         watch = _Supervisor(progress, out, options.checkpoint_every, wish)
         try:
             if is_new:
@@ -215,8 +214,7 @@ class _Supervisor(BaseCallback):
         self._out = out
         self._checkpoint_every = checkpoint_every
         self._wish = wish
-        self._began = time.monotonic()
-        self._next_line = PATIENCE
+        self._lines = Lines(progress.console)
 
     def _on_training_start(self) -> None:
         # Saved at once: a file that cannot be written should not cost a training run, and a
@@ -249,12 +247,8 @@ class _Supervisor(BaseCallback):
         objective = logs.get("train/objective", logs.get("train/objective_mean"))
         left, total = self._pace.left(), self._progress.tasks[0].total
         self._progress.update(self._bar, completed=done, objective=f"{objective:.3g}", left=left)
-        passed = time.monotonic() - self._began
-        if self._progress.console.is_terminal or passed < self._next_line:
-            return
-        # A bar cannot be redrawn in a log file.
-        self._next_line = 1.2 * passed + PATIENCE
-        self._progress.console.print(
-            f"{done} of {total} updates ({self._pace.phase}), "
-            f"objective {objective:.4g}, {clock(passed)} gone, {left} left"
-        )
+        if self._lines.is_due():
+            self._progress.console.print(
+                f"{done} of {total} updates ({self._pace.phase}), objective {objective:.4g}, "
+                f"{clock(self._lines.passed)} gone, {left} left"
+            )

@@ -9,7 +9,7 @@ after the other, because the table of one fits into the processor's nearest cach
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from rand_envs.core.compiled import kept
+from rand_envs.core.compiled.keeping import kept
 
 _compiled = kept(error_model="numpy", fastmath={"reassoc", "contract", "arcp", "nsz"})
 

@@ -14,11 +14,11 @@ from PIL import Image
 from rich.console import Console
 
 from benchmarks.suite import worker
+from benchmarks.suite.benchmark import write_outputs
 from benchmarks.suite.drawing.recipe_figures import RECIPES
 from benchmarks.suite.earlier import differences
 from benchmarks.suite.experiments import PRESETS, select
 from benchmarks.suite.job import START_STRIDE, TASKS, Experiment, Job, Point, jobs
-from benchmarks.suite.main import write_outputs
 from benchmarks.suite.make_zoo import publish
 from benchmarks.suite.paper import DRAWN, PAPER, RECALL
 from benchmarks.suite.summary import readable_json

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -11,7 +12,8 @@ from rich.console import Console
 from rand_agents import QNorm, evaluate, load_agent
 from rand_agents.__main__ import main
 from rand_agents.evaluation.evaluate import worst_layout
-from rand_envs import RecallTask
+from rand_envs import PatrolTask, RecallTask
+from rand_envs.minimax import solve_task
 
 FEW = ["--num-seeds", "10", "--num-fresh-seeds", "20"]
 
@@ -102,3 +104,16 @@ def test_watch_and_evaluate_name_the_same_worst_layout(
     printed = capsys.readouterr().out
     assert json.dumps(worst.layout) in printed
     assert f"{100 * worst.estimate:.1f} %" in printed
+
+
+def test_a_solution_file_plays_the_optimal_mix(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "patrol.json"
+    solve_task(PatrolTask()).save(file)
+    assert main(["evaluate", str(file)]) == 0
+    printed = capsys.readouterr().out
+    assert "RandPatrol-v0: success" in printed
+    worst = next(line for line in printed.splitlines() if line.startswith(" worst layout"))
+    low, high = re.findall(r"([\d.]+) to ([\d.]+) %", worst)[0]
+    assert float(low) <= 60.0 <= float(high)

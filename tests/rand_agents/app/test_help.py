@@ -9,7 +9,7 @@ import pytest
 
 from rand_agents.__main__ import main
 
-HEAVY = ("torch", "stable_baselines3", "scipy.stats", "pandas", "matplotlib", "pygame")
+HEAVY = ("torch", "numba", "stable_baselines3", "scipy.stats", "pandas", "matplotlib", "pygame")
 """What takes a second or more to import."""
 LINES = 40
 """A screen, of 80 columns."""

@@ -226,7 +226,7 @@ def test_the_time_left_knows_that_parts_of_a_run_differ(monkeypatch: pytest.Monk
 def test_a_log_has_lines_with_what_is_gone_and_left(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(train_module, "PATIENCE", 0.0)
+    monkeypatch.setattr("rand_agents.app.pace.PATIENCE", 0.0)
     assert run("grid", tmp_path / "agent") == 0
     lines = [line for line in capsys.readouterr().err.splitlines() if " of 6 updates" in line]
     assert lines
