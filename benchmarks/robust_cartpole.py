@@ -22,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from benchmarks.suite.pushed_pole import pushed_pole
 from rand_agents import PEPG, ObjectiveConfig, PEPGConfig, SearchConfig, evaluate
 from rand_envs import LayoutWrapper
+from rand_envs.core.plain import plain_where_needed
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,9 @@ class Options:
     rng_seed: int = 0
 
 
-def main(options: Options) -> None:
+def main() -> None:
+    plain_where_needed()
+    options = tyro.cli(Options, description=__doc__)
     torch.set_num_threads(1)
     env = pushed_pole()
     start = time.perf_counter()
@@ -79,4 +82,4 @@ def say(name: str, policy: Any, env: LayoutWrapper, options: Options, seconds: f
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Options, description=__doc__))
+    main()

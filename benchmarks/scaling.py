@@ -19,6 +19,7 @@ for name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "MKL_NUM_THREADS"):
 from rich.progress import track  # noqa: E402
 
 from benchmarks.suite.timing.scaling import CURVES, measure_all, rows  # noqa: E402
+from rand_envs.core.plain import plain_where_needed  # noqa: E402
 
 PAGE = """# Costs as work grows
 
@@ -47,6 +48,7 @@ there on it pays for the work. Work in proportion costs 2.0 times as much at twi
 
 
 def main() -> None:
+    plain_where_needed()
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     default = HERE.parent / "docs" / "scaling.md"
     parser.add_argument("--out", type=Path, default=default, help="default docs/scaling.md")

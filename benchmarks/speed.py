@@ -27,6 +27,7 @@ from benchmarks.suite.timing.rollouts import rollouts
 from benchmarks.suite.timing.seeds import seeds
 from benchmarks.suite.timing.training import training
 from rand_agents import QNorm
+from rand_envs.core.plain import plain_where_needed
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,7 @@ SECTIONS: dict[str, Callable[[], Table]] = {
 
 
 def main() -> None:
+    plain_where_needed()
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--section", choices=SECTIONS, help="only this one; default all")
     chosen = parser.parse_args().section

@@ -90,6 +90,10 @@ class Learner(ABC):
         """Facts that are only worth their cost where something is logged; changes nothing."""
         return {}
 
+    def _check_length(self, done: int, total: int) -> None:
+        """Raise ValueError unless a run with so many updates done can have so many in all."""
+        whole_number("the total of timesteps", total, 1, MAX_TIMESTEPS)
+
     def learn(
         self,
         total_timesteps: int,
@@ -116,10 +120,11 @@ class Learner(ABC):
         """
         total_timesteps = whole_number("total_timesteps", total_timesteps, 1, MAX_TIMESTEPS)
         hooks = self._checked(callback, progress_bar)
-        if reset_num_timesteps:
-            self.num_timesteps = 0
+        done = 0 if reset_num_timesteps else self.num_timesteps
+        self._check_length(done, done + total_timesteps)
+        self.num_timesteps = done
         self._has_trainer_state = True
-        self._total_timesteps = self.num_timesteps + total_timesteps
+        self._total_timesteps = done + total_timesteps
         self._log_name = tb_log_name
         return self._run(hooks, log_interval, tb_log_name, reset_num_timesteps)
 

@@ -8,7 +8,7 @@ import numpy as np
 from gymnasium.error import InvalidAction
 from numpy.typing import NDArray
 
-from rand_envs.core.arrays import Array
+from rand_envs.core.arrays import Array, shown
 from rand_envs.core.compiled import compiled
 
 
@@ -87,7 +87,9 @@ def _within(numbers: Array, low: int, high: int) -> bool:
 def checked_render_mode(mode: str | None, legal: Sequence[str]) -> str | None:
     """Return the render mode; ValueError unless it is None or among the legal ones."""
     if mode is not None and mode not in legal:
-        raise ValueError(f"render_mode must be None or one of {', '.join(legal)}, got {mode!r}")
+        raise ValueError(
+            f"render_mode must be None or one of {', '.join(legal)}, got {shown(mode)}"
+        )
     return mode
 
 
@@ -105,8 +107,8 @@ def checked_options(options: Any) -> dict[str, Any]:
     if options is None:
         return {}
     if not isinstance(options, Mapping):
-        raise ValueError(f"reset options must be a dictionary, got {options!r}")
+        raise ValueError(f"reset options must be a dictionary, got {shown(options)}")
     wrong = [key for key in options if not isinstance(key, str)]
     if wrong:
-        raise ValueError(f"reset options must have strings as keys, got {wrong[0]!r}")
+        raise ValueError(f"reset options must have strings as keys, got {shown(wrong[0])}")
     return dict(options)

@@ -14,7 +14,7 @@ from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import batch_space
 from numpy.typing import ArrayLike, NDArray
 
-from rand_envs.core.arrays import Array, as_bytes, copied, rows_at, whole_number
+from rand_envs.core.arrays import Array, as_bytes, copied, rows_at, shown, whole_number
 from rand_envs.core.checks import ActionCheck, check_options, checked_render_mode
 from rand_envs.core.faces import History, draw, infos_of, plain_spec, started
 from rand_envs.core.generators import Generators
@@ -246,7 +246,9 @@ class TaskVectorEnv(gym.vector.VectorEnv[Array, Array, Array], Generic[L]):
             first = checked_seed(seed)
             return range(first, first + self.num_envs)
         if isinstance(seed, str | bytes) or not isinstance(seed, Sequence | np.ndarray):
-            raise ValueError(f"seed must be an integer, or one for each environment, got {seed!r}")
+            raise ValueError(
+                f"seed must be an integer, or one for each environment, got {shown(seed)}"
+            )
         if len(seed) != self.num_envs:
             raise ValueError(f"seed must hold {self.num_envs} seeds, got {len(seed)}")
         return [None if own is None else checked_seed(own) for own in seed]
@@ -265,6 +267,6 @@ class TaskVectorEnv(gym.vector.VectorEnv[Array, Array, Array], Generic[L]):
         if not is_mask or mask.shape != (self.num_envs,) or not mask.any():
             raise ValueError(
                 f"reset_mask must be a boolean array of shape ({self.num_envs},) with at least "
-                f"one True, got {mask!r}"
+                f"one True, got {shown(mask)}"
             )
         return np.array(mask)

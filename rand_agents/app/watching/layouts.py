@@ -14,6 +14,7 @@ from rand_agents.evaluation.tables import interval_of, number
 from rand_envs.adversaries import badness
 from rand_envs.core.arrays import Array, Json
 from rand_envs.core.layouts.space import LayoutSpace
+from rand_envs.core.sealed import parsed_json
 from rand_envs.core.streams import Stream, generator
 from rand_envs.core.task import Task
 
@@ -147,8 +148,8 @@ def worst_layout(contestant: Contestant, rng_seed: int, errors: Console) -> Choi
 
 def _parsed(wish: str, env_id: str, space: LayoutSpace[Any]) -> Json:
     try:
-        layout = json.loads(wish)
-    except json.JSONDecodeError:
+        layout = parsed_json(wish)
+    except ValueError:
         layout = None
     if not isinstance(layout, dict):
         example = space.unpack(space.sample(np.random.default_rng(0), 1))[0].to_json()

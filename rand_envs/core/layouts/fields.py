@@ -15,7 +15,14 @@ from numpy.typing import NDArray
 from rand_envs.core.arrays import Array, Json, copied
 from rand_envs.core.compiled import compiled
 from rand_envs.core.layouts.bounds import Field
-from rand_envs.core.layouts.space import MAX_ENUMERATED, Layout, LayoutSpace, layout_fields
+from rand_envs.core.layouts.space import (
+    MAX_BYTES,
+    MAX_ENUMERATED,
+    Layout,
+    LayoutSpace,
+    check_listable,
+    layout_fields,
+)
 
 # The result is called with other arguments than the decorated function has.
 _intrinsic: Callable[[Any], Any] = extending.intrinsic
@@ -104,7 +111,8 @@ class Layouts(LayoutSpace[FieldLayout]):
         """Number of legal layouts; None with real numbers, or too many to try `legal` on all."""
         if self._legal is None or self._product is None:
             return self._product
-        return len(self._listed) if self._product <= MAX_ENUMERATED else None
+        most = min(MAX_ENUMERATED, MAX_BYTES // self.dtype.itemsize)
+        return len(self._listed) if self._product <= most else None
 
     def matches(self, other: LayoutSpace[Any]) -> bool:
         """Whether the other space has the same fields in the same order, and the same `legal`."""
@@ -143,18 +151,16 @@ class Layouts(LayoutSpace[FieldLayout]):
         """Every legal layout once, shape (size,), the last field's values changing fastest.
 
         Raises:
-            ValueError: there are more than `MAX_ENUMERATED`, or a field is of real numbers.
+            ValueError: they are too many to be listed, or a field is of real numbers.
         """
         return copied(self._listed)
 
     @cached_property
     def _listed(self) -> Array:
         product = self._product
-        if product is None or product > MAX_ENUMERATED:
-            number = "real numbers, which are not countable" if product is None else f"{product}"
-            raise ValueError(
-                f"at most {MAX_ENUMERATED} layouts can be listed, and there are {number}"
-            )
+        if product is None:
+            raise ValueError("layouts of real numbers, which are not countable, cannot be listed")
+        check_listable(product, self.dtype)
         numbers = np.empty((product, self.num_words), np.int64)
         codes = np.arange(product)
         for place in reversed(range(self.num_words)):

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rand_envs.core.arrays import HALF, Array, Json, whole_number
+from rand_envs.core.arrays import HALF, Array, Json, shown, whole_number
 from rand_envs.core.compiled import compiled
-from rand_envs.core.layouts.space import MAX_ENUMERATED, Layout, LayoutSpace, layout_fields
+from rand_envs.core.layouts.space import Layout, LayoutSpace, check_listable, layout_fields
 from rand_envs.games.grid.walls import WallBuilder, pick
 
 Cell = tuple[int, int]
@@ -96,16 +96,9 @@ class GridSpace(LayoutSpace[GridLayout]):
 
     def enumerate(self) -> Array:
         """Every layout once: walls in lexicographic order, then treasures, row by row."""
-        if self._fixed is not None:
-            walls = self._fixed[None]
-        elif self._builder.num_candidates * self.num_treasures > MAX_ENUMERATED:
-            raise ValueError(
-                f"at most {MAX_ENUMERATED} layouts can be listed, and {self.num_walls} walls on "
-                f"{self.num_cells} cells may have "
-                f"{self._builder.num_candidates * self.num_treasures}"
-            )
-        else:
-            walls = self._builder.enumerate()
+        ways = self._builder.num_candidates if self._fixed is None else 1
+        check_listable(ways * self.num_treasures, self.dtype)
+        walls = self._builder.enumerate() if self._fixed is None else self._fixed[None]
         count = self.num_treasures
         number = np.tile(np.arange(count, dtype=np.uint64), len(walls))
         return self._build(np.repeat(walls, count, 0), number << HALF, 2**32)
@@ -138,7 +131,7 @@ class GridSpace(LayoutSpace[GridLayout]):
         treasure, walls = layout_fields(layout, GridLayout, ["treasure", "walls?"])
         treasure = as_cell("the treasure", treasure, self.rows, self.columns)
         if isinstance(walls, str) or not isinstance(walls or (), Sequence):
-            raise ValueError(f"the walls of a layout must be a list of cells, got {walls!r}")
+            raise ValueError(f"the walls of a layout must be a list of cells, got {shown(walls)}")
         is_wall = np.zeros((self.rows, self.columns), bool)
         for cell in walls or ():
             is_wall[as_cell("a wall", cell, self.rows, self.columns)] = True
@@ -214,7 +207,7 @@ def _hide(start: int, walls: Array, words: Array, bound: int, laid: Array, treas
 def as_cell(name: str, value: Any, rows: int, columns: int) -> Cell:
     """Return a (row, column) inside the grid; ValueError says what is wrong."""
     if isinstance(value, str) or not isinstance(value, Sequence | np.ndarray) or len(value) != 2:
-        raise ValueError(f"{name} must be a (row, column) pair, got {value!r}")
+        raise ValueError(f"{name} must be a (row, column) pair, got {shown(value)}")
     row = whole_number(f"the row of {name}", value[0], 0, rows - 1)
     return row, whole_number(f"the column of {name}", value[1], 0, columns - 1)
 

@@ -6,7 +6,7 @@ import numpy as np
 from gymnasium.spaces import Discrete, MultiDiscrete
 from numpy.typing import ArrayLike, NDArray
 
-from rand_envs.core.arrays import Array, finite_number, whole_number
+from rand_envs.core.arrays import Array, finite_number, shown, whole_number
 from rand_envs.core.compiled import compiled
 from rand_envs.core.task import Advance, HoldingTask
 from rand_envs.games.grid.layouts import Cell, GridLayout, GridSpace, as_cell
@@ -16,6 +16,8 @@ __all__ = ["MOVES", "GridLayout", "GridSpace", "GridTask"]
 MOVES = np.array([(0, 1), (0, -1), (1, 0), (-1, 0)])
 """(rows, columns) that the actions right, left, up and down go; row 0 is at the bottom."""
 
+MAX_STEPS = 10**9
+"""The longest horizon, and the most episodes: the steps of all are counted in 64 bits."""
 COUNTERS = [
     *((name, np.int64) for name in ["cell", "finds", "episode", "episode_steps", "steps"]),
     ("found", np.bool_),
@@ -112,8 +114,8 @@ class GridTask(HoldingTask[GridLayout]):
     ) -> None:
         self.rows, self.columns = _grid_size(size)
         self.size = (self.rows, self.columns)
-        self.horizon = whole_number("horizon", horizon, 1)
-        self.num_episodes = whole_number("num_episodes", num_episodes, 1)
+        self.horizon = whole_number("horizon", horizon, 1, MAX_STEPS)
+        self.num_episodes = whole_number("num_episodes", num_episodes, 1, MAX_STEPS)
         self.step_reward = finite_number("step_reward", step_reward)
         self.find_reward = finite_number("find_reward", find_reward)
         self.start = as_cell("the start", start, self.rows, self.columns)
@@ -297,7 +299,7 @@ def _tell(
 def _grid_size(size: Any) -> tuple[int, int]:
     pair = size if isinstance(size, tuple | list) else (size, size)
     if len(pair) != 2:
-        raise ValueError(f"size must be an integer or a (rows, columns) pair, got {size!r}")
+        raise ValueError(f"size must be an integer or a (rows, columns) pair, got {shown(size)}")
     rows, columns = (whole_number("size", length, 1, 1_000) for length in pair)
     if rows * columns < 2:
         raise ValueError("size must give at least two cells, got one")
@@ -314,6 +316,6 @@ def _grid_walls(walls: ArrayLike | int | None, size: tuple[int, int]) -> Array |
     if fixed.dtype != np.bool_ or fixed.shape != size:
         raise ValueError(
             "walls must be None, a number of walls, or a boolean array of shape "
-            f"{size}, got {walls!r}"
+            f"{size}, got {shown(walls)}"
         )
     return fixed

@@ -221,7 +221,7 @@ def test_large_integers_are_fair() -> None:
 def test_numbers_of_layouts_do_not_overflow() -> None:
     assert Layouts(bits=MultiBinary(200)).size == 2**200
     assert Layouts(a=Discrete(2**40), b=Discrete(2**40)).size == 2**80
-    with pytest.raises(ValueError, match=f"at most 2000000 .* there are {2**80}"):
+    with pytest.raises(ValueError, match=r"at most 2000000 .* there are 1\.2e\+24 of 16 bytes"):
         Layouts(a=Discrete(2**40), b=Discrete(2**40)).enumerate()
     assert Layouts(legal=differ, a=Discrete(2**40), b=Discrete(2**40)).size is None
 
