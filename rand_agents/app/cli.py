@@ -1,6 +1,7 @@
 """The command line: train, evaluate, watch and play, in any registered game."""
 
 import difflib
+import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import make_dataclass
@@ -68,7 +69,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             import_modules(modules)
         return run(words)
     except (ValueError, OSError, FloatingPointError) as error:
-        _ERRORS.print(f"error: {_sentence(error)}", markup=False, soft_wrap=True)
+        if os.environ.get("LOCAL_RANK", "0") == "0":
+            # Processes on one machine have the same words and files: one of them says it.
+            _ERRORS.print(f"error: {_sentence(error)}", markup=False, soft_wrap=True)
         return BAD_INPUT
     except KeyboardInterrupt:
         _ERRORS.print("interrupted")

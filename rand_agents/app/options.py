@@ -15,6 +15,7 @@ from rand_agents.games.registry import game_for
 from rand_agents.policies.seeds import SeedSpec
 from rand_agents.training.agent import Agent
 from rand_agents.training.loading import ALGORITHMS
+from rand_agents.training.ranks import place_on_machine
 from rand_envs.adversaries import FoundConfig
 from rand_envs.core.task import Setting
 
@@ -115,7 +116,12 @@ def _group(default: Callable[[], Any]) -> Any:
 
 
 def usable_device(name: str) -> torch.device:
-    """The device, once something was put there; ValueError where that fails."""
+    """The device, once something was put there; ValueError where that fails.
+
+    Of several processes on a machine each has a graphics card of its own.
+    """
+    if name == "cuda" and (place := place_on_machine()):
+        name = f"cuda:{place}"
     try:
         return torch.zeros(1, device=name).device
     # Its own words list what PyTorch knows of anywhere, not what is here.

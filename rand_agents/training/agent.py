@@ -165,6 +165,12 @@ class Agent(SeededPolicy, Learner, ABC, Generic[C]):
         """What `save` would write now, to be written later."""
         return agent_data(self.contents())
 
+    def _state(self) -> bytes:
+        contents = self.contents()
+        # What it acted with meanwhile, as in an evaluation, is no matter of training.
+        del contents.facts["rngs"]["acting"]
+        return agent_data(contents)
+
     def contents(self, weights_only: bool = False) -> Contents:
         """What `save` writes; the tensors are the agent's own, not copies."""
         tensors = {f"weights.{name}": w.detach() for name, w in self.model.named_weights().items()}
