@@ -3,6 +3,7 @@
 import difflib
 import os
 import sys
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import make_dataclass
 from functools import partial
@@ -26,6 +27,9 @@ from rand_envs.core.plain import plain_where_needed
 
 BAD_INPUT = 2
 """Exit code after an error of the user's, as of the argument parser's."""
+
+PATIENCE = 5.0
+"""Seconds in which the first of several processes says what is wrong."""
 
 _CONSOLE = Console(highlight=False, markup=False)
 _ERRORS = Console(stderr=True, highlight=False, markup=False)
@@ -69,13 +73,22 @@ def main(argv: Sequence[str] | None = None) -> int:
             import_modules(modules)
         return run(words)
     except (ValueError, OSError, FloatingPointError) as error:
-        if os.environ.get("LOCAL_RANK", "0") == "0":
-            # Processes on one machine have the same words and files: one of them says it.
-            _ERRORS.print(f"error: {_sentence(error)}", markup=False, soft_wrap=True)
+        _leave_it_to_the_first()
+        _ERRORS.print(f"error: {_sentence(error)}", markup=False, soft_wrap=True)
         return BAD_INPUT
     except KeyboardInterrupt:
         _ERRORS.print("interrupted")
         return INTERRUPTED
+
+
+def _leave_it_to_the_first() -> None:
+    """Wait, if `torchrun` started this process beside another that has the same to say.
+
+    Where the first one fails, too, `torchrun` ends those that wait; else it is an error of this
+    process's own.
+    """
+    if os.environ.get("LOCAL_RANK", "0") != "0":
+        time.sleep(PATIENCE)
 
 
 def _sentence(error: Exception) -> str:

@@ -57,6 +57,7 @@ def train(
         if is_finished and not more:
             _say(console, f"{out} is already trained: all {options.updates} updates are done.")
             return 0
+        agent.join(ranks)
         _announce(console, agent, options, is_finished)
         done = _run(agent, options, out, is_new, more if is_finished else 0, ranks)
     if done < agent.total_timesteps:

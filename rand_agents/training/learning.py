@@ -88,8 +88,11 @@ class Learner(ABC):
     def _state(self) -> bytes:
         """All that the next updates depend on."""
 
-    def _join(self, ranks: Ranks) -> None:
-        """Train together with other processes, or alone; ValueError where that is not possible."""
+    def join(self, ranks: Ranks) -> None:
+        """Train together with other processes, or alone; ValueError where that is not possible.
+
+        Every `learn` begins with it.
+        """
         if ranks.count > 1:
             raise ValueError(
                 f"{type(self).__name__} trains in one process, and this is one of {ranks.count}: "
@@ -214,7 +217,7 @@ class Learner(ABC):
         if isinstance(self._aim.source, Missing):
             raise ValueError(self._aim.source.why)
         self._ranks = Ranks.here()
-        self._join(self._ranks)
+        self.join(self._ranks)
         hooks = _as_callback(callback, progress_bar)
         return hooks if self._ranks.is_first else CallbackList([])
 

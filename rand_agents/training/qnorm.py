@@ -11,6 +11,7 @@ from torch import Tensor
 from rand_agents.games.game import Game
 from rand_agents.games.path.score import Episodes
 from rand_agents.games.registry import Environment, as_game
+from rand_agents.kernels.divided import divided
 from rand_agents.training.agent import Agent
 from rand_agents.training.aim import Aim
 from rand_agents.training.configs import ObjectiveConfig, QNormConfig
@@ -269,8 +270,8 @@ class QNorm(Agent[QNormConfig]):
             self._drawn = torch.from_numpy(self.draw_votes(self._rngs["seeds"], self._m))
         return self._drawn.to(self.device)
 
-    def _join(self, ranks: Ranks) -> None:
-        """Share the work of updates with other processes."""
+    def join(self, ranks: Ranks) -> None:
+        """Share the work of updates with other processes; ValueError where it cannot be divided."""
         if self.game.differentiable and self._aim.batch_size % ranks.count:
             raise ValueError(
                 f"{self._aim.batch_size} layouts an update cannot be divided between "
@@ -288,9 +289,10 @@ class QNorm(Agent[QNormConfig]):
             for seeds in torch.split(self._draw(), self.config.seeds_at_once)
         ]
         self.env_steps += len(layouts) * self._m * self.task.max_steps
-        if len(parts) == 1:
-            return self._step.update(parts[0](), progress)
-        return self._step.update_in_parts(parts, progress)
+        with divided(self._step.ranks):
+            if len(parts) == 1:
+                return self._step.update(parts[0](), progress)
+            return self._step.update_in_parts(parts, progress)
 
     def _losses(self, layouts: Array, seeds: Tensor) -> Tensor:
         costs = self.game.costs(self.model, layouts, seeds)
