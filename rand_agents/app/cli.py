@@ -184,7 +184,9 @@ def _evaluate(words: Sequence[str]) -> int:
             agent_source(name)
         from rand_agents.app.players import loaded
 
-        contestants = {name: partial(loaded, name, _ERRORS) for name in options.subjects}
+        contestants = {
+            name: partial(loaded, name, _ERRORS, options.device) for name in options.subjects
+        }
     else:
         from rand_agents.app.arguments import task_from
         from rand_agents.app.lookup import game_id
@@ -197,7 +199,7 @@ def _evaluate(words: Sequence[str]) -> int:
                 f"evaluate takes one game with --player, got {len(options.subjects)} names"
             )
         task = task_from(env_id, words, f"{PROG} {words[0]} {subject}")
-        check_player(str(player), task)
+        check_player(str(player), task, options.device)
         from rand_agents.app.players import named_player
 
         contestants = {str(player): lambda: named_player(options, task)}

@@ -45,8 +45,7 @@ class QNormStep:
             betas=(config.beta1, config.beta2),
             eps=config.adam_eps,
             weight_decay=config.weight_decay,
-            # A device without numbers, see `torch.device("meta")`, has none.
-            fused=not parameters[0].is_meta,
+            fused=parameters[0].device.type != "meta",
         )
         # What Adam makes of nothing at its first step: then every file has all of it.
         for parameter in parameters:
@@ -202,7 +201,7 @@ def _facts(value: Tensor, losses: Tensor) -> dict[str, Tensor]:
 
 def _read(facts: dict[str, Tensor]) -> dict[str, float]:
     """Numbers from wherever they were computed, in one message."""
-    return dict(zip(facts, torch.stack(list(facts.values())).tolist(), strict=True))
+    return dict(zip(facts, torch.stack(list(facts.values())).cpu().tolist(), strict=True))
 
 
 def _check_finite(facts: dict[str, float], losses: Tensor) -> None:
