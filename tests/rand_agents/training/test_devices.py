@@ -70,7 +70,7 @@ def test_learns_and_plays_as_on_the_cpu(name: str, device: Any, tmp_path: Any) -
     )
     for agent in (here, there):
         agent.learn(2)
-    logs, other = ({k: v for k, v in each._logs.items()} for each in (here, there))
+    logs, other = (dict(agent._logs) for agent in (here, there))
     for key in ("train/objective", "train/objective_mean", "train/mean_cost"):
         # Sampled play of the grid draws otherwise where it is not compiled.
         if key in logs and not isinstance(here, PSRO):
