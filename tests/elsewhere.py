@@ -68,7 +68,7 @@ class Elsewhere(TorchDispatchMode):
             assert not near, f"{func} mixes devices"
         self._count(func, args, any_far, goes_far)
         result = func(*tree_map(_here, args), **tree_map(_here, given))
-        if func._schema.is_mutable and not isinstance(result, (tuple, list)):
+        if func._schema.is_mutable and isinstance(result, Tensor):
             return args[0]
         return tree_map(_far, result) if goes_far else result
 

@@ -83,12 +83,11 @@ def test_learns_and_plays_as_on_the_cpu(name: str, device: Any, tmp_path: Any) -
 
 
 def test_evaluates_as_on_the_cpu(device: Any) -> None:
-    reports = [
-        evaluate(AGENTS["grid"](place), num_seeds=4, num_fresh_seeds=4)
+    here, there = (
+        evaluate(AGENTS["grid"](place), num_seeds=2, num_fresh_seeds=2)
         for place in ("cpu", device[0])
-    ]
-    assert reports[0].worst == reports[1].worst
-    assert reports[0].mean == reports[1].mean
+    )
+    assert here.to_json() == there.to_json()
 
 
 @pytest.mark.parametrize("name", COSTS_A_GRADIENT)
