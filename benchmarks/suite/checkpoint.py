@@ -25,14 +25,14 @@ class Training:
         machine: What it began on.
         code: What it began with; None if that was not recorded yet.
         history: (update, average, 95th percentile, worst) over layouts of the mean outcome.
-        starts: How many starts were tried so far; the agent is the best of them.
+        scores: The objective whenever it was compared with other starts.
     """
 
     seconds: float = 0.0
     machine: Json = field(default_factory=machine)
     code: Json | None = field(default_factory=code_version)
     history: list[list[float]] = field(default_factory=list)
-    starts: int = 0
+    scores: list[float] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,9 @@ class Checkpoint:
         record = contents.facts.get(RECORD) or self._older_record()
         if not isinstance(record, dict) or record.pop("fingerprint", None) != self.fingerprint:
             return None
+        # Earlier records have the number of starts that were tried.
+        if record.pop("starts", None) is not None:
+            record["scores"] = []
         if record.keys() != {each.name for each in fields(Training)}:
             raise ValueError(f"{self.path} cannot be loaded: its record of training is malformed")
         return agent_of(self.path, contents), Training(**record)

@@ -7,7 +7,7 @@ from typing import Literal
 from rand_agents import ObjectiveConfig, PSROConfig, QNormConfig
 
 from .job import EvaluationSize, Experiment, Point, Recipe
-from .paper import PAPER
+from .paper import PAPER, PATROL
 
 Preset = Literal["smoke", "quick", "paper"]
 TaskName = Literal["recall", "coloring", "grid", "patrol", "paging"]
@@ -49,16 +49,7 @@ QUICK = {
         seed_dim=4,
         seed_draw="distinct",
     ),
-    # A cycle of five nodes, attacked for three of six steps: the value is 0.6.
-    "patrol": Recipe(
-        task={},
-        policy={},
-        trainer=PSROConfig(rounds=8, distillation=0.6, iterations=2),
-        adversarial=ObjectiveConfig(q=math.inf),
-        updates=800,
-        seed_dim=5,
-        seed_draw="distinct",
-    ),
+    "patrol": PATROL,
     # All 81 sequences of four requests for three pages, two in the cache: the value is 2.5.
     "paging": Recipe(
         task={"num_requests": 4},

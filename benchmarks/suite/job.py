@@ -42,6 +42,8 @@ TRAINERS: dict[type[Any], type[Agent[Any]]] = {
 
 START_STRIDE = 10_000
 """How far apart the integer seeds of a run's starts are."""
+FEWER = 4
+"""By which factor starts become fewer, and are trained longer, from rung to rung."""
 
 
 @dataclass(frozen=True)
@@ -75,8 +77,8 @@ class Recipe:
             makes them bits, whatever the game's default.
         found: Of the adv models: how much of each batch are layouts that were found to hurt, and
             how they are found; None for none.
-        starts: Initial weights that are tried; the run goes on from the best of them.
-        trial: Updates after which the starts are compared, by the objective at its end.
+        starts: Initial weights that are tried, see `rungs`.
+        trial: Updates after which the starts are compared for the first time.
         evaluation: How much is played to score a run.
     """
 
@@ -91,6 +93,20 @@ class Recipe:
     starts: int = 1
     trial: int = 0
     evaluation: EvaluationSize = EvaluationSize()
+
+    @property
+    def rungs(self) -> list[tuple[int, int]]:
+        """How many starts are trained, up to which update, before the best quarter goes on.
+
+        Successive halving (Jamieson and Talwalkar 2016), by a factor of four: each time those
+        that are left are trained four times as long.
+        """
+        count, until = self.starts, self.trial
+        found = []
+        while count > 1 and until < self.updates:
+            found.append((count, until))
+            count, until = -(-count // FEWER), until * FEWER
+        return [*found, (count, self.updates)]
 
 
 @dataclass(frozen=True)
@@ -163,7 +179,11 @@ class Job:
     @property
     def updates(self) -> int:
         """Updates of all starts together."""
-        return self.recipe.updates + (self.recipe.starts - 1) * self.recipe.trial
+        before = [0, *(until for _, until in self.recipe.rungs)]
+        return sum(
+            count * (until - done)
+            for (count, until), done in zip(self.recipe.rungs, before, strict=False)
+        )
 
     @property
     def phases(self) -> tuple[Phase, ...]:

@@ -39,7 +39,7 @@ UNIFORM_RECALL = Recipe(
     seed_draw="distinct",
     evaluation=EvaluationSize(layouts=4000, num_seeds=320, votes=(5, 30)),
 )
-"""What the sweeps change one thing of, a fifth as long: all layouts are uniform."""
+"""What the sweeps change one thing of, and train less long: all layouts are uniform."""
 
 RECALL = dataclasses.replace(
     UNIFORM_RECALL,
@@ -50,7 +50,10 @@ RECALL = dataclasses.replace(
     # probability that the value is wrong, and a seed that just fails weighs most.
     adversarial=dataclasses.replace(UNIFORM_RECALL.adversarial, saturation=5.0),
     found=FoundConfig(share=0.05, size=128, learn_every=50),
+    updates=16_000,
 )
+RECALL_FIRST = 10
+"""A recipe of half as many updates was tried on the runs before this one."""
 RECALL_SWEEP = EvaluationSize(layouts=2000, num_fresh_seeds=500, votes=(5, 30), search_rounds=0)
 SWEEP_UPDATES = 1500
 
@@ -60,9 +63,10 @@ COLORING = Recipe(
     trainer=QNormConfig(m=10, batch_size=256, learning_rate=3e-3, final_learning_rate=1e-4),
     adversarial=ObjectiveConfig(q=10.0),
     updates=12_000,
-    # From most initial weights training ends in one of several poor local optima.
-    starts=4,
-    trial=4000,
+    # From most initial weights training ends in one of several poor local optima, which is
+    # seen early.
+    starts=32,
+    trial=1000,
     # All 181,440 cycles are played, whatever the number of layouts.
     evaluation=EvaluationSize(votes=(5, 30)),
 )
@@ -127,6 +131,41 @@ GRID_FIRST = 70
 GRID_SWEEP_UPDATES = 2000
 
 
+PATROL = Recipe(
+    # A cycle of five nodes, attacked for three of six steps: the value is 0.6.
+    task={},
+    policy={},
+    trainer=PSROConfig(rounds=8, distillation=0.6, iterations=2),
+    adversarial=ObjectiveConfig(q=math.inf),
+    updates=800,
+    seed_dim=5,
+    seed_draw="distinct",
+)
+
+PAGING = Recipe(
+    # All 729 sequences of six requests for three pages, two in the cache: the value is 3.5.
+    task={},
+    # Sixteen strategies of up to 1,093 histories each.
+    policy={"num_blocks": 2, "num_heads": 2, "model_size": 48},
+    trainer=PSROConfig(
+        rounds=4,
+        # Strategies are soon found: nearly all choices are tried in each of the few histories.
+        distillation=0.92,
+        iterations=1,
+        paths=8,
+        branches=48,
+        temperature=10.0,
+    ),
+    adversarial=ObjectiveConfig(q=math.inf),
+    updates=4000,
+    seed_dim=4,
+    seed_draw="distinct",
+)
+
+DEFAULTS_FIRST = 80
+"""Patrol and paging: earlier recipes were tried on the runs before this one."""
+
+
 def _changed(base: Recipe, q: float | None = None, **changes: Any) -> Recipe:
     """A recipe with some fields changed, or fields of its task or trainer, or its largest q."""
     objective = base.adversarial
@@ -140,14 +179,14 @@ def _changed(base: Recipe, q: float | None = None, **changes: Any) -> Recipe:
 
 
 def _recall_sweep(num_pairs: int, **changes: Any) -> Recipe:
-    """A fifth of the updates, and less to score it by."""
+    """Fewer updates, and less to score it by."""
     size = {"task": {"num_pairs": num_pairs}, "evaluation": RECALL_SWEEP}
     return _changed(UNIFORM_RECALL, updates=SWEEP_UPDATES, **size, **changes)
 
 
 def _recall_size(num_pairs: int) -> Point:
     if num_pairs == RECALL.task["num_pairs"]:
-        return Point(f"recall{num_pairs}", RECALL, x=num_pairs)
+        return Point(f"recall{num_pairs}", RECALL, first=RECALL_FIRST, x=num_pairs)
     return Point(f"recall{num_pairs}-short", _recall_sweep(num_pairs), x=num_pairs)
 
 
@@ -265,7 +304,7 @@ DRAWN: tuple[tuple[str, Draw, int], ...] = (
 """Other ways to draw the seeds of an update, and for how many updates they are kept."""
 
 PAPER: tuple[Experiment, ...] = (
-    Experiment("recall-headline", "recall", (Point("recall20", RECALL, runs=5),)),
+    Experiment("recall-headline", "recall", (Point("recall20", RECALL, runs=5, first=RECALL_FIRST),)),
     Experiment(
         "recall-sizes", "recall", tuple(map(_recall_size, (10, 12, 14, 16, 18, 20))), "num_pairs"
     ),
@@ -287,4 +326,12 @@ PAPER: tuple[Experiment, ...] = (
     Experiment("grid-sizes", "grid", tuple(map(_grid, (3, 4, 5, 6, 8))), "size"),
     Experiment("grid-pepg", "grid", tuple(map(_grid_pepg_size, (3, 4, 5))), "size"),
     Experiment("grid-m", "grid", tuple(map(_grid_m, (1, 5, 10, 20))), "m"),
+    *(
+        Experiment(
+            f"{name}-headline",
+            name,
+            (Point(label, recipe, ADV_SEEDED, runs=5, first=DEFAULTS_FIRST),),
+        )
+        for name, label, recipe in (("patrol", "patrol5", PATROL), ("paging", "paging6", PAGING))
+    ),
 )

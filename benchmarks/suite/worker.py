@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -84,89 +85,94 @@ class _Probe:
 
 
 def objective_of(agent: Agent[Any], rng_seed: int) -> float:
-    """The objective at its end, of layouts and seeds that training does not see."""
-    rng = np.random.default_rng(rng_seed)
-    layouts = agent.task.layout_space.sample(rng, SCORED_LAYOUTS)
-    seeds = agent.draw_seeds(rng, 1 if agent.seeds.is_fixed else PROBED_SEEDS)
-    return float(agent.config.objective.at(1.0)(torch.from_numpy(agent.losses(layouts, seeds))))
+    """The objective at its end, of layouts and seeds that training does not see.
 
-
-def partial_path(out: Path, job: Job, start: int | None = None) -> Path:
-    """The file of a run, or of the trial of one of its starts, while it trains."""
-    trial = "" if start is None else f"-start-{start}"
-    return out / "partial" / f"{job.name}-{job.training_fingerprint}{trial}.safetensors"
-
-
-class _Run:
-    """The training of one job, which goes on from its last checkpoint if there is one.
-
-    Which solution training finds depends on the initial weights. Where a recipe has several
-    starts, each is trained for a trial, and the one that is best by then to the end.
+    Of what every layout costs where all are soon played, since a policy can fail for ever on a few
+    of very many; of the losses of some elsewhere.
     """
+    rng = np.random.default_rng(rng_seed)
+    seeds = agent.draw_seeds(rng, 1 if agent.seeds.is_fixed else PROBED_SEEDS)
+    if agent.can_play_all:
+        costs = agent.game.cost_of(torch.from_numpy(agent.play_all(seeds).outcome))
+    else:
+        layouts = agent.task.layout_space.sample(rng, SCORED_LAYOUTS)
+        costs = torch.from_numpy(agent.losses(layouts, seeds))
+    return float(agent.config.objective.at(1.0)(costs))
 
-    def __init__(self, job: Job, out: Path, report: Progress) -> None:
-        self.job, self.out, self.report = job, out, report
-        self.checkpoint = Checkpoint(partial_path(out, job), job.training_fingerprint)
-        self.agent, self.training = self.checkpoint.load() or (None, Training())
-        self.begun = time.monotonic() - self.training.seconds
-        self.saved = time.monotonic()
 
-    def finish(self) -> tuple[Agent[Any], Training]:
-        """Train to the end."""
-        recipe = self.job.recipe
-        while recipe.starts > 1 and self.training.starts < recipe.starts:
-            self._try_start()
-        agent = self.agent or self.job.agent()
-        self._train(agent, self.training, self.checkpoint, recipe.updates)
-        self._note_time(self.training)
-        self.training.seconds = round(self.training.seconds, 1)
-        return agent, self.training
+def partial_path(out: Path, job: Job, start: int = 0) -> Path:
+    """The file of a run while it trains; of one of its starts, from 1, if there are several."""
+    which = f"-start-{start}" if start else ""
+    return out / "partial" / f"{job.name}-{job.training_fingerprint}{which}.safetensors"
 
-    def _try_start(self) -> None:
-        """Train one more start for the trial; keep the better one of it and those before."""
-        number = self.training.starts + 1
-        path = partial_path(self.out, self.job, number)
-        checkpoint = Checkpoint(path, self.job.training_fingerprint)
-        agent, trial = checkpoint.load() or (self.job.agent(number), Training())
-        self.begun = min(self.begun, time.monotonic() - trial.seconds)
-        self._train(agent, trial, checkpoint, self.job.recipe.trial)
-        rng_seed = self.job.rng_seed + 800
-        if self.agent is None or objective_of(agent, rng_seed) < objective_of(self.agent, rng_seed):
-            self.agent, self.training.history = agent, trial.history
-        self.training.starts += 1
-        self._save(self.checkpoint, self.agent, self.training)
 
-    def _train(
-        self, agent: Agent[Any], training: Training, checkpoint: Checkpoint, until: int
-    ) -> None:
-        """Train up to an update, from wherever the agent is, with checkpoints on the way."""
+class _Start:
+    """One of a run's initial weights, and its training, from wherever its last checkpoint is."""
+
+    def __init__(self, job: Job, out: Path, number: int) -> None:
+        self.job = job
+        self.checkpoint = Checkpoint(partial_path(out, job, number), job.training_fingerprint)
+        self.agent, self.training = self.checkpoint.load() or (job.agent(number), Training())
+
+    def train(self, until: int, report: Callable[[int], None]) -> None:
+        """Train up to an update, with checkpoints on the way; `report` gets each update."""
+        agent = self.agent
+        if agent.num_timesteps >= until:
+            return
+        begun = saved = time.monotonic()
+        before = self.training.seconds
 
         def after_update(_locals: dict[str, Any], _globals: dict[str, Any]) -> bool:
-            self._observe(agent, training.history)
+            nonlocal saved
+            self._observe()
+            report(agent.num_timesteps)
+            self.training.seconds = round(before + time.monotonic() - begun, 1)
             goes_on = agent.num_timesteps < until
-            if goes_on and time.monotonic() - self.saved > CHECKPOINT_SECONDS:
-                self._save(checkpoint, agent, training)
+            if goes_on and time.monotonic() - saved > CHECKPOINT_SECONDS:
+                self.checkpoint.save(agent, self.training)
+                saved = time.monotonic()
             return goes_on
 
         updates = self.job.recipe.updates
         learn = agent.resume if agent.num_timesteps else partial(agent.learn, updates)
         learn(callback=after_update)
 
-    def _observe(self, agent: Agent[Any], history: list[list[float]]) -> None:
+    def _observe(self) -> None:
+        agent = self.agent
         if agent.has_begun and _is_due(agent.num_timesteps, agent.total_timesteps):
             # Another stream than training's, so that nothing is scored on what it was trained on.
             probe = _Probe(agent, self.job.rng_seed + 700)
-            history.append([agent.num_timesteps, *probe.scores(agent)])
-        trials = min(self.training.starts, self.job.recipe.starts - 1) * self.job.recipe.trial
-        self.report((trials + agent.num_timesteps) / self.job.updates)
+            self.training.history.append([agent.num_timesteps, *probe.scores(agent)])
 
-    def _note_time(self, training: Training) -> None:
-        training.seconds = time.monotonic() - self.begun
+    def score(self, rung: int) -> float:
+        """The objective at the end of a rung, from 0; measured once."""
+        scores = self.training.scores
+        if len(scores) == rung:
+            scores.append(objective_of(self.agent, self.job.rng_seed + 800))
+            self.checkpoint.save(self.agent, self.training)
+        return scores[rung]
 
-    def _save(self, checkpoint: Checkpoint, agent: Agent[Any], training: Training) -> None:
-        self._note_time(training)
-        checkpoint.save(agent, training)
-        self.saved = time.monotonic()
+
+def _trained(job: Job, out: Path, report: Progress) -> tuple[Agent[Any], Training]:
+    """Train all starts of a job, the best of them to the end, from where they were."""
+    several = job.recipe.starts > 1
+    starts = [_Start(job, out, number + several) for number in range(job.recipe.starts)]
+    left, done, before = starts, 0, 0
+    for rung, (count, until) in enumerate(job.recipe.rungs):
+        left = sorted(left, key=lambda start: start.score(rung - 1))[:count] if rung else left
+        for start in left:
+
+            def told(update: int, done: int = done - before) -> None:
+                report((done + update) / job.updates)
+
+            start.train(until, told)
+            if len(left) > 1:
+                start.score(rung)
+            done += until - before
+        before = until
+    best = min(left, key=lambda start: start.score(rung)) if len(left) > 1 else left[0]
+    seconds = sum(start.training.seconds for start in starts)
+    return best.agent, replace(best.training, seconds=round(seconds, 1))
 
 
 def train(job: Job, out: Path, report: Progress) -> tuple[Agent[Any], Training]:
@@ -174,7 +180,7 @@ def train(job: Job, out: Path, report: Progress) -> tuple[Agent[Any], Training]:
     finished = Checkpoint(agent_path(out, job), job.training_fingerprint)
     found = finished.load()
     if found is None:
-        found = _Run(job, out, report).finish()
+        found = _trained(job, out, report)
         finished.save(*found)
     last = partial_path(out, job)
     for path in last.parent.glob(f"{last.stem}*"):

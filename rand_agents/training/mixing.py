@@ -25,9 +25,15 @@ STARTS = 100
 """How often the choice for the seeds is begun anew."""
 TRIES = 4
 """Of how many answers the best takes a strategy's place."""
+SWEEPS = 4
+"""How often the strategies of all seeds are gone through, as long as that helps."""
+WORTH = 1e-3
+"""By which share another choice must be better."""
 SOFT = 0.005
 """How far the soft maximum over layouts may lie above the maximum, as a share of the range of
 costs: many layouts often cost as much as the worst, and one strategy cannot mend them all."""
+SOFTER = 0.02
+"""The same while a choice is made from nothing: a sharp one sees a few layouts only."""
 AVERAGE = 0.1
 """What the mean over layouts counts beside the worst: a worst case alone does not care what is
 wasted in layouts that cost less."""
@@ -131,34 +137,74 @@ class Mixture:
             while (now := self._exchanged(picked)) < value - 1e-9:
                 value = now
             # Another choice must be worth it that the seeds learn it.
-            if value < least * (1.0 - 1e-3):
+            if value < least * (1.0 - WORTH):
                 best, least = picked, value
         return np.sort(best) if before is None else self._matched(best, before)
 
-    def improve(self, tree: Tree, chosen: Ints, places: Iterable[int]) -> bool:
+    def improve(self, tree: Tree, chosen: Ints, places: Iterable[int], soft: float = SOFT) -> bool:
         """Exchange strategies of a choice, in place, for a tree's answers to the others.
 
         Args:
             tree: Where they are looked for.
             chosen: Numbers of strategies, (K,).
             places: Which may be exchanged, one after the other.
+            soft: How soft the maximum over layouts is.
 
         Returns:
             Whether any was.
         """
-        found = [not self._of_mean and self._answered(tree, chosen, place) for place in places]
+        found = [not self._of_mean and self._answered(tree, chosen, at, soft) for at in places]
         if any(found):
             self._solve()
         return any(found)
 
-    def _answered(self, tree: Tree, chosen: Ints, place: int) -> bool:
+    def anew(self, tree: Tree, chosen: Ints) -> Ints:
+        """Another choice if that is better: of a tree's strategies alone.
+
+        Each answers those before it, and is then exchanged as in `improve`. Strategies of one
+        tree have more in common than those of several, and are learned more quickly.
+
+        Args:
+            tree: Where they are looked for.
+            chosen: The choice so far, (K,).
+
+        Returns:
+            The better one, (K,).
+        """
+        if self._of_mean:
+            return chosen
+        known, rate = len(self), self._rate(SOFTER)
+        total = np.zeros(len(self._paid))
+        for number in range(len(chosen)):
+            answer = tree.best(_slopes(total / max(number, 1), rate))
+            self.strategies.append(tree.strategy(answer))
+            total = total + answer.costs
+        other = np.arange(known, len(self))
+        self.sweep(tree, other, SOFTER)
+        before = self._badness(chosen)
+        if self._badness(other) < before - WORTH * abs(before):
+            return other
+        del self.strategies[known:]
+        self._solve()
+        return chosen
+
+    def sweep(self, tree: Tree, chosen: Ints, soft: float = SOFT) -> None:
+        """Go through all places of a choice with `improve`, as long as that helps."""
+        for _ in range(SWEEPS):
+            if not self.improve(tree, chosen, range(len(chosen)), soft):
+                break
+
+    def _badness(self, chosen: Ints) -> float:
+        return float(_soft(self.costs[chosen].mean(0), self._rate()))
+
+    def _answered(self, tree: Tree, chosen: Ints, place: int, soft: float) -> bool:
         """Exchange one strategy for the best of some answers to the others, if that is better.
 
         They answer what layouts weigh in the mean of the others and of the answers so far
         (fictitious play).
         """
         costs, count = self.costs[chosen], len(chosen)
-        others, rate = costs.sum(0) - costs[place], self._rate()
+        others, rate = costs.sum(0) - costs[place], self._rate(soft)
         found, least = None, _soft(costs.mean(0), rate) - 1e-9
         own = others / max(count - 1, 1)
         for number in range(1, TRIES + 1):
@@ -195,10 +241,10 @@ class Mixture:
         ordered: Ints = chosen[number[np.argsort(place)]]
         return ordered
 
-    def _rate(self) -> float:
+    def _rate(self, soft: float = SOFT) -> float:
         """Of the soft maximum, for a unit of cost."""
         costs = self.costs
-        return math.log(costs.shape[1] + 1) / (SOFT * (np.ptp(costs) or 1.0))
+        return math.log(costs.shape[1] + 1) / (soft * (np.ptp(costs) or 1.0))
 
     def tensors(self) -> dict[str, Tensor]:
         """All that was found, to be saved."""

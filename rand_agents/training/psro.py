@@ -37,8 +37,6 @@ ROWS_AT_ONCE = 1 << 16
 """About how many instances are played to look for strategies."""
 MOST_PATHS = 128
 """How many times the paths of an update these are at most."""
-SWEEPS = 4
-"""How often the strategies of all seeds are gone through, as long as that helps."""
 SHORTEST = 40
 """Updates that a round, or a part of the distillation, has at least: a short run has fewer."""
 
@@ -217,10 +215,9 @@ class PSRO(Agent[PSROConfig]):
 
     def _choose(self, tree: Tree) -> None:
         """Strategies for the seeds, from those found and from the last tree."""
-        self._chosen = self._mixture.chosen(len(self._every))
-        for _ in range(SWEEPS):
-            if not self._mixture.improve(tree, self._chosen, range(len(self._every))):
-                break
+        chosen = self._mixture.chosen(len(self._every))
+        self._mixture.sweep(tree, chosen)
+        self._chosen = self._mixture.anew(tree, chosen)
 
     def _look_again(self) -> None:
         """Better strategies for the seeds, with what the policy itself adds."""

@@ -30,14 +30,12 @@ class FoundConfig:
         share: The share of found layouts in what is drawn; the others are as from `Uniform`.
         size: How many are kept.
         learn_every: Updates of a trainer after which they are changed again.
-        learn_from: Updates before they are changed for the first time; until then they are random.
         num_seeds: Seeds that score them, drawn anew each time, at most.
     """
 
     share: float = 0.5
     size: int = 128
     learn_every: int = 100
-    learn_from: int = 0
     num_seeds: int = 64
 
     def __post_init__(self) -> None:
@@ -49,7 +47,6 @@ class FoundConfig:
             return None
         found = Found(space, self.size, self.share, self.num_seeds, rng_seed)
         found.learn_every = whole_number("learn_every", self.learn_every, 1)
-        found.learn_from = whole_number("learn_from", self.learn_from, 0)
         return found
 
 
@@ -102,8 +99,7 @@ class Found(Adversary[L]):
     @property
     def config(self) -> FoundConfig:
         """The options that make such a source."""
-        when = self.learn_every, self.learn_from
-        return FoundConfig(self.share, len(self._kept), *when, self.num_seeds)
+        return FoundConfig(self.share, len(self._kept), self.learn_every, self.num_seeds)
 
     def learn(self, player: Player) -> None:
         """Renew a part of the pool, and make all of it worse for a player, on fresh seeds."""

@@ -13,10 +13,11 @@ import torch
 from PIL import Image
 from rich.console import Console
 
+from benchmarks.suite import worker
 from benchmarks.suite.drawing.recipe_figures import RECIPES
 from benchmarks.suite.earlier import differences
 from benchmarks.suite.experiments import PRESETS, select
-from benchmarks.suite.job import START_STRIDE, Experiment, Job, Point, jobs
+from benchmarks.suite.job import START_STRIDE, TASKS, Experiment, Job, Point, jobs
 from benchmarks.suite.main import write_outputs
 from benchmarks.suite.make_zoo import publish
 from benchmarks.suite.paper import DRAWN, PAPER, RECALL
@@ -51,7 +52,7 @@ def way_points() -> list[Point]:
 
 def test_every_experiment_has_results_and_figures(outputs: tuple[Path, Any, str]) -> None:
     out, results, printed = outputs
-    assert set(results["tasks"]) == {"RandRecall-v0", "RandColoring-v0", "RandGrid-v0"}
+    assert set(results["tasks"]) == set(TASKS.values())
     assert set(results["sweeps"]) == {e.name for e in PAPER if e.axis is not None}
     for sweep in results["sweeps"].values():
         assert [point["x"] for point in sweep["points"]] == sorted(p["x"] for p in sweep["points"])
@@ -59,9 +60,11 @@ def test_every_experiment_has_results_and_figures(outputs: tuple[Path, Any, str]
     assert drawn >= {"recall_sizes", "recall_q", "recall_m", "recall_histograms_q"}
     assert drawn >= {"recall_recipe", "recall_draws", "grid_m", "grid_sizes"}
     assert drawn >= {"coloring_q", "coloring_histograms_q"}
-    for name in (task["label"] for task in results["tasks"].values()):
+    for env_id, task in results["tasks"].items():
+        name = task["label"]
         assert drawn >= {f"{name}_{figure}" for figure in ("worst_case", "layouts", "training")}
-        assert f"{name}_beside_the_paper" in drawn
+        in_paper = env_id not in ("RandPatrol-v0", "RandPaging-v0")
+        assert (f"{name}_beside_the_paper" in drawn) == in_paper
     grid = results["tasks"]["RandGrid-v0"]["label"]
     assert drawn >= {f"{grid}_{figure}" for figure in ("first_visits", "steps", "weakest")}
     assert max(path.stat().st_size for path in (out / "figures").iterdir()) < 100_000
@@ -125,7 +128,7 @@ def test_results_of_runs_that_are_gone_are_kept_while_the_recipe_is_the_same(
     changed = (dataclasses.replace(headline, points=(point,)), *TINY_PAPER[1:])
     assert TINY_PAPER[0] is headline
     tasks = written(changed)["tasks"]
-    assert set(tasks) == {"RandColoring-v0", "RandGrid-v0"}
+    assert set(tasks) == set(results["tasks"]) - {"RandRecall-v0"}
     assert tasks["RandGrid-v0"] == results["tasks"]["RandGrid-v0"]
 
 
@@ -162,7 +165,8 @@ def test_a_run_goes_on_from_the_best_of_its_starts(tmp_path: Path) -> None:
     job = Job("coloring", "starts", "adv-seeded", 0, 5, recipe)
     reported: list[float] = []
     agent, training = train(job, tmp_path, reported.append)
-    assert training.starts == 3
+    assert job.updates == 4
+    assert len(training.scores) == 1
     assert [update for update, *_ in training.history] == [1, 2]
     objectives = {}
     for start in range(1, 4):
@@ -192,6 +196,45 @@ def test_a_run_goes_on_from_the_best_of_its_starts(tmp_path: Path) -> None:
     assert rest == reported[2:]
     assert record.history == training.history
     for weight, same in zip(agent.model.parameters(), resumed.model.parameters(), strict=True):
+        assert torch.equal(weight, same)
+
+
+def test_the_best_quarter_of_the_starts_goes_on() -> None:
+    recipe = experiment("coloring-headline").points[0].recipe
+    assert recipe.rungs == [(32, 1000), (8, 4000), (2, 12000)]
+    assert Job("coloring", "x", "adv-seeded", 0, 0, recipe).updates == 32_000 + 24_000 + 16_000
+    assert dataclasses.replace(recipe, starts=1).rungs == [(1, 12000)]
+    assert dataclasses.replace(recipe, starts=5).rungs == [(5, 1000), (2, 4000), (1, 12000)]
+
+
+def test_rungs_go_on_from_wherever_they_were(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nine starts, of which three are trained again and compared, interrupted at each update."""
+    monkeypatch.setattr(worker, "CHECKPOINT_SECONDS", 0.0)
+    point = tiny(experiment("coloring-headline")).points[0]
+    recipe = dataclasses.replace(point.recipe, starts=9, updates=6)
+    assert recipe.rungs == [(9, 1), (3, 4), (1, 6)]
+    job = Job("coloring", "rungs", "adv-seeded", 0, 5, recipe)
+    whole, training = train(job, tmp_path, lambda _: None)
+    assert len(training.scores) == 2
+    last = 0.0
+
+    def stop(fraction: float) -> None:
+        nonlocal last
+        if fraction > last:
+            last = fraction
+            raise KeyboardInterrupt
+
+    for _ in range(job.updates + 1):
+        try:
+            agent, record = train(job, tmp_path / "parts", stop)
+            break
+        except KeyboardInterrupt:
+            continue
+    assert record.scores == training.scores
+    assert record.history == training.history
+    for weight, same in zip(agent.model.parameters(), whole.model.parameters(), strict=True):
         assert torch.equal(weight, same)
 
 
@@ -248,7 +291,7 @@ def test_experiments_are_selected_by_name_and_game() -> None:
     assert [e.name for e in select("paper", ("coloring",))] == ["coloring-headline", "coloring-q"]
     assert [e.name for e in select("paper", ("recall", "grid"), ("grid-m",))] == ["grid-m"]
     assert [e.name for e in select("quick", ("grid",))] == ["grid"]
-    legal = r"preset paper has the experiments .*grid-m, not recall"
+    legal = r"preset paper has the experiments .*grid-m, .*, not recall"
     with pytest.raises(ValueError, match=legal):
         select("paper", ("recall",), ("recall",))
     with pytest.raises(ValueError, match="none of grid-m is an experiment on recall"):
@@ -267,7 +310,7 @@ def test_zoo_is_made_of_first_headline_runs_and_retraining_gives_the_same_weight
     small = partial(evaluate, layouts=8, num_seeds=4, num_fresh_seeds=6, search_rounds=0)
     monkeypatch.setattr("benchmarks.suite.make_zoo.evaluate", small)
     out = outputs[0]
-    assert len(publish(TINY_PAPER, out, 0)) == 12
+    assert len(publish(TINY_PAPER, out, 0)) == 14
     name = next(name for name in zoo_names() if re.match(r"recall.*adv-seeded", name))
     card = zoo_card(name)
     # One number for one agent: the card has what `evaluate` finds.

@@ -126,7 +126,7 @@ def test_a_damaged_result_is_made_again_with_a_note(
 def test_a_checkpoint_is_one_file(tmp_path: Path) -> None:
     checkpoint = Checkpoint(tmp_path / "run.safetensors", "mine")
     assert checkpoint.load() is None
-    agent, training = tiny_job().agent(), Training(3.5, history=[[1, 0.5, 0.5, 0.0]], starts=2)
+    agent, training = tiny_job().agent(), Training(3.5, history=[[1, 0.5, 0.5, 0.0]], scores=[0.5])
     checkpoint.save(agent, training)
     assert [path.name for path in tmp_path.iterdir()] == ["run.safetensors"]
     found = checkpoint.load()

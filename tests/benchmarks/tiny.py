@@ -14,6 +14,8 @@ SIZES: dict[str, dict[str, Any]] = {
     "recall": {"num_pairs": 2, "value_bits": 2},
     "coloring": {"num_vertices": 5},
     "grid": {"size": 2, "horizon": 4},
+    "patrol": {"graph": ["cycle", 3], "horizon": 3, "attack_duration": 2},
+    "paging": {"num_requests": 2},
 }
 
 

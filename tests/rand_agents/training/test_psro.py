@@ -140,9 +140,17 @@ def test_a_tree_of_all_play_gives_a_choice_worth_the_game_value() -> None:
     chosen = mixture.chosen(16)
     # The mix is worth it too, but sixteen strategies as likely as each other are not that mix.
     before = mixture.costs[chosen].mean(0).max()
+    first = chosen.copy()
     while mixture.improve(tree, chosen, range(16)):
         pass
     assert mixture.costs[chosen].mean(0).max() == 3.0 < before
+    # From nothing it finds one as good, but keeps another only where it is better.
+    known = len(mixture)
+    assert mixture.anew(tree, chosen) is chosen
+    assert len(mixture) == known
+    made = mixture.anew(tree, first)
+    assert made.min() >= known
+    assert mixture.costs[made].mean(0).max() == 3.0
 
 
 @pytest.mark.parametrize(

@@ -156,13 +156,9 @@ def test_a_stored_pool_goes_on_where_it_was() -> None:
 def test_options_make_a_source_or_none() -> None:
     space = RECALL.layout_space
     assert FoundConfig(share=0.0).source(space, 0) is None
-    source = FoundConfig(share=0.25, size=7, learn_every=20, learn_from=9, num_seeds=5).source(
-        space, 1
-    )
+    source = FoundConfig(share=0.25, size=7, learn_every=20, num_seeds=5).source(space, 1)
     assert source is not None
-    assert source.config == FoundConfig(
-        share=0.25, size=7, learn_every=20, learn_from=9, num_seeds=5
-    )
+    assert source.config == FoundConfig(share=0.25, size=7, learn_every=20, num_seeds=5)
     assert len(source.layouts) == 7
     assert source.layouts == Found(space, size=7, rng_seed=1).layouts
     with pytest.raises(ValueError, match="learn_every must be an integer of at least 1, got 0"):
