@@ -68,7 +68,8 @@ class Ranks:
         own = [weight.grad for weight in parameters if weight.grad is not None]
         flat = torch.cat([gradient.reshape(-1) for gradient in own])
         _send(dist.all_reduce, flat)
-        for gradient, summed in zip(own, flat.split([g.numel() for g in own]), strict=True):
+        parts = torch.split(flat, [gradient.numel() for gradient in own])
+        for gradient, summed in zip(own, parts, strict=True):
             gradient.copy_(summed.view_as(gradient))
 
     def sum(self, number: float) -> float:
