@@ -3,6 +3,7 @@
 import io
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -101,3 +102,13 @@ def test_watch_and_evaluate_name_the_same_worst_layout(
     printed = capsys.readouterr().out
     assert json.dumps(worst.layout) in printed
     assert f"{100 * worst.estimate:.1f} %" in printed
+
+
+def test_devices_are_of_agents_and_there(
+    agents: dict[str, Path], failing: Callable[[list[str]], str]
+) -> None:
+    for name in ("abacus", "meta"):
+        said = failing(["evaluate", str(agents["recall"]), "--device", name])
+        assert said == f"error: the device '{name}' cannot be used here: there is cpu"
+    said = failing(["evaluate", "grid", "--player", "random", "--device", "cuda"])
+    assert said == "error: --device is for agents and models: random needs no more than a CPU"
