@@ -109,7 +109,7 @@ def _send(collective: Callable[..., Any], *arguments: Any) -> None:
         collective(*arguments)
     except RuntimeError as error:
         raise ConnectionError(
-            f"another process of this training is gone: add --resume to go on ({error})"
+            "another process of this training is gone: go on from the last checkpoint"
         ) from error
 
 

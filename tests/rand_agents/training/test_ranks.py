@@ -82,6 +82,15 @@ def test_processes_have_the_same_weights_and_the_first_calls_back(
     assert [end.calls for end in (first, *others)] == [3] + [0] * (count - 1)
 
 
+def test_a_process_that_is_gone_is_told_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: Any) -> None:
+        raise RuntimeError("Connection closed by peer [127.0.0.1]:1234")
+
+    monkeypatch.setattr(dist, "broadcast", broken)
+    with pytest.raises(ConnectionError, match="another process of this training is gone"):
+        Ranks(0, 2).follow(True)
+
+
 def test_what_cannot_be_divided_is_refused_before_training() -> None:
     agent = QNorm("SeedTransformer", SMALL, QNormConfig(m=2, batch_size=8))
     with pytest.raises(ValueError, match="8 layouts an update cannot be divided between 3 proc"):
