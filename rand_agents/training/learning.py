@@ -62,7 +62,6 @@ class Learner(ABC):
     """
 
     _aim: Aim
-    _ranks: Ranks
 
     def __init__(self, verbose: int, tensorboard_log: str | None) -> None:
         self.verbose = verbose
@@ -78,6 +77,7 @@ class Learner(ABC):
         self._logged_at = 0.0
         self._is_logged = True
         self._env: DummyVecEnv | None = None
+        self._ranks = Ranks()
 
     @property
     @abstractmethod

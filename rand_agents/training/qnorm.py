@@ -45,6 +45,7 @@ class QNormStep:
             betas=(config.beta1, config.beta2),
             eps=config.adam_eps,
             weight_decay=config.weight_decay,
+            # Where tensors have shapes alone there is no fused step.
             fused=parameters[0].device.type != "meta",
         )
         # What Adam makes of nothing at its first step: then every file has all of it.

@@ -47,7 +47,7 @@ MAKE: dict[str, Callable[[], Agent[Any]]] = {
         batch_size=None,
         score=ScoreConfig(paths=3, branches=2, entropy=0.5),
     ),
-    # One history at first, which leaves some processes without one.
+    # One history, which leaves the second process without any.
     "patrol": lambda: _agent(
         PATROL, ObjectiveConfig(q=4.0), m=1, batch_size=1, score=ScoreConfig(paths=1)
     ),
