@@ -4,6 +4,7 @@ import io
 import json
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -117,3 +118,13 @@ def test_a_solution_file_plays_the_optimal_mix(
     worst = next(line for line in printed.splitlines() if line.startswith(" worst layout"))
     low, high = re.findall(r"([\d.]+) to ([\d.]+) %", worst)[0]
     assert float(low) <= 60.0 <= float(high)
+
+
+def test_devices_are_of_agents_and_there(
+    agents: dict[str, Path], failing: Callable[[list[str]], str]
+) -> None:
+    for name in ("abacus", "meta"):
+        said = failing(["evaluate", str(agents["recall"]), "--device", name])
+        assert said == f"error: the device '{name}' cannot be used here: there is cpu"
+    said = failing(["evaluate", "grid", "--player", "random", "--device", "cuda"])
+    assert said == "error: --device is for agents and models: random needs no more than a CPU"
