@@ -180,8 +180,8 @@ def _follow(
                 forecast.note(work.name, fraction)
         for line in executor.news():
             console.print(line, highlight=False)
-        said = {"description": forecast.running(), "left": forecast.words()}
-        bar.update(task, completed=forecast.share(), **said)
+        running, left = forecast.running(), forecast.words()
+        bar.update(task, completed=forecast.share(), description=running, left=left)
 
     waiting, printed = set(pending), time.monotonic()
     while waiting:

@@ -11,10 +11,12 @@ from pathlib import Path
 import tyro
 from rich.console import Console
 
+from rand_envs.core.plain import plain_where_needed
 from rand_envs.core.sealed import read_json
 
+from .benchmark import write_outputs
 from .experiments import PRESETS, Preset
-from .main import default_out, write_outputs
+from .main import default_out
 
 PROVENANCE = ("machine", "code", "command")
 """Of the benchmark, not of making its files again."""
@@ -38,6 +40,7 @@ class Arguments:
 
 
 def main() -> int:
+    plain_where_needed()
     arguments = tyro.cli(Arguments, description=__doc__)
     runs = arguments.runs or default_out(arguments.preset)
     console = Console(width=200, markup=False)

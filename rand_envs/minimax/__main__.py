@@ -1,9 +1,13 @@
 """Exact values of games, files that prove them, and a check of such files.
 
-python -m rand_envs.minimax grid --size 3 --start 1 1
-python -m rand_envs.minimax bracket --size 8 --seconds 60
-python -m rand_envs.minimax task RandPatrol-v0 --out patrol.json
-python -m rand_envs.minimax verify patrol.json
+    python -m rand_envs.minimax grid --size 3 --start 1 1
+    python -m rand_envs.minimax bracket --size 8 --seconds 60
+    python -m rand_envs.minimax task RandPatrol-v0 --out patrol.json
+    python -m rand_envs.minimax verify patrol.json
+
+Such a file plays the mix that it proves to be good:
+
+    python -m rand_agents watch patrol.json
 """
 
 import importlib
@@ -23,9 +27,10 @@ from tyro.conf import FlagCreatePairsOff
 
 from rand_envs import minimax
 from rand_envs.core.arrays import whole_number
-from rand_envs.core.plain import plain_where_needed
+from rand_envs.core.plain import plain_where_needed, unread
 from rand_envs.core.register import TASKS
 from rand_envs.core.regret import RegretTask
+from rand_envs.core.sealed import parsed_json
 from rand_envs.core.task import Task
 from rand_envs.core.writing import checked_output
 from rand_envs.minimax.progress import Progress
@@ -198,9 +203,12 @@ def _task(env_id: str, arguments: str, modules: Sequence[str], regret: bool) -> 
     if env_id not in TASKS:
         raise ValueError(f"the task must be one of {', '.join(sorted(TASKS))}, got {env_id}")
     try:
-        config = json.loads(arguments)
+        config = parsed_json(arguments)
+    except ValueError as error:
+        raise ValueError(f"arguments of {env_id} must be a JSON object of them: {error}") from None
+    try:
         task = TASKS[env_id](**config)
-    except (json.JSONDecodeError, TypeError) as error:
+    except TypeError as error:
         raise ValueError(f"arguments of {env_id} must be a JSON object of them: {error}") from None
     return RegretTask(task) if regret else task
 
@@ -276,14 +284,16 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Run a command line, the process's by default; without a word on it, print the help."""
     plain_where_needed()
     words = list(sys.argv[1:] if argv is None else argv)
-    command = tyro.extras.subcommand_cli_from_dict(
-        {"grid": Grid, "bracket": BracketGrid, "task": SolveTask, "verify": Verify},
-        prog="python -m rand_envs.minimax",
-        description=__doc__,
-        args=words or ["--help"],
-    )
     try:
+        command = tyro.extras.subcommand_cli_from_dict(
+            {"grid": Grid, "bracket": BracketGrid, "task": SolveTask, "verify": Verify},
+            prog="python -m rand_envs.minimax",
+            description=__doc__,
+            args=words or ["--help"],
+        )
         sys.exit(command.run())
+    except BrokenPipeError:
+        sys.exit(unread())
     except (ValueError, OSError) as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:

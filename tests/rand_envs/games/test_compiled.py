@@ -81,7 +81,7 @@ ON_ARRAYS: dict[str, Rules] = {
 
 
 def test_compiled_rules_equal_rules_on_arrays(case: Case) -> None:
-    task: Task[Any] = gym.make(case[0], **case[1]).unwrapped.task  # type: ignore[attr-defined]
+    task: Task[Any] = gym.make(case[0], **case[1]).get_wrapper_attr("task")
     rng = np.random.default_rng(0)
     task.action_space.seed(0)
     state = task.initial(task.layout_space.sample(rng, 60))
