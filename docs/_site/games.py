@@ -216,8 +216,9 @@ def picture(task: Task[Any]) -> bytes:
     ]
     agent = next((agent for agent in agents if agent.task.config == task.config), None)
     _played(env, agent, max(range(INSTANCES), key=lambda seed: _played(env, agent, seed)))
-    file = BytesIO()
-    Image.fromarray(env.render()).save(file, "PNG")
+    file, frame = BytesIO(), env.render()
+    assert isinstance(frame, np.ndarray)
+    Image.fromarray(frame).save(file, "PNG")
     env.close()
     return file.getvalue()
 
