@@ -21,7 +21,7 @@ from rand_agents.app.watching.contestants import contestants
 from rand_agents.app.watching.layouts import Layouts
 from rand_agents.app.watching.scene import WatchScene
 from rand_agents.app.watching.session import Show, WatchWindow
-from rand_envs import GridTask
+from rand_envs.games.grid import GridTask
 from rand_envs.minimax import game_value
 from rand_envs.rendering import Frame
 from rand_envs.rendering.window import Key
