@@ -8,16 +8,17 @@ A few minutes on one core.
 import argparse
 import os
 import platform
+import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-os.chdir(HERE)
+sys.path.insert(0, str(HERE.parent))
 for name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[name] = "1"
 
 from rich.progress import track  # noqa: E402
-from suite.timing.scaling import CURVES, measure_all, rows  # noqa: E402
 
+from benchmarks.suite.timing.scaling import CURVES, measure_all, rows  # noqa: E402
 from rand_envs.core.plain import plain_where_needed  # noqa: E402
 
 PAGE = """# Costs as work grows

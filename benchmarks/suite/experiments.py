@@ -4,7 +4,7 @@ import dataclasses
 import math
 from typing import Literal
 
-from rand_agents import ObjectiveConfig, PSROConfig, QNormConfig
+from rand_agents.training.configs import ObjectiveConfig, PSROConfig, QNormConfig
 
 from .job import EvaluationSize, Experiment, Point, Recipe
 from .paper import PAPER, PATROL

@@ -1,31 +1,27 @@
-"""What a benchmark is made of: recipes, points, experiments, and single training runs."""
+"""What a benchmark is made of: recipes, points, experiments, and single training runs.
+
+Nothing heavy is imported until a run is made: a command line knows its experiments before.
+"""
 
 import dataclasses
 import hashlib
 import json
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from rand_agents import (
-    PEPG,
-    PSRO,
-    ObjectiveConfig,
-    PEPGConfig,
-    PSROConfig,
-    QNorm,
-    QNormConfig,
-    Report,
-    evaluate,
-)
-from rand_agents.games.registry import game_for, task_of
 from rand_agents.policies.seeds import Draw
-from rand_agents.training.agent import Agent
+from rand_agents.training.configs import ObjectiveConfig, PEPGConfig, PSROConfig, QNormConfig
 from rand_envs.adversaries import ROUNDS, STARTS, FoundConfig
 
 from .progress import Phase
 
-MODELS = ("erm-fixed", "adv-fixed", "erm-seeded", "adv-seeded")
+if TYPE_CHECKING:
+    from rand_agents import Report
+    from rand_agents.training.agent import Agent
+
+Model = Literal["erm-fixed", "adv-fixed", "erm-seeded", "adv-seeded"]
+MODELS: tuple[Model, ...] = ("erm-fixed", "adv-fixed", "erm-seeded", "adv-seeded")
 """Trained on the mean (erm) or the q-norm (adv), with one fixed seed or with random ones."""
 
 TASKS = {
@@ -34,10 +30,6 @@ TASKS = {
     "grid": "RandGrid-v0",
     "patrol": "RandPatrol-v0",
     "paging": "RandPaging-v0",
-}
-
-TRAINERS: dict[type[Any], type[Agent[Any]]] = {
-    kind.config_type: kind for kind in (QNorm, PSRO, PEPG)
 }
 
 START_STRIDE = 10_000
@@ -57,8 +49,10 @@ class EvaluationSize:
     search_rounds: int = ROUNDS
     search_starts: int = STARTS
 
-    def evaluate(self, agent: Agent[Any], rng_seed: int) -> Report:
+    def evaluate(self, agent: "Agent[Any]", rng_seed: int) -> "Report":
         """Play the agent this much."""
+        from rand_agents import evaluate
+
         return evaluate(agent, **vars(self), rng_seed=rng_seed)
 
 
@@ -186,10 +180,16 @@ class Job:
         )
 
     @property
+    def game(self) -> Any:
+        """What is played."""
+        from rand_agents.games.registry import game_for, task_of
+
+        return game_for(task_of(TASKS[self.task], self.recipe.task))
+
+    @property
     def phases(self) -> tuple[Phase, ...]:
         """Parts of it that have speeds of their own, with rough guesses at their seconds."""
-        recipe, trainer = self.recipe, self.recipe.trainer
-        game = game_for(task_of(TASKS[self.task], recipe.task))
+        trainer, game = self.recipe.trainer, self.game
         evaluation = Phase("evaluation", math.inf, self._evaluation_seconds(game))
         if isinstance(trainer, PSROConfig):
             rows = trainer.paths * (game.task.layout_space.size or 1)
@@ -220,10 +220,11 @@ class Job:
         seeds = 1 if self.model.endswith("fixed") else size.num_seeds
         return 1.0 + 3e-7 * layouts * seeds * float(game.context)
 
-    def agent(self, start: int = 0) -> Agent[Any]:
+    def agent(self, start: int = 0) -> "Agent[Any]":
         """The untrained agent; of one of the starts, numbered from 1, if there are several."""
-        recipe, rng_seed = self.recipe, self.rng_seed + START_STRIDE * start
-        game = game_for(task_of(TASKS[self.task], recipe.task))
+        from rand_agents.training.loading import ALGORITHMS
+
+        recipe, game, rng_seed = self.recipe, self.game, self.rng_seed + START_STRIDE * start
         seeds = game.default_seeds()
         fixed = self.model.endswith("fixed")
         changes: dict[str, Any] = {"draw": "fixed" if fixed else recipe.seed_draw}
@@ -236,12 +237,15 @@ class Job:
         adversarial = self.model.startswith("adv")
         objective = recipe.adversarial if adversarial else ObjectiveConfig(q=1.0)
         config: Any = dataclasses.replace(recipe.trainer, objective=objective)
-        kind: Any = TRAINERS[type(config)]
+        kind: Any = next(kind for kind in ALGORITHMS.values() if kind.config_type is type(config))
         policy = dataclasses.replace(game.default_policy(), seed_dim=seeds.dim, **recipe.policy)
         source = None
         if adversarial and recipe.found is not None:
             source = recipe.found.source(game.task.layout_space, rng_seed)
-        return kind(policy, game.task, config, seeds=seeds, layouts=source, rng_seed=rng_seed)
+        agent: Agent[Any] = kind(
+            policy, game.task, config, seeds=seeds, layouts=source, rng_seed=rng_seed
+        )
+        return agent
 
 
 def _digest(facts: Any) -> str:

@@ -1,52 +1,32 @@
 """Train and evaluate the four models on the games; write results, figures and a report.
 
-python benchmarks/run.py [--preset smoke|quick|paper] [--tasks recall grid …] [--out DIR]
-
-Every finished training run is kept under DIR/runs, and those under way are saved every 20 seconds:
+Finished training runs are kept under OUT/runs, and those under way are saved every 20 seconds:
 after an interruption the same command goes on where it stopped. results.json and the figures show
 all runs of the preset that are there, and what results.json said before of runs by the same recipe
 that are not.
-
-python benchmarks/run.py --verify DIR [--processes N]
-
-Scores the agents behind the results in DIR again, as far as their weights are there or in the zoo,
-and says which numbers still hold; the exit code is 1 where one does not.
 """
 
 import os
 import signal
 import sys
-import time
 from concurrent.futures import BrokenExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import tyro
 from rich.console import Console
 
 from rand_envs.core.arrays import whole_number
 from rand_envs.core.options import rng_seed_number
-from rand_envs.core.plain import plain_where_needed
+from rand_envs.core.plain import plain_where_needed, unread
 from rand_envs.core.writing import check_folder, only_writer
 
-from .drawing.gallery import draw_galleries
-from .earlier import Earlier
 from .experiments import PRESETS, Preset, TaskName, select
-from .job import MODELS, Experiment, jobs
-from .pool import Training, run_all
-from .progress import Work
-from .report.page import write_report
-from .report.printed import results_table
-from .summary import Json, summarise, training_runs, write_json
-from .verify import verify
-from .worker import read_result
-from .zoo_scores import zoo_plays, zoo_scores
+from .job import MODELS, Model
 
 RANDOMNESS = "randomness"
 NAMES = ", ".join(experiment.name for experiment in PRESETS["paper"])
-
-Model = Literal["erm-fixed", "adv-fixed", "erm-seeded", "adv-seeded"]
 
 
 @dataclass(frozen=True)
@@ -64,7 +44,12 @@ class Arguments:
             ignores.
         rng_seed: Determines every training run and every evaluation.
         processes: Training runs at a time; one for each core by default.
-        verify: Train nothing, but score the agents behind the results in this folder again.
+        ray: Spread the training runs over the Ray cluster at HOST:PORT, or "auto" for the one that
+            runs here; without an address start one here, of so many processes. All its machines
+            must share the folder, where checkpoints and results are written.
+        verify: Train nothing, but score again the agents behind the results in this folder, as
+            far as their weights are there or in the zoo; the exit code is 1 where a number does
+            not hold.
     """
 
     preset: Preset = "quick"
@@ -88,6 +73,7 @@ class Arguments:
     out: Path | None = None
     rng_seed: int = 0
     processes: int = os.cpu_count() or 1
+    ray: Annotated[tuple[str, ...] | None, tyro.conf.arg(metavar="[ADDRESS]")] = None
     verify: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
 
     def __post_init__(self) -> None:
@@ -96,11 +82,24 @@ class Arguments:
             if value is not None:
                 whole_number(name, value, 1)
         rng_seed_number(self.rng_seed, "--rng-seed")
+        if not self.is_randomness:
+            select(self.preset, self.tasks, self.experiments)
+        if self.ray is not None and len(self.ray) > 1:
+            raise ValueError(f"--ray takes one address at most, got {' '.join(self.ray)}")
+        if self.ray is not None and (self.verify or self.is_randomness):
+            raise ValueError(
+                f"--ray spreads the training runs of a preset, not --verify or {RANDOMNESS}"
+            )
         if self.out is not None:
             try:
                 check_folder(self.out, self.out)
             except OSError as error:
                 raise ValueError(str(error)) from None
+
+    @property
+    def is_randomness(self) -> bool:
+        """Whether the experiment on kinds of randomness is asked for, which has no preset."""
+        return self.experiments == (RANDOMNESS,)
 
 
 def default_out(preset: str) -> Path:
@@ -112,65 +111,6 @@ def _interrupt(_signal: int, _frame: Any) -> None:
     raise KeyboardInterrupt
 
 
-def write_outputs(
-    experiments: tuple[Experiment, ...],
-    out: Path,
-    console: Console,
-    *,
-    preset: str,
-    rng_seed: int,
-    seconds: float,
-    zoo: Json | None = None,
-    runs: Path | None = None,
-    provenance: Json | None = None,
-) -> Json:
-    """Write results.json, figures and report.html of all runs under `out`; print the tables.
-
-    Args:
-        experiments: What to look for there.
-        out: The folder.
-        console: Where to print.
-        preset: Its name.
-        rng_seed: Of the whole benchmark.
-        seconds: How long it took.
-        zoo: Scores of the trained agents that come with the package, by game.
-        runs: The folder that the runs are in, if it is another.
-        provenance: What is said of how they were made, if not here and now.
-
-    Returns:
-        What results.json says.
-    """
-    planned, runs = jobs(experiments, rng_seed), runs or out
-    results = {job.name: found for job in planned if (found := read_result(runs, job))}
-    summary = summarise(
-        experiments,
-        planned,
-        results,
-        preset=preset,
-        rng_seed=rng_seed,
-        seconds=seconds,
-        earlier=Earlier.read(out / "results.json", preset, rng_seed),
-    )
-    summary |= {"zoo": zoo or {}, **(provenance or {})}
-    write_json(out / "results.json", summary)
-    shown = sum(training_runs(summary).values())
-    if shown > len(results):
-        console.print(
-            f"{shown - len(results)} training runs that are not in {runs} are kept from the "
-            "results.json that was there",
-            soft_wrap=True,
-        )
-    galleries = draw_galleries(planned, summary, runs, out)
-    page = write_report(summary, galleries, out)
-    for table in results_table(summary):
-        console.print(table)
-    pictures = set().union(*(gallery.paths for gallery in galleries.values()))
-    console.print(
-        f"wrote {out / 'results.json'}, {len(pictures)} pictures and {page}", soft_wrap=True
-    )
-    return summary
-
-
 def main() -> int:
     plain_where_needed()
     # Paths may look like markup. In a file or a pipe no window is narrow: nothing must be cut.
@@ -180,18 +120,25 @@ def main() -> int:
         signal.signal(signal.SIGTERM, _interrupt)
         arguments = tyro.cli(Arguments, description=__doc__)
         if arguments.verify is not None:
+            from .verify import verify
+
             return verify(arguments.verify, arguments.processes, console)
-        alone = arguments.experiments == (RANDOMNESS,)
+        alone = arguments.is_randomness
         out = arguments.out or default_out(RANDOMNESS if alone else arguments.preset)
         out.mkdir(parents=True, exist_ok=True)
         with only_writer(out):
-            return (_run_randomness if alone else run)(arguments, out, console)
+            return (_run_randomness if alone else _run)(arguments, out, console)
+    except BrokenPipeError:
+        return unread()
     except BrokenExecutor:
         error: object = (
             "a process that trained was lost: it was killed, or there was too little memory; the "
             "same command goes on from its last checkpoint"
         )
-    except (ValueError, OSError, FloatingPointError) as caught:
+    except OSError as caught:
+        found = caught.strerror and caught.filename
+        error = f"{caught.filename}: {caught.strerror}" if found else caught
+    except (ValueError, FloatingPointError) as caught:
         error = caught
     except KeyboardInterrupt:
         console.print("interrupted; what is finished is kept, the same command goes on from here")
@@ -200,43 +147,17 @@ def main() -> int:
     return 2
 
 
+def _run(arguments: Arguments, out: Path, console: Console) -> int:
+    # Imported here, as help and slips are answered before PyTorch is there.
+    from .benchmark import run
+
+    return run(arguments, out, console)
+
+
 def _run_randomness(arguments: Arguments, out: Path, console: Console) -> int:
-    # Imported here, as nothing else needs it.
     from .randomness.experiment import run as run_kinds
 
     run_kinds(
         out, arguments.tasks, arguments.runs, arguments.rng_seed, arguments.processes, console
     )
-    return 0
-
-
-def run(arguments: Arguments, out: Path, console: Console) -> int:
-    start = time.monotonic()
-    preset, rng_seed = arguments.preset, arguments.rng_seed
-    chosen = select(preset, arguments.tasks, arguments.experiments)
-    # Results that could not be kept are better refused before anything is trained.
-    Earlier.read(out / "results.json", preset, rng_seed)
-    planned = jobs(chosen, rng_seed, arguments.models, arguments.runs)
-    todo = [job for job in planned if read_result(out, job) is None]
-    plays = zoo_plays(arguments.tasks) if preset == "quick" else []
-    of_zoo = f", then {len(plays)} agents of the zoo to play" if plays else ""
-    console.print(
-        f"{len(planned)} training runs of preset {preset} "
-        f"({len(planned) - len(todo)} already there){of_zoo}, {arguments.processes} at a time; "
-        f"results in {out}"
-    )
-    works: list[Work] = [*map(Training, todo), *plays]
-    done = run_all(works, out, arguments.processes, console) if works else {}
-    zoo = zoo_scores({play.name: done[play.name] for play in plays})
-    seconds = time.monotonic() - start
-    write_outputs(
-        PRESETS[preset],
-        out,
-        console,
-        preset=preset,
-        rng_seed=rng_seed,
-        seconds=seconds,
-        zoo=zoo,
-    )
-    console.print(f"{time.monotonic() - start:.0f} s in all")
     return 0

@@ -14,8 +14,9 @@ from rich.console import Console
 from rand_envs.core.plain import plain_where_needed
 from rand_envs.core.sealed import read_json
 
+from .benchmark import write_outputs
 from .experiments import PRESETS, Preset
-from .main import default_out, write_outputs
+from .main import default_out
 
 PROVENANCE = ("machine", "code", "command")
 """Of the benchmark, not of making its files again."""

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.progress import track
 from rich.table import Table
 
 from rand_agents import load_agent, load_zoo, zoo_names
@@ -137,8 +138,9 @@ def _changed(base: Json, changes: Json) -> Json:
     found = dict(base)
     for name, value in changes.items():
         inner = base.get(name)
-        nested = isinstance(value, dict) and isinstance(inner, dict)
-        found[name] = _changed(inner, value) if nested else value
+        if isinstance(value, dict) and isinstance(inner, dict):
+            value = _changed(inner, value)
+        found[name] = value
     return found
 
 
@@ -218,11 +220,14 @@ def verify(folder: Path, processes: int, console: Console) -> int:
         raise ValueError(f"{folder / 'results.json'} holds no results of a preset")
     rows = list(rows_of(results, folder))
     sources = list(dict.fromkeys(source for row in rows for source in row.sources.values()))
-    with (
-        console.status(f"scoring {len(sources)} agents …"),
-        workers(max(1, min(processes, len(sources)))) as pool,
-    ):
-        reports = dict(zip(sources, pool.map(_score, sources), strict=True))
+    with workers(max(1, min(processes, len(sources)))) as pool:
+        scored = track(
+            pool.map(_score, sources),
+            f"scoring {len(sources)} agents",
+            len(sources),
+            console=console,
+        )
+        reports = dict(zip(sources, scored, strict=True))
     for row in rows:
         for run, source in row.sources.items():
             row.compare(run, reports[source])

@@ -128,10 +128,10 @@ def quick_models() -> str:
     rows = []
     for name, task in _tasks("quick"):
         for model, found in task["models"].items():
-            vote = found["majority"]
+            vote, is_first = found["majority"], model == next(iter(task["models"]))
             rows.append(
                 (
-                    name,
+                    name if is_first else "",
                     f"`{model}`",
                     plain(found["average"]["estimate"], task["unit"]),
                     shown(found["worst"], task["unit"]),

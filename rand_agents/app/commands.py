@@ -85,8 +85,8 @@ class Evaluate:
     """Play agents or another player on many layouts and seeds and report how good they are.
 
     Attributes:
-        subjects: Agent files, or names of agents in the zoo, which are compared where there are
-            several; with --player the game.
+        subjects: Agent files, names of agents in the zoo, or solution files, which are compared
+            where there are several; with --player the game.
         modules: Import this first: it may register games.
         player: Who plays the game instead of an agent: random (uniform legal actions), a
             classical player (`python -m rand_agents games` lists them), or sb3:FILE.zip, a model
@@ -105,6 +105,7 @@ class Evaluate:
         rng_seed: Determines every draw.
         json: Write the report to this file as well.
         overwrite: Replace that file if there is one.
+        device: Where agents and models compute, such as cpu or cuda.
     """
 
     subjects: Annotated[Positional[tuple[str, ...]], arg(metavar="AGENT [AGENT …]|GAME")]
@@ -120,6 +121,7 @@ class Evaluate:
     rng_seed: Annotated[int, arg(metavar="K")] = 0
     json: Annotated[Path | None, _shown("FILE.json")] = None
     overwrite: Flag = False
+    device: str = rare("cpu")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,13 +7,12 @@ from pathlib import Path
 from rich.console import Console
 
 from rand_agents.app.commands import Evaluate
-from rand_agents.evaluation.evaluate import evaluate
+from rand_agents.app.evaluating import evaluated
 from rand_agents.evaluation.provenance import provenance
 from rand_agents.evaluation.report import Report
 from rand_agents.evaluation.tables import print_comparison, print_report
 from rand_envs.core.player import Player
 from rand_envs.core.sealed import write_json
-from rand_envs.core.task import GameValue
 from rand_envs.minimax import game_value
 
 
@@ -29,15 +28,25 @@ def evaluate_and_print(
         options: How much to play, and where the report goes.
         contestants: Make the players, by name.
         console: Where to report.
-        errors: Where to show that it is working.
+        errors: Where to show how far it is.
     """
     players = {name: make() for name, make in contestants.items()}
     reports: dict[str, Report] = {}
     start = time.monotonic()
-    with errors.status("playing …"):
-        for name, player in players.items():
-            known = game_value(player.task)
-            reports[name] = _report(player, known, options)
+    for name, player in players.items():
+        known = game_value(player.task)
+        reports[name] = evaluated(
+            player,
+            f"playing {name}",
+            errors,
+            layouts=options.layouts,
+            num_seeds=options.num_seeds,
+            num_fresh_seeds=options.num_fresh_seeds,
+            search_rounds=options.search_rounds,
+            search_starts=options.search_starts,
+            game_value=known,
+            rng_seed=options.rng_seed,
+        )
     # The file first: whatever becomes of the output, the result is kept.
     if options.json is not None:
         _save(reports, options.json, time.monotonic() - start)
@@ -50,19 +59,6 @@ def evaluate_and_print(
     if options.json is not None:
         console.print(f"Saved {options.json}", soft_wrap=True, markup=False)
     return 0
-
-
-def _report(player: Player, known: GameValue, options: Evaluate) -> Report:
-    return evaluate(
-        player,
-        layouts=options.layouts,
-        num_seeds=options.num_seeds,
-        num_fresh_seeds=options.num_fresh_seeds,
-        search_rounds=options.search_rounds,
-        search_starts=options.search_starts,
-        game_value=known,
-        rng_seed=options.rng_seed,
-    )
 
 
 def _save(reports: dict[str, Report], path: Path, seconds: float) -> None:

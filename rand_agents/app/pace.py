@@ -3,7 +3,11 @@
 import time
 from collections.abc import Sequence
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.console import Console
+from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn, TimeElapsedColumn
+
+PATIENCE = 5.0
+"""Seconds between the first lines of a log; they become rarer, and a long run's stay few."""
 
 
 class Pace:
@@ -67,14 +71,43 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
-def progress_bar(**more: object) -> Progress:
-    """A bar with the objective and the time left, which whoever shows it puts in."""
+def progress_bar(errors: Console, *between: ProgressColumn, transient: bool = False) -> Progress:
+    """A bar with the time left, which whoever shows it puts in.
+
+    Args:
+        errors: Where to show it.
+        between: What stands between the bar and the times.
+        transient: Whether nothing of it remains.
+    """
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(20),
-        MofNCompleteColumn(),
-        TextColumn("objective {task.fields[objective]}"),
+        *between,
         TimeElapsedColumn(),
         TextColumn("{task.fields[left]} left"),
-        **more,  # type: ignore[arg-type]
+        console=errors,
+        transient=transient,
     )
+
+
+class Lines:
+    """When a line is due where a bar cannot be redrawn, as in a log file."""
+
+    def __init__(self, console: Console) -> None:
+        """Begin; nothing is ever due on a terminal."""
+        self._is_terminal = console.is_terminal
+        self._began = time.monotonic()
+        self._next = PATIENCE
+
+    @property
+    def passed(self) -> float:
+        """Seconds since the beginning."""
+        return time.monotonic() - self._began
+
+    def is_due(self) -> bool:
+        """Whether one is, which counts as printed then."""
+        passed = self.passed
+        if self._is_terminal or passed < self._next:
+            return False
+        self._next = 1.2 * passed + PATIENCE
+        return True

@@ -29,14 +29,16 @@ def watch(options: Watch, task: Setting[Any] | None, console: Console, errors: C
         options: What to watch.
         task: The game, where it is given with --player.
         console: Where to report.
-        errors: Where to show that it is working.
+        errors: Where to show how far it is.
     """
     if options.record is None and not Window.is_possible():
         raise ValueError(f"{NO_DISPLAY}: use --record FILE.gif, FILE.mp4 or FILE.png")
     field = contestants(options, task, errors)
+    layouts = Layouts(field, options.layout, options.rng_seed, errors)
+    if layouts.mode == "worst":
+        layouts.draw()
     with errors.status("playing …"):
         known = game_value(field[0].task)
-        layouts = Layouts(field, options.layout, options.rng_seed)
         seeds = options.seeds or max(1, DEFAULT_SEEDS // len(field))
         show = Show(field, known, layouts, seeds, options.rng_seed)
     played = [(entry.contestant.name, entry.choice) for entry in show.entries]

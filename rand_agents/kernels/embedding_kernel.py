@@ -13,7 +13,7 @@ from torch import Tensor
 from rand_agents.kernels import lane_functions, lanes
 from rand_agents.kernels.lane_functions import normal_density, normal_tail
 from rand_agents.kernels.lanes import LANES, by_sign, larger, load, sources_of, spread, store, total
-from rand_envs.core.compiled import kept
+from rand_envs.core.compiled.keeping import kept
 
 
 def hidden_units(token: Tensor, seed: Tensor, gate_token: Tensor, gate_seed: Tensor) -> Tensor:

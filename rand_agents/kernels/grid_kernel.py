@@ -18,7 +18,7 @@ from rand_agents.kernels.counter_random import gumbel, mixed
 from rand_agents.kernels.lane_transformer import Memory, Shape, copy_context, memory, step
 from rand_agents.kernels.lanes import LANES, compiled, sources_of
 from rand_agents.kernels.threads import allowed
-from rand_envs.core.compiled import kept
+from rand_envs.core.compiled.keeping import kept
 
 SEARCHES = LANES
 """The most searches of a job."""

@@ -18,7 +18,7 @@ import numpy as np
 
 from rand_agents.kernels import lanes
 from rand_agents.kernels.lanes import LANES, compiled, load, sources_of, spread, store
-from rand_envs.core.compiled import kept
+from rand_envs.core.compiled.keeping import kept
 
 
 class Sizes(NamedTuple):

@@ -215,7 +215,7 @@ class PSRO(Agent[PSROConfig]):
             outputs = leaves.answers(self.model, self._every)
             logs = actions.log_probability(outputs, leaves.codes)
             loss = -(leaves.weights * logs).sum() / total
-            loss.backward()  # type: ignore[no-untyped-call]
+            torch.autograd.backward(loss)
             surprise += loss.item()
         return (
             self._found()

@@ -24,9 +24,10 @@ LONGEST = 500
 def as_bytes(batch: Array) -> Array:
     """A view of a structured array whose rows NumPy copies as bytes.
 
-    It copies structures field by field, which takes ten times as long.
+    It copies structures field by field, which takes ten times as long. (`getfield` and `view`
+    give the same view, and `view` takes twice as long.)
     """
-    rows: Array = batch.view(_bytes(batch.dtype.itemsize))
+    rows: Array = batch.getfield(_bytes(batch.dtype.itemsize))
     return rows
 
 
@@ -37,13 +38,13 @@ def _bytes(count: int) -> np.dtype[np.void]:
 
 def copied(batch: Array) -> Array:
     """Copy a structured array."""
-    copy: Array = as_bytes(batch).copy().view(batch.dtype)
+    copy: Array = as_bytes(batch).copy().getfield(batch.dtype)
     return copy
 
 
 def rows_at(batch: Array, index: NDArray[Any]) -> Array:
     """Take rows of a structured array, by their indices or a mask."""
-    taken: Array = as_bytes(np.ascontiguousarray(batch))[index].view(batch.dtype)
+    taken: Array = as_bytes(batch)[index].getfield(batch.dtype)
     return taken
 
 

@@ -1,11 +1,15 @@
-"""Output to streams that cannot encode every character: plain ones stand in where needed."""
+"""Output to streams that cannot encode every character, or that nobody reads any more."""
 
 import codecs
 import io
+import os
 import sys
 import unicodedata
 
 NAME = "rand_envs.plain"
+
+UNREAD = 141
+"""Exit code of a command whose reader has left, as in `... | head`."""
 
 PLAIN = {
     "≤": "<=",
@@ -38,6 +42,12 @@ def plain_where_needed() -> None:
         usual = ("strict", "surrogateescape", "backslashreplace")
         if isinstance(stream, io.TextIOWrapper) and stream.errors in usual:
             stream.reconfigure(errors=NAME)
+
+
+def unread() -> int:
+    """Let what is still to be printed go nowhere, since the reader has left; the exit code."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return UNREAD
 
 
 def _replaced(error: UnicodeError) -> tuple[bytes, int]:

@@ -1,9 +1,13 @@
 """Exact values of games, files that prove them, and a check of such files.
 
-python -m rand_envs.minimax grid --size 3 --start 1 1
-python -m rand_envs.minimax bracket --size 8 --seconds 60
-python -m rand_envs.minimax task RandPatrol-v0 --out patrol.json
-python -m rand_envs.minimax verify patrol.json
+    python -m rand_envs.minimax grid --size 3 --start 1 1
+    python -m rand_envs.minimax bracket --size 8 --seconds 60
+    python -m rand_envs.minimax task RandPatrol-v0 --out patrol.json
+    python -m rand_envs.minimax verify patrol.json
+
+Such a file plays the mix that it proves to be good:
+
+    python -m rand_agents watch patrol.json
 """
 
 import importlib
@@ -23,7 +27,7 @@ from tyro.conf import FlagCreatePairsOff
 
 from rand_envs import minimax
 from rand_envs.core.arrays import whole_number
-from rand_envs.core.plain import plain_where_needed
+from rand_envs.core.plain import plain_where_needed, unread
 from rand_envs.core.register import TASKS
 from rand_envs.core.regret import RegretTask
 from rand_envs.core.sealed import parsed_json
@@ -280,14 +284,16 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Run a command line, the process's by default; without a word on it, print the help."""
     plain_where_needed()
     words = list(sys.argv[1:] if argv is None else argv)
-    command = tyro.extras.subcommand_cli_from_dict(
-        {"grid": Grid, "bracket": BracketGrid, "task": SolveTask, "verify": Verify},
-        prog="python -m rand_envs.minimax",
-        description=__doc__,
-        args=words or ["--help"],
-    )
     try:
+        command = tyro.extras.subcommand_cli_from_dict(
+            {"grid": Grid, "bracket": BracketGrid, "task": SolveTask, "verify": Verify},
+            prog="python -m rand_envs.minimax",
+            description=__doc__,
+            args=words or ["--help"],
+        )
         sys.exit(command.run())
+    except BrokenPipeError:
+        sys.exit(unread())
     except (ValueError, OSError) as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:

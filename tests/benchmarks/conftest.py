@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from benchmarks.suite.benchmark import write_outputs
 from benchmarks.suite.job import jobs
-from benchmarks.suite.main import write_outputs
 
 from .tiny import TINY_PAPER, finish
 

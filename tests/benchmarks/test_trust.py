@@ -18,11 +18,11 @@ from rich.console import Console
 
 from benchmarks.suite import main as command
 from benchmarks.suite import pool, verify, worker
+from benchmarks.suite.benchmark import write_outputs
 from benchmarks.suite.checkpoint import RECORD, Checkpoint, Training
 from benchmarks.suite.earlier import Earlier
 from benchmarks.suite.experiments import PRESETS, select
 from benchmarks.suite.job import jobs
-from benchmarks.suite.main import write_outputs
 from benchmarks.suite.summary import write_json
 from rand_agents.training.files import Contents, read_agent, write_agent
 from rand_envs.core.sealed import read_json

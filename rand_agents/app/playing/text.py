@@ -27,7 +27,8 @@ def play_in_text(game: Game, read: Callable[[str], str], console: Console) -> No
     def say(text: str = "") -> None:
         console.print(text, markup=False, highlight=False, soft_wrap=True)
 
-    say(f"{game.task.env_id}, {game.rounds} rounds. Type keys as words, {_example(game)}; q ends.")
+    rounds = f"{game.rounds} round{'s' * (game.rounds != 1)}"
+    say(f"{game.task.env_id}, {rounds}. Type keys as words, {_example(game)}; q ends.")
     while game.phase != "over":
         if game.phase == "between":
             say(render_text(game.task, game.states, game.actions))

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+from rich.console import Console
 
+from rand_agents.app.evaluating import evaluated
 from rand_agents.app.watching.contestants import Contestant
 from rand_agents.app.window.learner import Learner
-from rand_agents.evaluation.evaluate import evaluate
 from rand_agents.evaluation.tables import interval_of, number
 from rand_envs.adversaries import badness
 from rand_envs.core.arrays import Array, Json
@@ -47,6 +48,7 @@ class Layouts:
         field: Who plays.
         wish: One of the modes, or the JSON of a layout, which is then the fixed one.
         rng_seed: Determines what is drawn, and the search for the worst ones.
+        errors: Where to show how far that search is.
 
     Attributes:
         mode: Where layouts come from.
@@ -55,19 +57,19 @@ class Layouts:
         ValueError: The wish is neither, or not a legal layout.
     """
 
-    def __init__(self, field: list[Contestant], wish: str, rng_seed: int) -> None:
-        self._field, self._rng_seed = field, rng_seed
+    def __init__(self, field: list[Contestant], wish: str, rng_seed: int, errors: Console) -> None:
+        self._field, self._rng_seed, self._errors = field, rng_seed, errors
         self._space = field[0].task.layout_space
         self._rng = generator(Stream.WATCHING, rng_seed)
         self._worst: dict[int, Choice] = {}
         self._learners: dict[int, Learner] = {}
         self._kept: list[Choice] = []
         self.mode: Mode = "uniform"
-        if wish not in MODES:
+        mode = next((mode for mode in MODES if mode == wish), None)
+        if mode is None:
             asked = self._space.pack([_parsed(wish, field[0].task.env_id, self._space)])
             self._kept = [Choice(asked, "the layout asked for")] * len(field)
-            wish = "fixed"
-        self.turn(wish)  # type: ignore[arg-type]
+        self.turn(mode or "fixed")
 
     def turn(self, mode: Mode) -> None:
         """Take layouts from there from now on.
@@ -122,13 +124,15 @@ class Layouts:
     def _worst_for(self, i: int) -> Choice:
         """The one that `evaluate` names, by the same draws."""
         if i not in self._worst:
-            self._worst[i] = worst_layout(self._field[i].player, self._rng_seed)
+            self._worst[i] = worst_layout(self._field[i], self._rng_seed, self._errors)
         return self._worst[i]
 
 
-def worst_layout(player: Any, rng_seed: int) -> Choice:
-    """The worst layout for a player, as `evaluate` with its defaults finds it."""
-    report = evaluate(player, votes=(), rng_seed=rng_seed)
+def worst_layout(contestant: Contestant, rng_seed: int, errors: Console) -> Choice:
+    """The worst layout for a contestant, as `evaluate` with its defaults finds it."""
+    player: Any = contestant.player
+    doing = f"worst layout for {contestant.name}"
+    report = evaluated(player, doing, errors, votes=(), rng_seed=rng_seed)
     worst = report.worst
     how = {
         "exact": "the worst of all layouts",

@@ -12,6 +12,9 @@ from rand_agents.evaluation.trial import limits_of
 from rand_envs.core.task import GameValue, Setting
 from rand_envs.rendering.colors import MUTED
 
+OPEN = 0.5
+"""An interval of more than this share of what can be says little yet."""
+
 
 class Score:
     """Outcomes so far, by rounds of one or several instances.
@@ -88,12 +91,17 @@ class Score:
     def lines(self, whose: str, one_layout: bool = False) -> list[Line]:
         """What there is to say, for a card."""
         unit, mean = self.task.unit, self.mean(one_layout)
-        has_interval = mean is not None and len(self._rounds) > (not one_layout)
         return [
             Line(whose, "–" if mean is None else number(mean.estimate, unit), 24),
-            Line(
-                "95 % interval", interval_of(mean, unit) if mean and has_interval else "", 17, MUTED
-            ),
+            Line("95 % interval", self._interval_text(mean, one_layout), 17, MUTED),
             Line("game value", self.value_text(), 19),
             Line("distance", "" if mean is None else self.distance_text(mean.estimate), 19),
         ]
+
+    def _interval_text(self, mean: Figure | None, one_layout: bool) -> str:
+        if mean is None or len(self._rounds) <= (not one_layout):
+            return ""
+        (low, high), (least, most) = mean.ci95, self.task.outcome_range
+        if high - low > OPEN * (most - least):
+            return "still open"
+        return interval_of(mean, self.task.unit)

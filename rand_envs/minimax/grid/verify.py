@@ -97,32 +97,44 @@ def verify_search_solution(
         return VerificationReport(tuple(reasons))
     costs = game.mean_costs()
     worst = int(costs.argmax())
-    upper, lower = float(costs[worst]), None
+    upper, treasure = float(costs[worst]), game.cells[worst + 1]
+    lower = None
+    if check_lower:
+        lower = game.least_slots() if solution.relaxed else game.least_cost()
+    reasons = list(_faults_of_bounds(solution, upper, treasure, lower, tolerance))
+    return VerificationReport(tuple(reasons), upper, treasure, lower)
+
+
+def _faults_of_bounds(
+    solution: SearchGameSolution,
+    upper: float,
+    treasure: Cell,
+    lower: float | None,
+    tolerance: float,
+) -> Iterator[str]:
+    """Where the claims differ from what was computed again."""
     if upper > solution.upper + tolerance:
-        reasons.append(
-            f"the mix pays {upper:.9g} when the treasure is on {game.cells[worst + 1]}, "
+        yield (
+            f"the mix pays {upper:.9g} when the treasure is on {treasure}, "
             f"more than the claimed upper bound {solution.upper:.9g}"
         )
     if upper < solution.upper - tolerance:
-        reasons.append(
+        yield (
             f"the mix pays at most {upper:.9g}, and the claimed upper bound {solution.upper:.9g} "
             "is looser"
         )
-    if check_lower:
-        lower = game.least_slots() if solution.relaxed else game.least_cost()
-        if lower < solution.lower - tolerance:
-            reasons.append(
-                f"a walker pays {lower:.9g} against the treasure distribution, "
-                f"less than the claimed lower bound {solution.lower:.9g}"
-            )
-        if lower > solution.lower + tolerance:
-            reasons.append(
-                f"every walker pays {lower:.9g} against the treasure distribution, and the "
-                f"claimed lower bound {solution.lower:.9g} is looser"
-            )
+    if lower is not None and lower < solution.lower - tolerance:
+        yield (
+            f"a walker pays {lower:.9g} against the treasure distribution, "
+            f"less than the claimed lower bound {solution.lower:.9g}"
+        )
+    if lower is not None and lower > solution.lower + tolerance:
+        yield (
+            f"every walker pays {lower:.9g} against the treasure distribution, and the "
+            f"claimed lower bound {solution.lower:.9g} is looser"
+        )
     if solution.lower > solution.upper + tolerance:
-        reasons.append("the claimed lower bound is above the claimed upper bound")
-    return VerificationReport(tuple(reasons), upper, game.cells[worst + 1], lower)
+        yield "the claimed lower bound is above the claimed upper bound"
 
 
 def faults_of_mixes(solution: SearchGameSolution) -> list[str]:

@@ -9,7 +9,7 @@ import pytest
 
 from rand_agents.__main__ import main
 
-HEAVY = ("torch", "stable_baselines3", "scipy.stats", "pandas", "matplotlib", "pygame")
+HEAVY = ("torch", "numba", "stable_baselines3", "scipy.stats", "pandas", "matplotlib", "pygame")
 """What takes a second or more to import."""
 LINES = 40
 """A screen, of 80 columns."""
@@ -125,7 +125,7 @@ ALL = {
     "train patrol": "--game.graph --policy.key-size --qnorm.score.entropy",
     "train CartPole-v1 --trainer pepg": "--game.sutton-barto-reward --game.max-episode-steps "
     "--policy.hidden --pepg.m unseeded",
-    "evaluate": "--algorithm --num-fresh-seeds --search-rounds --search-starts",
+    "evaluate": "--algorithm --num-fresh-seeds --search-rounds --search-starts --device",
 }
 HIDDEN = {
     "train recall": "--pepg.m --game.size",

@@ -7,6 +7,7 @@ import numpy as np
 import pygame
 import pytest
 from PIL import Image
+from rich.console import Console
 
 from rand_agents import evaluate
 from rand_agents.__main__ import main
@@ -19,7 +20,8 @@ from rand_agents.app.window.score import Score
 from rand_envs import ColoringTask, GridTask, PagingTask, PatrolTask, RecallTask
 from rand_envs.core.player import Play
 from rand_envs.core.task import GameValue, Task, resolved
-from rand_envs.minimax import solve_search_game, solve_task
+from rand_envs.minimax import SearchGameSolution, solve_search_game, solve_task
+from rand_envs.minimax.tasks import TaskSolution
 from rand_envs.rendering import Window
 from rand_envs.rendering.window import Key
 
@@ -46,7 +48,7 @@ def contestant(task: Task[Any], name: str) -> Contestant:
 
 def shown(task: Task[Any], *names: str, wish: str = "uniform", seeds: int = 2) -> Show:
     field = [contestant(task, name) for name in names]
-    return Show(field, VALUE, Layouts(field, wish, 0), seeds, 0)
+    return Show(field, VALUE, Layouts(field, wish, 0, Console(quiet=True)), seeds, 0)
 
 
 @pytest.mark.parametrize(("task", "name"), PLAYERS)
@@ -85,7 +87,7 @@ def test_a_player_whose_moves_cannot_be_seen_is_refused() -> None:
 
 
 def test_solution_files_are_watched(tmp_path: Path) -> None:
-    files = {
+    files: dict[str, SearchGameSolution | TaskSolution] = {
         "search.json": solve_search_game((2, 2)),
         "task.json": solve_task(PatrolTask(horizon=3)),
     }
@@ -148,7 +150,7 @@ def test_a_film_of_several_rounds_has_all_of_them(tmp_path: Path) -> None:
 def test_the_worst_layout_is_the_one_that_evaluate_names() -> None:
     """Also where several are nearly as bad, and seeds decide: by the same draws."""
     player = contestant(PatrolTask(), "cyclic").player
-    [choice] = Layouts([Contestant("cyclic", player)], "worst", 0).draw()
+    [choice] = Layouts([Contestant("cyclic", player)], "worst", 0, Console(quiet=True)).draw()
     report = evaluate(player)
     assert report.worst.kind == "estimate"
     assert player.task.layout_space.unpack(choice.layout)[0].to_json() == report.worst.layout
@@ -238,6 +240,17 @@ def test_an_interval_is_over_rounds_unless_all_are_of_one_layout() -> None:
     assert over_rounds.estimate == over_instances.estimate == 0.5
     low, high = over_instances.ci95
     assert over_rounds.ci95[0] < low < high < over_rounds.ci95[1]
+
+
+def test_an_interval_of_most_that_can_be_is_not_shown() -> None:
+    score, shown = Score(GridTask(3), VALUE), []
+    for steps in (8.0, 10.0) * 20:
+        score.add([steps])
+        shown += [line.value for line in score.lines("yours") if line.text == "95 % interval"]
+    assert shown[:3] == ["", "still open", "still open"]
+    numbers = shown[shown.index("still open") + shown.count("still open") :]
+    assert numbers
+    assert all(" to " in text for text in numbers)
 
 
 COUNTED = {

@@ -13,7 +13,7 @@ import pytest
 
 import rand_agents
 import rand_envs
-from rand_envs.core.compiled import _Files
+from rand_envs.core.compiled.keeping import _Files
 
 DROP_FROM_BOUNDING_SET, MAY_WRITE_ANYWHERE = 24, 1
 
@@ -27,21 +27,21 @@ assert not compiled.buffer
 from rand_envs.minimax.grid.visited_sets import lowest
 from rand_envs.core.compiled import compiled
 
-folder = os.path.dirname(lowest._cache.cache_path)
+folder = os.path.dirname(lowest.dispatcher._cache.cache_path)
 assert os.path.dirname(folder) == tempfile.gettempdir(), folder
 assert os.stat(folder).st_mode & 0o777 == 0o700
 assert lowest(8) == 3
-assert os.listdir(lowest._cache.cache_path)
+assert os.listdir(lowest.dispatcher._cache.cache_path)
 
 def place():
     again = compiled(lowest.py_func)
     assert again(8) == 3
-    return again._cache.cache_path
+    return again.dispatcher._cache.cache_path
 
 os.chmod(folder, 0o777)  # anybody may have put code there
 assert place() is None
 os.chmod(folder, 0o700)
-assert place() == lowest._cache.cache_path
+assert place() == lowest.dispatcher._cache.cache_path
 tempfile.tempdir = "/nowhere"
 assert place() is None
 print("works")

@@ -1,20 +1,24 @@
 """Whatever a stream's encoding, text reaches it, and no command ends in an encode error."""
 
 import io
+import os
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from rand_envs.core.plain import PLAIN, plain_where_needed
+from rand_envs.core.plain import PLAIN, UNREAD, plain_where_needed
 
 
 def written(encoding: str, text: str, monkeypatch: pytest.MonkeyPatch, errors: str) -> bytes:
-    stream = io.TextIOWrapper(io.BytesIO(), encoding, errors)
+    held = io.BytesIO()
+    stream = io.TextIOWrapper(held, encoding, errors)
     monkeypatch.setattr(sys, "stdout", stream)
     plain_where_needed()
     stream.write(text)
     stream.flush()
-    return stream.buffer.getvalue()  # type: ignore[attr-defined, no-any-return]
+    return held.getvalue()
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252", "cp437", "utf-8"])
@@ -38,3 +42,20 @@ def test_bytes_of_a_file_name_stay_and_wishes_are_kept(monkeypatch: pytest.Monke
 
 def test_what_stands_in_is_plain() -> None:
     assert all(text.isascii() for text in PLAIN.values())
+
+
+@pytest.mark.parametrize(
+    "command", ["-m rand_agents", "-m rand_envs.minimax", "benchmarks/run.py --help"]
+)
+def test_a_reader_who_leaves_is_told_nothing(command: str) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [sys.executable, *command.split()],
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[3],
+    )
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (UNREAD, "")

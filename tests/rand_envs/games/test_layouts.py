@@ -22,10 +22,13 @@ from rand_envs.core.layouts.space import LayoutSpace
 
 
 def space_of(case: tuple[str, dict[str, Any]]) -> LayoutSpace[Any]:
-    return gym.make(case[0], **case[1]).unwrapped.task.layout_space
+    space: LayoutSpace[Any] = gym.make(case[0], **case[1]).get_wrapper_attr("task").layout_space
+    return space
 
 
-def reachable(size: tuple[int, int], walls: set[tuple[int, int]], start: tuple[int, int]) -> set:
+def reachable(
+    size: tuple[int, int], walls: set[tuple[int, int]], start: tuple[int, int]
+) -> set[tuple[int, int]]:
     seen, todo = {start}, [start]
     while todo:
         row, column = todo.pop()
@@ -80,7 +83,7 @@ def test_mutations_reach_every_layout_of_a_small_space() -> None:
     ):
         rng = np.random.default_rng(0)
         layouts = task.layout_space.sample(rng, 1)
-        seen = set()
+        seen: set[Any] = set()
         for _ in range(400):
             layouts = task.layout_space.mutate(rng, layouts)
             seen.update(task.layout_space.unpack(layouts))
@@ -172,6 +175,7 @@ def test_recall_layouts_are_all_bits_and_queries() -> None:
 def test_sampling_is_uniform() -> None:
     for task in (RecallTask(2, 1), ColoringTask(5), GridTask(3)):
         space = task.layout_space
+        assert space.size is not None
         drawn = space.unpack(space.sample(np.random.default_rng(0), 1000 * space.size))
         counts = Counter(drawn)
         assert len(counts) == space.size

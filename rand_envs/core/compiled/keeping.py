@@ -6,22 +6,14 @@ import tempfile
 import uuid
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar, cast
+from typing import Any
 
 import numba
 from numba.core import caching
 
-P = ParamSpec("P")
-R = TypeVar("R")
-
 _FunctionCache: Any = caching.FunctionCache
 _IndexDataCacheFile: Any = caching.IndexDataCacheFile
 _config: Any = numba.config
-
-
-def compiled(function: Callable[P, R]) -> Callable[P, R]:
-    """Compile a function of arrays and numbers at its first call; it keeps its signature."""
-    return cast(Callable[P, R], kept()(function))
 
 
 def kept(**options: Any) -> Callable[[Any], Any]:
