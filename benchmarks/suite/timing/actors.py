@@ -1,5 +1,6 @@
 """Generations of PEPG by Ray actors: how long they take, and what goes over the wire."""
 
+import math
 import pickle
 import time
 from collections.abc import Sequence
@@ -85,7 +86,7 @@ class Parts:
 
         It takes `play / n + follow + n * per_actor` with n of them, on cores of their own.
         """
-        return max(1, round((self.play / max(self.per_actor, 1e-6)) ** 0.5))
+        return max(1, round(math.sqrt(self.play / max(self.per_actor, 1e-6))))
 
 
 class Counting(Actors):
