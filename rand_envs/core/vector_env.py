@@ -96,9 +96,11 @@ class TaskVectorEnv(gym.vector.VectorEnv[Array, Array, Array], Generic[L]):
     @property
     def layouts(self) -> list[L]:
         """The layouts of the current instances, one per sub-environment."""
-        state, layouts = started(self._state), self._layouts
+        state = started(self._state)
         if isinstance(self.task, HoldingTask):
             layouts = self.task.layouts_in(state)
+        else:
+            layouts = started(self._layouts)
         return self.task.layout_space.unpack(layouts)
 
     @property  # type: ignore[misc]

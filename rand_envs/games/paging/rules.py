@@ -182,7 +182,7 @@ def _serve(
         me, sees = state[i], seen[i]
         # Indices without a sign need no look at whether they count from the end.
         time, slot = me[TIME], np.uint64(actions[i])
-        page, fault = requests[i, np.uint64(min(time, end))], 1
+        page, fault = requests[i, np.uint64(min(time, end))], np.int64(1)
         for other in range(cache_size):
             held = me[CACHE + other]
             fault &= held != page
@@ -246,8 +246,8 @@ def _fewest(cache_size: int, requests: Array, i: int, last: Array, kept: Array) 
         kept[slot] = start - 1
     faults = 0
     for time in range(length):
-        now, page = start + time, np.uint64(requests[i, time])
-        since, slot, free = last[page], -1, -1
+        now, asked = start + time, np.uint64(requests[i, time])
+        since, slot, free = last[asked], -1, -1
         for other in range(cache_size - 1):
             if free < kept[other] <= since:
                 slot, free = other, kept[other]
@@ -256,5 +256,5 @@ def _fewest(cache_size: int, requests: Array, i: int, last: Array, kept: Array) 
                 kept[np.uint64(slot)] = now - 1
             else:
                 faults += 1
-        last[page] = now
+        last[asked] = now
     return faults
