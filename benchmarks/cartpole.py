@@ -15,6 +15,7 @@ from stable_baselines3.common.evaluation import evaluate_policy
 from stable_baselines3.common.monitor import Monitor
 
 from rand_agents import PEPG
+from rand_envs.core.plain import plain_where_needed
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,9 @@ class Options:
     episodes: int = 100
 
 
-def main(options: Options) -> None:
+def main() -> None:
+    plain_where_needed()
+    options = tyro.cli(Options, description=__doc__)
     torch.set_num_threads(1)
     for rng_seed in range(options.runs):
         start = time.perf_counter()
@@ -54,4 +57,4 @@ def main(options: Options) -> None:
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Options))
+    main()

@@ -7,15 +7,22 @@ PPO trains on uniformly drawn ones; PEPG on the q-norm over those of each genera
 scored alike: the worst layout is searched for, and played again on fresh starts.
 """
 
+import sys
 import time
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import torch
 import tyro
 from stable_baselines3 import PPO
-from suite.pushed_pole import pushed_pole
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from benchmarks.suite.pushed_pole import pushed_pole
 from rand_agents import PEPG, ObjectiveConfig, PEPGConfig, SearchConfig, evaluate
+from rand_envs import LayoutWrapper
+from rand_envs.core.plain import plain_where_needed
 
 
 @dataclass(frozen=True)
@@ -39,7 +46,9 @@ class Options:
     rng_seed: int = 0
 
 
-def main(options: Options) -> None:
+def main() -> None:
+    plain_where_needed()
+    options = tyro.cli(Options, description=__doc__)
     torch.set_num_threads(1)
     env = pushed_pole()
     start = time.perf_counter()
@@ -52,7 +61,7 @@ def main(options: Options) -> None:
     say(f"PEPG, {options.q:g}-norm", pepg, env, options, time.perf_counter() - start)
 
 
-def say(name: str, policy: object, env: object, options: Options, seconds: float) -> None:
+def say(name: str, policy: Any, env: LayoutWrapper, options: Options, seconds: float) -> None:
     report = evaluate(
         policy,
         env if isinstance(policy, PPO) else None,
@@ -73,4 +82,4 @@ def say(name: str, policy: object, env: object, options: Options, seconds: float
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Options, description=__doc__))
+    main()

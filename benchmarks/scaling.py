@@ -8,15 +8,18 @@ A few minutes on one core.
 import argparse
 import os
 import platform
+import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-os.chdir(HERE)
+sys.path.insert(0, str(HERE.parent))
 for name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[name] = "1"
 
 from rich.progress import track  # noqa: E402
-from suite.timing.scaling import CURVES, measure_all, rows  # noqa: E402
+
+from benchmarks.suite.timing.scaling import CURVES, measure_all, rows  # noqa: E402
+from rand_envs.core.plain import plain_where_needed  # noqa: E402
 
 PAGE = """# Costs as work grows
 
@@ -45,6 +48,7 @@ there on it pays for the work. Work in proportion costs 2.0 times as much at twi
 
 
 def main() -> None:
+    plain_where_needed()
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     default = HERE.parent / "docs" / "scaling.md"
     parser.add_argument("--out", type=Path, default=default, help="default docs/scaling.md")

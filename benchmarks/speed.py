@@ -1,28 +1,37 @@
 """Measure speed, each figure as a ratio to a reference of the same run.
 
     python benchmarks/speed.py [--section environments|coloring|training|seeds|rollouts]
+    python benchmarks/speed.py --device cuda
 
-A section is a function that measures and returns a table.
+A section is a function that measures and returns a table. With a device there is one, of updates
+there and on the CPU.
 """
 
 import argparse
 import platform
 import statistics
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from rich.console import Console
 from rich.table import Table
-from suite.timing.environments import environments
-from suite.timing.rollouts import rollouts
-from suite.timing.seeds import seeds
-from suite.timing.training import training
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from benchmarks.suite.timing.devices import devices
+from benchmarks.suite.timing.environments import environments
+from benchmarks.suite.timing.rollouts import rollouts
+from benchmarks.suite.timing.seeds import seeds
+from benchmarks.suite.timing.training import training
 from rand_agents import QNorm
+from rand_agents.training.device import usable_device
+from rand_envs.core.plain import plain_where_needed
 
 
 @dataclass(frozen=True)
@@ -84,11 +93,21 @@ SECTIONS: dict[str, Callable[[], Table]] = {
 
 
 def main() -> None:
+    plain_where_needed()
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--section", choices=SECTIONS, help="only this one; default all")
-    chosen = parser.parse_args().section
+    only = parser.add_mutually_exclusive_group()
+    only.add_argument("--section", choices=SECTIONS, help="only this one; default all")
+    only.add_argument("--device", help="only updates there, beside those of the CPU")
+    options = parser.parse_args()
+    chosen = options.section
     console = Console()
     console.print(f"{platform.processor() or platform.machine()}, numpy {np.__version__}")
+    if options.device is not None:
+        try:
+            console.print(devices(usable_device(options.device)))
+        except ValueError as error:
+            parser.error(str(error))
+        return
     for name, section in SECTIONS.items():
         if chosen in (None, name):
             console.print(section())

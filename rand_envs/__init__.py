@@ -4,7 +4,6 @@ Importing this package registers the games of `rand_envs.games`; `register` make
 own known.
 """
 
-from rand_envs import games
 from rand_envs.adversaries.found import Found
 from rand_envs.adversaries.sources import Adversary, Hedge, WorstFor
 from rand_envs.core.check_task import check_task
@@ -20,25 +19,42 @@ from rand_envs.core.task import Advance, CompiledTask, GameValue, Task, Transiti
 from rand_envs.core.vector_env import TaskVectorEnv
 from rand_envs.core.wrappers.layouts import LayoutWrapper, layout_space_of
 from rand_envs.core.wrappers.random_seed import RandomSeedObservation
-from rand_envs.games import *  # noqa: F403
+from rand_envs.games import (
+    ColoringLayout,
+    ColoringTask,
+    GridLayout,
+    GridTask,
+    PagingTask,
+    PatrolTask,
+    RecallLayout,
+    RecallTask,
+)
 
 __all__ = [
     "Advance",
     "Adversary",
+    "ColoringLayout",
+    "ColoringTask",
     "CompiledTask",
     "FieldLayout",
     "Fixed",
     "Found",
     "GameValue",
+    "GridLayout",
+    "GridTask",
     "Hedge",
     "Layout",
     "LayoutSource",
     "LayoutSpace",
     "LayoutWrapper",
     "Layouts",
+    "PagingTask",
+    "PatrolTask",
     "Play",
     "Player",
     "RandomSeedObservation",
+    "RecallLayout",
+    "RecallTask",
     "RegretTask",
     "Sweep",
     "Task",
@@ -52,4 +68,3 @@ __all__ = [
     "layout_space_of",
     "register",
 ]
-__all__ += games.__all__

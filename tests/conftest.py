@@ -8,6 +8,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import settings
 
@@ -49,6 +50,12 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "paging-small": ("RandPaging-v0", {"num_pages": 5, "cache_size": 3, "num_requests": 4}),
     "paging-one": ("RandPaging-v0", {"num_pages": 2, "cache_size": 1, "num_requests": 2}),
 }
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Tests that are marked so run where there is a graphics card, and say why they do not."""
+    if item.get_closest_marker("gpu") and not torch.cuda.is_available():
+        pytest.skip("needs a graphics card that PyTorch can use, and there is none")
 
 
 def pytest_generate_tests(metafunc: Any) -> None:

@@ -58,7 +58,8 @@ def _reset(k: int) -> list[list[int]]:
     env: Any = gym.make("RandRecall-v0")
     env.unwrapped.source = _Heard(env.unwrapped.source)
     env.reset(seed=k)
-    return env.unwrapped.source.heard
+    heard: list[list[int]] = env.unwrapped.source.heard
+    return heard
 
 
 class _Heard:
@@ -76,7 +77,8 @@ def _vector_reset(k: int) -> list[list[int]]:
     envs: Any = gym.make_vec("RandRecall-v0", 3, vectorization_mode="vector_entry_point")
     envs.unwrapped.source = _Heard(envs.unwrapped.source)
     envs.reset(seed=[k, None, None])
-    return envs.unwrapped.source.heard[:1]
+    heard: list[list[int]] = envs.unwrapped.source.heard
+    return heard[:1]
 
 
 def _wrapped_reset(k: int) -> list[list[int]]:

@@ -1,6 +1,7 @@
 """A benchmark from its training runs to results.json, figures and report.html."""
 
 import time
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -10,8 +11,9 @@ from .earlier import Earlier
 from .experiments import PRESETS, select
 from .job import Experiment, jobs
 from .main import Arguments
-from .pool import Training, run_all
+from .pool import Executors, Training, local, run_all
 from .progress import Work
+from .ray_pool import on_ray
 from .report.page import write_report
 from .report.printed import results_table
 from .summary import Json, summarise, training_runs, write_json
@@ -78,6 +80,14 @@ def write_outputs(
     return summary
 
 
+def executors(arguments: Arguments, out: Path) -> Executors:
+    """Where the training runs are done that write into a folder."""
+    if arguments.ray is None:
+        return partial(local, arguments.processes)
+    address = arguments.ray[0] if arguments.ray else None
+    return partial(on_ray, address, arguments.processes, out)
+
+
 def run(arguments: Arguments, out: Path, console: Console) -> int:
     """Train what is missing, score it, write everything; returns the exit code."""
     start = time.monotonic()
@@ -89,13 +99,13 @@ def run(arguments: Arguments, out: Path, console: Console) -> int:
     todo = [job for job in planned if read_result(out, job) is None]
     plays = zoo_plays(arguments.tasks) if preset == "quick" else []
     of_zoo = f", then {len(plays)} agents of the zoo to play" if plays else ""
+    at_a_time = f", {arguments.processes} at a time" if arguments.ray is None else ", on Ray"
     console.print(
         f"{len(planned)} training runs of preset {preset} "
-        f"({len(planned) - len(todo)} already there){of_zoo}, {arguments.processes} at a time; "
-        f"results in {out}"
+        f"({len(planned) - len(todo)} already there){of_zoo}{at_a_time}; results in {out}"
     )
     works: list[Work] = [*map(Training, todo), *plays]
-    done = run_all(works, out, arguments.processes, console) if works else {}
+    done = run_all(works, out, executors(arguments, out), console) if works else {}
     zoo = zoo_scores({play.name: done[play.name] for play in plays})
     seconds = time.monotonic() - start
     write_outputs(

@@ -8,7 +8,7 @@ import hashlib
 import json
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from rand_agents.policies.seeds import Draw
 from rand_agents.training.configs import ObjectiveConfig, PEPGConfig, PSROConfig, QNormConfig
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from rand_agents import Report
     from rand_agents.training.agent import Agent
 
-MODELS = ("erm-fixed", "adv-fixed", "erm-seeded", "adv-seeded")
+Model = Literal["erm-fixed", "adv-fixed", "erm-seeded", "adv-seeded"]
+MODELS: tuple[Model, ...] = ("erm-fixed", "adv-fixed", "erm-seeded", "adv-seeded")
 """Trained on the mean (erm) or the q-norm (adv), with one fixed seed or with random ones."""
 
 TASKS = {
@@ -241,7 +242,10 @@ class Job:
         source = None
         if adversarial and recipe.found is not None:
             source = recipe.found.source(game.task.layout_space, rng_seed)
-        return kind(policy, game.task, config, seeds=seeds, layouts=source, rng_seed=rng_seed)
+        agent: Agent[Any] = kind(
+            policy, game.task, config, seeds=seeds, layouts=source, rng_seed=rng_seed
+        )
+        return agent
 
 
 def _digest(facts: Any) -> str:

@@ -12,7 +12,7 @@ import sys
 from concurrent.futures import BrokenExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import tyro
 from rich.console import Console
@@ -23,12 +23,10 @@ from rand_envs.core.plain import plain_where_needed, unread
 from rand_envs.core.writing import check_folder, only_writer
 
 from .experiments import PRESETS, Preset, TaskName, select
-from .job import MODELS
+from .job import MODELS, Model
 
 RANDOMNESS = "randomness"
 NAMES = ", ".join(experiment.name for experiment in PRESETS["paper"])
-
-Model = Literal["erm-fixed", "adv-fixed", "erm-seeded", "adv-seeded"]
 
 
 @dataclass(frozen=True)
@@ -46,6 +44,9 @@ class Arguments:
             ignores.
         rng_seed: Determines every training run and every evaluation.
         processes: Training runs at a time; one for each core by default.
+        ray: Spread the training runs over the Ray cluster at HOST:PORT, or "auto" for the one that
+            runs here; without an address start one here, of so many processes. All its machines
+            must share the folder, where checkpoints and results are written.
         verify: Train nothing, but score again the agents behind the results in this folder, as
             far as their weights are there or in the zoo; the exit code is 1 where a number does
             not hold.
@@ -72,6 +73,7 @@ class Arguments:
     out: Path | None = None
     rng_seed: int = 0
     processes: int = os.cpu_count() or 1
+    ray: Annotated[tuple[str, ...] | None, tyro.conf.arg(metavar="[ADDRESS]")] = None
     verify: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
 
     def __post_init__(self) -> None:
@@ -82,6 +84,12 @@ class Arguments:
         rng_seed_number(self.rng_seed, "--rng-seed")
         if not self.is_randomness:
             select(self.preset, self.tasks, self.experiments)
+        if self.ray is not None and len(self.ray) > 1:
+            raise ValueError(f"--ray takes one address at most, got {' '.join(self.ray)}")
+        if self.ray is not None and (self.verify or self.is_randomness):
+            raise ValueError(
+                f"--ray spreads the training runs of a preset, not --verify or {RANDOMNESS}"
+            )
         if self.out is not None:
             try:
                 check_folder(self.out, self.out)

@@ -19,6 +19,7 @@ import tyro
 from rand_agents import evaluate, load_agent, load_zoo, zoo_names
 from rand_agents.training.agent import Agent
 from rand_agents.zoo import add_to_zoo, replace_card, zoo_card
+from rand_envs.core.plain import plain_where_needed
 
 from .experiments import PRESETS
 from .job import Experiment, Job, jobs
@@ -107,6 +108,7 @@ def publish(experiments: tuple[Experiment, ...], out: Path, rng_seed: int) -> li
 
 
 def main() -> None:
+    plain_where_needed()
     arguments = tyro.cli(Arguments, description=__doc__)
     if arguments.rescore:
         for name in zoo_names():

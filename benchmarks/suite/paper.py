@@ -19,19 +19,16 @@ ERM = ("erm-fixed", "erm-seeded")
 ADV = ("adv-fixed", "adv-seeded")
 ADV_SEEDED = ("adv-seeded",)
 
+UNIFORM_TRAINER = QNormConfig(
+    m=32, batch_size=1280, learning_rate=1e-2, final_learning_rate=3e-4, stratified=True
+)
 UNIFORM_RECALL = Recipe(
     task={"num_pairs": 20, "value_bits": 5},
     # A gate lets the seed choose which keys are stored, and seeds that matter from the first
     # step keep the policy from settling on one choice.
     policy={"embedding": "geglu", "model_size": 80, "seed_gain": 4.0},
     # Many questions after few sequences cost little.
-    trainer=QNormConfig(
-        m=32,
-        batch_size=1280,
-        learning_rate=1e-2,
-        final_learning_rate=3e-4,
-        stratified=True,
-    ),
+    trainer=UNIFORM_TRAINER,
     adversarial=ObjectiveConfig(q=40.0, q_start=6.0, q_rise=1.0),
     updates=8000,
     # All 32 vectors of five bits in every update: the mean over seeds is exact.
@@ -44,7 +41,7 @@ UNIFORM_RECALL = Recipe(
 RECALL = dataclasses.replace(
     UNIFORM_RECALL,
     # 67 found layouts beside 64 sequences with all their questions.
-    trainer=dataclasses.replace(UNIFORM_RECALL.trainer, batch_size=1344),
+    trainer=dataclasses.replace(UNIFORM_TRAINER, batch_size=1344),
     # An adversary needs one wrong bit of five, under as many seeds as can be. The cross-entropy
     # spends the mean over seeds on those that know nothing; saturated like this it is the
     # probability that the value is wrong, and a seed that just fails weighs most.
@@ -180,7 +177,7 @@ def _changed(base: Recipe, q: float | None = None, **changes: Any) -> Recipe:
 
 def _recall_sweep(num_pairs: int, **changes: Any) -> Recipe:
     """Fewer updates, and less to score it by."""
-    size = {"task": {"num_pairs": num_pairs}, "evaluation": RECALL_SWEEP}
+    size: dict[str, Any] = {"task": {"num_pairs": num_pairs}, "evaluation": RECALL_SWEEP}
     return _changed(UNIFORM_RECALL, updates=SWEEP_UPDATES, **size, **changes)
 
 

@@ -5,12 +5,12 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from rich.console import Console
@@ -108,14 +108,65 @@ def _work(place: int, work: Work, out: Path) -> Json:
     return work.run(out, report)
 
 
+class Executor(Protocol):
+    """Where works are done.
+
+    Attributes:
+        count: How many at a time.
+    """
+
+    count: int
+
+    def submit(self, place: int, work: Work, out: Path) -> Future[Json]:
+        """Do a work when there is room for it."""
+        ...
+
+    def fractions(self) -> Sequence[float]:
+        """How much of each work is done, by place; 0 before it begins."""
+        ...
+
+    def news(self) -> Sequence[str]:
+        """What has happened since it was last asked that is worth a line."""
+        ...
+
+
+Executors = Callable[[int], AbstractContextManager[Executor]]
+"""Makes one for so many works."""
+
+
+class _Processes:
+    """Processes of this machine; the pool they are in breaks where one is lost."""
+
+    def __init__(self, pool: ProcessPoolExecutor, count: int, fractions: Any) -> None:
+        self.count = count
+        self._pool, self._fractions = pool, fractions
+
+    def submit(self, place: int, work: Work, out: Path) -> Future[Json]:
+        return self._pool.submit(_work, place, work, out)
+
+    def fractions(self) -> Sequence[float]:
+        return list(self._fractions)
+
+    def news(self) -> Sequence[str]:
+        return ()
+
+
+@contextmanager
+def local(processes: int, works: int) -> Iterator[Executor]:
+    """Up to so many processes of this machine."""
+    count, fractions = min(processes, works), SPAWN.RawArray("d", works)
+    with workers(count, fractions) as pool:
+        yield _Processes(pool, count, fractions)
+
+
 def _follow(
-    pending: dict[Future[Json], Work], fractions: Sequence[float], forecast: Forecast, bar: Progress
+    pending: dict[Future[Json], Work], executor: Executor, forecast: Forecast, bar: Progress
 ) -> dict[str, Json]:
     """Show progress until all is done; returns the results by name.
 
     Args:
-        pending: The works, in the order of the fractions.
-        fractions: How much of each is done.
+        pending: The works, in the order of their places.
+        executor: Does them.
         forecast: Is told of it, and says how long the rest takes.
         bar: Shows it; what is finished is printed on its console.
     """
@@ -124,11 +175,13 @@ def _follow(
     task = bar.add_task("", total=1.0, left="")
 
     def look() -> None:
-        for work, fraction in zip(pending.values(), fractions, strict=True):
+        for work, fraction in zip(pending.values(), executor.fractions(), strict=True):
             if fraction > 0 and work.name not in results:
                 forecast.note(work.name, fraction)
-        said = {"description": forecast.running(), "left": forecast.words()}
-        bar.update(task, completed=forecast.share(), **said)
+        for line in executor.news():
+            console.print(line, highlight=False)
+        running, left = forecast.running(), forecast.words()
+        bar.update(task, completed=forecast.share(), description=running, left=left)
 
     waiting, printed = set(pending), time.monotonic()
     while waiting:
@@ -151,18 +204,19 @@ def _follow(
     return results
 
 
-def run_all(works: Sequence[Work], out: Path, processes: int, console: Console) -> dict[str, Json]:
+def run_all(
+    works: Sequence[Work], out: Path, executors: Executors, console: Console
+) -> dict[str, Json]:
     """Do all, the longest first; returns the results by name."""
     ordered = sorted(works, key=lambda work: -sum(phase.seconds for phase in work.phases))
-    count = min(processes, len(ordered))
-    forecast, fractions = Forecast(ordered, count), SPAWN.RawArray("d", len(ordered))
     columns = (
         BarColumn(),
         TextColumn("{task.percentage:3.0f} %"),
         TimeElapsedColumn(),
         TextColumn("{task.fields[left]}; {task.description}"),
     )
-    with workers(count, fractions) as pool:
-        pending = {pool.submit(_work, i, work, out): work for i, work in enumerate(ordered)}
+    with executors(len(ordered)) as executor:
+        forecast = Forecast(ordered, executor.count)
+        pending = {executor.submit(i, work, out): work for i, work in enumerate(ordered)}
         with Progress(*columns, console=console) as bar:
-            return _follow(pending, fractions, forecast, bar)
+            return _follow(pending, executor, forecast, bar)

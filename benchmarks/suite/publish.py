@@ -11,6 +11,7 @@ from pathlib import Path
 import tyro
 from rich.console import Console
 
+from rand_envs.core.plain import plain_where_needed
 from rand_envs.core.sealed import read_json
 
 from .benchmark import write_outputs
@@ -39,6 +40,7 @@ class Arguments:
 
 
 def main() -> int:
+    plain_where_needed()
     arguments = tyro.cli(Arguments, description=__doc__)
     runs = arguments.runs or default_out(arguments.preset)
     console = Console(width=200, markup=False)

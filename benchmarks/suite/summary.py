@@ -98,7 +98,7 @@ def _cells(results: list[Json]) -> Json | None:
     known = [result for result in results if result.get("cells")]
     if not known:
         return None
-    cells = [result["cells"] for result in known]
+    cells: list[Json] = [result["cells"] for result in known]
     direct = [found["direct"] for found in cells if found["direct"] is not None]
     return cells[0] | {
         "rng_seed": known[0]["rng_seed"],

@@ -138,8 +138,9 @@ def _changed(base: Json, changes: Json) -> Json:
     found = dict(base)
     for name, value in changes.items():
         inner = base.get(name)
-        nested = isinstance(value, dict) and isinstance(inner, dict)
-        found[name] = _changed(inner, value) if nested else value
+        if isinstance(value, dict) and isinstance(inner, dict):
+            value = _changed(inner, value)
+        found[name] = value
     return found
 
 

@@ -112,6 +112,7 @@ class _Start:
     def __init__(self, job: Job, out: Path, number: int) -> None:
         self.job = job
         self.checkpoint = Checkpoint(partial_path(out, job, number), job.training_fingerprint)
+        self.agent: Agent[Any]
         self.agent, self.training = self.checkpoint.load() or (job.agent(number), Training())
 
     def train(self, until: int, report: Callable[[int], None]) -> None:

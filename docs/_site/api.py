@@ -13,6 +13,7 @@ PACKAGES = {
     "rand_envs.adversaries": "The search for bad layouts.",
     "rand_envs.rendering": "Pictures and texts of instances.",
     "rand_agents": "Agents, trainers, evaluation and the zoo.",
+    "rand_agents.cluster": "Training on a Ray cluster.",
 }
 
 

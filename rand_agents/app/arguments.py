@@ -15,8 +15,9 @@ from tyro.conf import arg
 from tyro.constructors import PrimitiveConstructorSpec
 
 from rand_agents.app.words import asks_for_help, options_under
-from rand_envs.core.arrays import Json
+from rand_envs.core.arrays import Json, shown
 from rand_envs.core.register import TASKS
+from rand_envs.core.sealed import parsed_json
 from rand_envs.core.task import Setting, as_json, resolved
 
 PLAIN = (int, float, bool, str, NoneType)
@@ -70,10 +71,10 @@ def _from_text(words: list[str]) -> Any:
     if text == "None":
         return None
     try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
+        return parsed_json(text)
+    except ValueError as error:
         if text[:1] in ("[", "{", '"'):
-            raise ValueError(f"{text} is no JSON: {error}") from None
+            raise ValueError(f"{shown(text)} is no JSON: {error}") from None
         return text
 
 

@@ -100,10 +100,12 @@ def agent_source(source: str) -> Path:
     raise ValueError(f"{env_id} is a game: say with --player NAME who plays it")
 
 
-def check_player(name: str, task: Setting[Any]) -> None:
-    """Raise ValueError unless it is the name of somebody who plays the task."""
+def check_player(name: str, task: Setting[Any], device: str = "cpu") -> None:
+    """Raise ValueError unless it is the name of somebody who plays the task, on the device."""
     players = task.players if isinstance(task, Task) else {}
     if name == RANDOM or name in players:
+        if device != "cpu":
+            raise ValueError(f"--device is for agents and models: {name} needs no more than a CPU")
         return
     if not name.startswith(MODEL):
         known = ", ".join({**players, RANDOM: None})

@@ -1,7 +1,9 @@
 """The command line: train, evaluate, watch and play, in any registered game."""
 
 import difflib
+import os
 import sys
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import make_dataclass
 from functools import partial
@@ -25,6 +27,9 @@ from rand_envs.core.plain import plain_where_needed, unread
 
 BAD_INPUT = 2
 """Exit code after an error of the user's, as of the argument parser's."""
+
+PATIENCE = 5.0
+"""Seconds in which the first of several processes says what is wrong."""
 
 _CONSOLE = Console(highlight=False, markup=False)
 _ERRORS = Console(stderr=True, highlight=False, markup=False)
@@ -70,11 +75,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         return unread()
     except (ValueError, OSError, FloatingPointError) as error:
+        _leave_it_to_the_first()
         _ERRORS.print(f"error: {_sentence(error)}", markup=False, soft_wrap=True)
         return BAD_INPUT
     except KeyboardInterrupt:
         _ERRORS.print("interrupted")
         return INTERRUPTED
+
+
+def _leave_it_to_the_first() -> None:
+    """Wait, if `torchrun` started this process beside another that has the same to say.
+
+    Where the first one fails, too, `torchrun` ends those that wait; else it is an error of this
+    process's own.
+    """
+    if os.environ.get("LOCAL_RANK", "0") != "0":
+        time.sleep(PATIENCE)
 
 
 def _sentence(error: Exception) -> str:
@@ -170,7 +186,10 @@ def _evaluate(words: Sequence[str]) -> int:
             agent_source(name)
         from rand_agents.app.players import player_of_file
 
-        contestants = {name: partial(player_of_file, name, _ERRORS) for name in options.subjects}
+        contestants = {
+            name: partial(player_of_file, name, _ERRORS, options.device)
+            for name in options.subjects
+        }
     else:
         from rand_agents.app.arguments import task_from
         from rand_agents.app.lookup import game_id
@@ -183,7 +202,7 @@ def _evaluate(words: Sequence[str]) -> int:
                 f"evaluate takes one game with --player, got {len(options.subjects)} names"
             )
         task = task_from(env_id, words, f"{PROG} {words[0]} {subject}")
-        check_player(str(player), task)
+        check_player(str(player), task, options.device)
         from rand_agents.app.players import named_player
 
         contestants = {str(player): lambda: named_player(options, task)}

@@ -105,6 +105,7 @@ class Evaluate:
         rng_seed: Determines every draw.
         json: Write the report to this file as well.
         overwrite: Replace that file if there is one.
+        device: Where agents and models compute, such as cpu or cuda.
     """
 
     subjects: Annotated[Positional[tuple[str, ...]], arg(metavar="AGENT [AGENT …]|GAME")]
@@ -120,6 +121,7 @@ class Evaluate:
     rng_seed: Annotated[int, arg(metavar="K")] = 0
     json: Annotated[Path | None, _shown("FILE.json")] = None
     overwrite: Flag = False
+    device: str = rare("cpu")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,12 +15,10 @@ from rand_agents.evaluation.tables import interval_of, number, print_table
 from rand_agents.zoo import zoo_card, zoo_names
 from rand_envs import layout_space_of
 from rand_envs.core.arrays import Json
+from rand_envs.core.layouts.space import counted
 from rand_envs.core.register import TASKS
 from rand_envs.core.task import GameValue, Task
 from rand_envs.minimax import game_value
-
-MOST_DIGITS = 9
-"""Larger numbers of layouts are rounded."""
 
 
 def print_games(modules: Sequence[str], console: Console, errors: Console) -> None:
@@ -57,9 +55,7 @@ def _at_default_size(kind: type[Task[Any]]) -> tuple[str, str, str]:
 
 
 def _count(size: int | None) -> str:
-    if size is None:
-        return "not counted"
-    return f"{size:.1e}" if len(str(size)) > MOST_DIGITS else f"{size:,}"
+    return "not counted" if size is None else counted(size)
 
 
 def _layouts_of(env_id: str) -> str:

@@ -4,8 +4,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, make_dataclass
 from typing import Any
 
-import torch
-
 from rand_agents.app import commands
 from rand_agents.app.arguments import options_of
 from rand_agents.app.shapes import SHAPES, changed
@@ -105,27 +103,10 @@ class Training:
             seeds=options.seeds,
             layouts=layouts,
             rng_seed=options.rng_seed,
-            device=usable_device(options.device),
+            device=options.device,
         )
 
 
 def _group(default: Callable[[], Any]) -> Any:
     """Options of a kind, which only `--help-all` shows."""
     return field(default_factory=default, metadata={commands.RARE: True})
-
-
-def usable_device(name: str) -> torch.device:
-    """The device, once something was put there; ValueError where that fails."""
-    try:
-        return torch.zeros(1, device=name).device
-    # Its own words list what PyTorch knows of anywhere, not what is here.
-    except (RuntimeError, AssertionError):
-        raise ValueError(
-            f"the device {name!r} cannot be used here: there is {', '.join(_devices())}"
-        ) from None
-
-
-def _devices() -> list[str]:
-    """What PyTorch can compute on here."""
-    here = [f"cuda:{i}" for i in range(torch.cuda.device_count())]
-    return ["cpu", *here, *(["mps"] if torch.backends.mps.is_available() else [])]

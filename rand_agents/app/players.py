@@ -19,6 +19,7 @@ from rand_agents.games.gym import GymGame
 from rand_agents.games.gym_task import GymTask
 from rand_agents.games.path.worlds import Rows, play_out
 from rand_agents.training.agent import Agent
+from rand_agents.training.device import usable_device
 from rand_agents.training.files import read_agent
 from rand_agents.training.loading import agent_of
 from rand_envs.core.arrays import Array
@@ -33,7 +34,7 @@ ROWS = 4096
 """How many instances are played at once at most, to bound the number of environments."""
 
 
-def loaded(source: str, errors: Console) -> Agent[Any]:
+def loaded(source: str, errors: Console, device: str = "cpu") -> Agent[Any]:
     """The agent of a file, or of the zoo; says so where its training is unfinished."""
     path = agent_source(source)
     contents = read_agent(path)
@@ -43,19 +44,19 @@ def loaded(source: str, errors: Console) -> Agent[Any]:
             f"{path} holds an agent for {env_id}, which nothing registers: add --import MODULE, "
             "the module that does"
         )
-    agent = agent_of(path, contents)
+    agent = agent_of(path, contents, usable_device(device))
     if agent.num_timesteps < agent.total_timesteps:
         done = f"{agent.num_timesteps} of {agent.total_timesteps} updates"
         errors.print(f"note: the training of {path} is unfinished, {done}", soft_wrap=True)
     return agent
 
 
-def player_of_file(source: str, errors: Console) -> Player:
+def player_of_file(source: str, errors: Console, device: str = "cpu") -> Player:
     """The agent of a file or of the zoo, or the player of a solution file."""
     if is_solution_file(source):
         task, make = player_from(source)
         return make(task)
-    return loaded(source, errors)
+    return loaded(source, errors, device)
 
 
 def named_player(options: Evaluate | Watch, task: Setting[Any], name: str | None = None) -> Player:
@@ -82,7 +83,7 @@ def named_player(options: Evaluate | Watch, task: Setting[Any], name: str | None
 
 def _model(file: Path, options: Evaluate | Watch, task: Setting[Any]) -> Any:
     """A model of Stable-Baselines3's, with a seed beside its observations if it is used to one."""
-    model = _loaded_model(file, options.algorithm)
+    model = _loaded_model(file, options.algorithm, getattr(options, "device", "cpu"))
     env = gym.make(task.env_id, disable_env_checker=True, **task.config)
     flat: tuple[int, ...] = flatten_space(env.observation_space).shape or ()
     seen: tuple[int, ...] = model.observation_space.shape or ()
@@ -98,7 +99,7 @@ def _model(file: Path, options: Evaluate | Watch, task: Setting[Any]) -> Any:
     return as_player(model, env, not getattr(options, "sample", False))
 
 
-def _loaded_model(file: Path, algorithm: str) -> Any:
+def _loaded_model(file: Path, algorithm: str, device: str) -> Any:
     known = {
         name: kind
         for name, kind in vars(stable_baselines3).items()
@@ -106,8 +107,9 @@ def _loaded_model(file: Path, algorithm: str) -> Any:
     }
     if algorithm not in known:
         raise ValueError(f"--algorithm must be one of {', '.join(known)}, got {algorithm}")
+    place = usable_device(device)
     try:
-        return known[algorithm].load(file, device="cpu")
+        return known[algorithm].load(file, device=place)
     # What a file of another algorithm or version, or of none, lets it raise is nowhere written.
     except Exception as error:
         reason = f"{type(error).__name__}: {error}"

@@ -4,7 +4,7 @@ import dataclasses
 import shlex
 import signal
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -19,6 +19,7 @@ from rand_agents.app.commands import INTERRUPTED, PROG, Train
 from rand_agents.app.pace import Lines, Pace, clock, progress_bar
 from rand_agents.training.agent import Agent
 from rand_agents.training.loading import load_agent
+from rand_agents.training.ranks import Ranks, joined
 from rand_envs.adversaries import Found
 from rand_envs.core.arrays import Json
 from rand_envs.core.writing import only_writer, write_atomically
@@ -30,7 +31,7 @@ SLOW = 0.5
 def train(
     options: Train, untrained: Callable[[], Agent[Any]], argv: Sequence[str], console: Console
 ) -> int:
-    """Train, or go on training, and write the agent file.
+    """Train, or go on training, and write the agent file; one process of several does its part.
 
     Args:
         options: How long to train, and where to.
@@ -46,18 +47,20 @@ def train(
             the run in it is another one.
     """
     out = check_training(options)
-    with only_writer(out):
+    with joined() as ranks, only_writer(out) if ranks.is_first else nullcontext():
+        console = console if ranks.is_first else Console(quiet=True)
         agent, is_new = _prepare(options, untrained, out)
         more = options.updates - agent.total_timesteps
         is_finished = not is_new and agent.num_timesteps >= agent.total_timesteps
         if is_finished and not more:
             _say(console, f"{out} is already trained: all {options.updates} updates are done.")
             return 0
+        agent.join(ranks)
         _announce(console, agent, options, is_finished)
-        done = _run(agent, options, out, is_new, more if is_finished else 0)
+        done = _run(agent, options, out, is_new, more if is_finished else 0, ranks)
     if done < agent.total_timesteps:
         _say(console, f"Stopped and saved {out} after {done} of {agent.total_timesteps} updates.")
-        _say(console, f"To go on:\n  {resuming(argv)}")
+        _say(console, f"To go on:\n  {resuming(argv, ranks.count)}")
         return INTERRUPTED
     _say(console, f"Trained and saved {out} after all {done} updates. To see how good it is:")
     needed = [word for name in options.modules for word in ("--import", name)]
@@ -86,12 +89,15 @@ def _announce(console: Console, agent: Agent[Any], options: Train, is_longer: bo
         _say(console, f"Curves: tensorboard --logdir {shlex.quote(str(options.tensorboard))}")
 
 
-def _run(agent: Agent[Any], options: Train, out: Path, is_new: bool, more: int) -> int:
+def _run(
+    agent: Agent[Any], options: Train, out: Path, is_new: bool, more: int, ranks: Ranks
+) -> int:
     """Train a new run, finish one, or make it longer; returns how many updates are saved."""
     name = out.stem
     columns = MofNCompleteColumn(), TextColumn("objective {task.fields[objective]}")
-    with progress_bar(Console(stderr=True), *columns) as progress, _stop_signals() as wish:
-        watch = _Supervisor(progress, out, options.checkpoint_every, wish)
+    shown = Console(stderr=True, quiet=not ranks.is_first)
+    with progress_bar(shown, *columns) as progress, _stop_signals() as wish:
+        watch = _Supervisor(progress, out, options.checkpoint_every, wish, ranks.count == 1)
         try:
             if is_new:
                 agent.learn(options.updates, watch, tb_log_name=name)
@@ -104,14 +110,18 @@ def _run(agent: Agent[Any], options: Train, out: Path, is_new: bool, more: int) 
             done, data = wish.before
             write_atomically(out, data)
             return done
-    agent.save(out)
+    if ranks.is_first:
+        agent.save(out)
     return agent.num_timesteps
 
 
-def resuming(argv: Sequence[str]) -> str:
+def resuming(argv: Sequence[str], processes: int = 1) -> str:
     """The command that goes on with the run that `argv` started."""
     kept = [word for word in argv if word not in ("--overwrite", "--resume")]
-    return shlex.join([*PROG.split(), *kept, "--resume"])
+    prog = PROG.split()
+    if processes > 1:
+        prog = ["torchrun", "--nproc-per-node", str(processes), *prog[1:]]
+    return shlex.join([*prog, *kept, "--resume"])
 
 
 def _prepare(
@@ -206,10 +216,16 @@ def _stop_signals() -> Iterator[_Wish]:
 
 
 class _Supervisor(BaseCallback):
-    """Shows progress, saves checkpoints, and stops the run between updates when asked to."""
+    """Shows progress, saves checkpoints, and stops the run between updates when asked to.
 
-    def __init__(self, progress: Any, out: Path, checkpoint_every: int, wish: _Wish) -> None:
+    An update that others wait for in the middle is never dropped, however long it takes.
+    """
+
+    def __init__(
+        self, progress: Any, out: Path, checkpoint_every: int, wish: _Wish, is_alone: bool
+    ) -> None:
         super().__init__()
+        self._is_alone = is_alone
         self._progress = progress
         self._out = out
         self._checkpoint_every = checkpoint_every
@@ -221,7 +237,8 @@ class _Supervisor(BaseCallback):
         # run that was to overwrite another should not be resumed as that one.
         self.model.save(self._out)
         agent: Any = self.model
-        self._wish.before = agent.num_timesteps, agent.snapshot()
+        if self._is_alone:
+            self._wish.before = agent.num_timesteps, agent.snapshot()
         self._pace = Pace(agent.phases(), agent.num_timesteps)
         self._bar = self._progress.add_task(
             f"{type(agent).__name__} on {escape(agent.task.env_id)}",
@@ -238,7 +255,7 @@ class _Supervisor(BaseCallback):
         self._show(done)
         if done % self._checkpoint_every == 0:
             agent.save(self._out)
-        is_slow = self._pace.last > SLOW
+        is_slow = self._is_alone and self._pace.last > SLOW
         self._wish.before = (done, agent.snapshot()) if is_slow else None
         return not self._wish.is_there
 

@@ -120,7 +120,22 @@ def evaluate(
         ValueError: If a number is illegal, or the policy does not fit the environment.
     """
     player = as_player(policy, env, deterministic)
-    task, usual = player.task, usual_effort(player.task)
+    effort = _effort(player.task, layouts, num_seeds, num_fresh_seeds, search_rounds, search_starts)
+    votes = tuple(whole_number("the number of votes", count, 1) for count in votes)
+    rng_seed = rng_seed_number(rng_seed)
+    known = minimax.game_value(player.task) if game_value is None else game_value
+    return _report(player, effort, votes, known, rng_seed, per_layout)
+
+
+def _effort(
+    task: Setting[Any],
+    layouts: Array | int | None,
+    num_seeds: int | None,
+    num_fresh_seeds: int | None,
+    search_rounds: int | None,
+    search_starts: int,
+) -> Effort:
+    """What is usual for the task, but for what was given."""
     given: dict[str, Any] = {
         "layouts": layouts,
         "num_seeds": num_seeds,
@@ -128,21 +143,31 @@ def evaluate(
         "search_rounds": search_rounds,
         "search_starts": search_starts,
     }
-    effort = dataclasses.replace(usual, **{k: v for k, v in given.items() if v is not None})
+    given = {name: number for name, number in given.items() if number is not None}
+    effort = dataclasses.replace(usual_effort(task), **given)
     for name in ("num_seeds", "num_fresh_seeds"):
         whole_number(name, getattr(effort, name), 2)
-    votes = tuple(whole_number("the number of votes", count, 1) for count in votes)
-    rng_seed = rng_seed_number(rng_seed)
-    known = minimax.game_value(task) if game_value is None else game_value
-    streams = Streams.of(rng_seed)
+    return effort
+
+
+def _report(
+    player: Player,
+    effort: Effort,
+    votes: tuple[int, ...],
+    known: GameValue,
+    rng_seed: int,
+    per_layout: bool,
+) -> Report:
+    """Play, and put together what came of it."""
+    task, limits, streams = player.task, limits_of(player.task), Streams.of(rng_seed)
     trial = hold(player, effort, streams)
     certificate = None if trial.is_fixed else _certificate(player, trial, effort, streams)
+    # The certificate's seeds may have moved the bounds of the worst case.
     worst = trial.worst(task)
     if certificate is not None and trial.kind == "estimate":
         certificate = dataclasses.replace(certificate, worst=worst.ci95)
-    play, scope, limits = trial.play, trial.scope, limits_of(task)
-    means = play.outcome.mean(1)
-    counts, edges = np.histogram(means, bins=BINS, range=_histogram_range(task, means))
+    play, scope = trial.play, trial.scope
+    counts, edges = _histogram(task, play.outcome.mean(1))
     return Report(
         env_id=task.env_id,
         config=task.config,
@@ -155,17 +180,9 @@ def evaluate(
         p95=p95_figure(play.outcome, limits, scope, task.higher_is_better, streams.bootstrap),
         worst=worst,
         search=trial.search,
-        histogram=counts.tolist(),
-        bin_edges=edges.tolist(),
-        majority=votes_of(
-            player,
-            trial.layouts,
-            trial.hardest,
-            play,
-            scope.layouts,
-            () if trial.is_fixed else votes,
-            (streams.votes, streams.elections),
-        ),
+        histogram=counts,
+        bin_edges=edges,
+        majority=_majority(player, trial, () if trial.is_fixed else votes, streams),
         sampled=_sampled(player, trial, effort.num_seeds, streams.sampling),
         loss=_loss(player, trial, streams.loss),
         seed_variance=_seed_variance(play),
@@ -178,6 +195,15 @@ def evaluate(
         certificate=certificate,
         rng_seed=rng_seed,
         layouts=_by_layout(player, trial) if per_layout else None,
+    )
+
+
+def _majority(
+    player: Player, trial: Trial, votes: tuple[int, ...], streams: Streams
+) -> list[Vote] | None:
+    rngs = streams.votes, streams.elections
+    return votes_of(
+        player, trial.layouts, trial.hardest, trial.play, trial.scope.layouts, votes, rngs
     )
 
 
@@ -194,12 +220,16 @@ def _by_layout(player: Player, trial: Trial) -> list[LayoutFigure]:
     return figures
 
 
-def _histogram_range(task: Setting[Any], means: FloatArray) -> tuple[float, float]:
-    """All outcomes there can be; where these are not known, those there were."""
+def _histogram(task: Setting[Any], means: FloatArray) -> tuple[list[int], list[float]]:
+    """Counts of layouts, and the bins' ends, over all outcomes there can be.
+
+    Where these are not known, over those there were.
+    """
     low, high = task.outcome_range
-    if np.isfinite([low, high]).all():
-        return low, high
-    return float(means.min()), float(max(means.max(), means.min() + 1e-9))
+    if not np.isfinite([low, high]).all():
+        low, high = float(means.min()), float(max(means.max(), means.min() + 1e-9))
+    counts, edges = np.histogram(means, bins=BINS, range=(low, high))
+    return counts.tolist(), edges.tolist()
 
 
 def _certificate(

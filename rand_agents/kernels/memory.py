@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from rand_agents.kernels.divided import of_whole_batch
 from rand_agents.kernels.embedding_kernel import hidden_units
 from rand_agents.kernels.lanes import LANES
 from rand_agents.kernels.memory_kernel import Questions, Sizes, Tables, backward, forward, scratch
@@ -179,13 +180,13 @@ def _group(index: NDArray[np.int64], asked: NDArray[np.int64]) -> Questions:
 
 def _that_matter(questions: Questions, grad: Tensor) -> Questions:
     """Only the questions that hold all but GRADIENT_TOLERANCE of the gradient."""
-    weight = grad.abs().sum((0, 2, 3), dtype=torch.float64).numpy()
+    weight, own = of_whole_batch(grad.abs().sum((0, 2, 3), dtype=torch.float64).numpy())
     order = np.argsort(weight, kind="stable")
     total = weight[order].cumsum()
     dropped = np.searchsorted(total, GRADIENT_TOLERANCE[grad.dtype] * total[-1], "right")
     kept = np.ones(len(weight), bool)
     kept[order[:dropped]] = False
-    keep = kept[questions.place]
+    keep = kept[own][questions.place]
     group = np.repeat(np.arange(len(questions.shown)), np.diff(questions.first))[keep]
     alive, group = np.unique(group, return_inverse=True)
     ends = np.bincount(group, minlength=len(alive)).cumsum()

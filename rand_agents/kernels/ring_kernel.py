@@ -21,6 +21,12 @@ class Sizes(NamedTuple):
     key_size: int
     colors: int
 
+    @property
+    def places(self) -> tuple[int, int, int]:
+        """Where keys, values and logits begin; queries are first."""
+        keys = self.heads * self.key_size
+        return keys, 2 * keys, 2 * keys + self.heads * self.colors
+
 
 class Kernels(NamedTuple):
     """Compiled loops for one set of sizes; see `kernels`."""
@@ -32,8 +38,12 @@ class Kernels(NamedTuple):
 @lru_cache
 def kernels(sizes: Sizes) -> Kernels:
     """Loops with the sizes as constants, so that the compiler unrolls the inner ones."""
+    return Kernels(_forward(sizes), _backward(sizes))
+
+
+def _forward(sizes: Sizes) -> Any:
     H, K, C = sizes
-    KEYS, VALUES, LOGITS = H * K, 2 * H * K, 2 * H * K + H * C
+    KEYS, VALUES, LOGITS = sizes.places
 
     @_compiled
     def forward(tables: Any, windows: Any, scores: Any, out: Any) -> None:
@@ -64,6 +74,13 @@ def kernels(sizes: Sizes) -> Kernels:
                         for c in range(C):
                             at = VALUES + h * C + c
                             out[p, c, r, i] += first * before[at] + second * after[at]
+
+    return forward
+
+
+def _backward(sizes: Sizes) -> Any:
+    H, K, C = sizes
+    KEYS, VALUES, LOGITS = sizes.places
 
     @_compiled
     def backward(tables: Any, windows: Any, scores: Any, grad: Any, slopes: Any) -> None:
@@ -96,4 +113,4 @@ def kernels(sizes: Sizes) -> Kernels:
                             slope[query] += ask_before * before[key] + ask_after * after[key]
                             slope[key] += by_before * before[query] + by_after * after[query]
 
-    return Kernels(forward, backward)
+    return backward

@@ -23,6 +23,7 @@ from rand_agents.games.registry import (
 )
 from rand_agents.policies.seeds import SeedSpec
 from rand_agents.training.acting import SeededPolicy
+from rand_agents.training.device import usable_device
 from rand_agents.training.files import Contents, agent_data, read_agent, write_agent
 from rand_agents.training.learning import Learner
 from rand_agents.training.schema import STREAMS, Description, task_in_file
@@ -77,8 +78,8 @@ class Agent(SeededPolicy, Learner, ABC, Generic[C]):
             tensorboard_log: Folder of TensorBoard curves; None for none.
 
         Raises:
-            ValueError: If policy, seeds or config do not fit the game, or the `rng_seed` is no
-                integer from 0 to 2**64 - 1; the message says how.
+            ValueError: If policy, seeds or config do not fit the game, the device is not there, or
+                the `rng_seed` is no integer from 0 to 2**64 - 1; the message says how.
         """
         self.game: Game[Any] = game_for(task_of(env), policy)
         self.config = self.default_config(self.game) if config is None else config
@@ -86,7 +87,7 @@ class Agent(SeededPolicy, Learner, ABC, Generic[C]):
         architecture = policy_for(self.game, policy, self.seeds.dim)
         self.layouts = chosen_source(env, layouts)
         self.rng_seed = rng_seed = rng_seed_number(rng_seed)
-        self.device = torch.device(device)
+        self.device = usable_device(device)
         self.model = model_of(architecture, rng_seed).to(self.device)
         # Separate streams keep layouts independent of seeds and of the trainer's noise.
         spawned = np.random.SeedSequence(rng_seed).spawn(len(STREAMS))
@@ -164,6 +165,12 @@ class Agent(SeededPolicy, Learner, ABC, Generic[C]):
     def snapshot(self) -> bytes:
         """What `save` would write now, to be written later."""
         return agent_data(self.contents())
+
+    def _state(self) -> bytes:
+        contents = self.contents()
+        # What it acted with meanwhile, as in an evaluation, is no matter of training.
+        del contents.facts["rngs"]["acting"]
+        return agent_data(contents)
 
     def contents(self, weights_only: bool = False) -> Contents:
         """What `save` writes; the tensors are the agent's own, not copies."""

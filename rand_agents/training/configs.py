@@ -276,7 +276,8 @@ class PEPGConfig:
         search: The evolution strategy.
         m: Seeds a generation, shared by all candidates and layouts.
         batch_size: Layouts a generation, shared by all candidates; None plays every layout.
-        candidates_at_once: Candidates evaluated in one batch, to bound memory.
+        candidates_at_once: Candidates evaluated in one batch, to bound memory; and what an actor
+            takes at a time, where several play.
     """
 
     objective: ObjectiveConfig = field(default_factory=lambda: ObjectiveConfig(q=math.inf))

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rand_envs.core.arrays import Json
-from rand_envs.core.sealed import UNSEALED, is_whole, note_unsealed, seal
+from rand_envs.core.arrays import Json, shown
+from rand_envs.core.sealed import UNSEALED, is_whole, note_unsealed, parsed_json, seal
 from rand_envs.core.writing import write_atomically
 
 if TYPE_CHECKING:
@@ -81,8 +81,8 @@ def read_agent(path: str | Path) -> Contents:
     if "rand_agents" not in metadata:
         raise ValueError(f"{source} is a safetensors file, but not one that an agent saved")
     try:
-        facts = dict(json.loads(metadata["rand_agents"]))
-    except (ValueError, TypeError, RecursionError):
+        facts = dict(parsed_json(metadata["rand_agents"]))
+    except (ValueError, TypeError):
         raise ValueError(f"{source} is corrupt: its header is not JSON") from None
     _check_version(source, data, facts.pop("schema", None), facts.pop("sha256", None))
     return Contents(tensors, facts)
@@ -98,7 +98,7 @@ def _header(data: bytes) -> Json:
 def _check_version(source: Path, data: bytes, schema: Any, checksum: Any) -> None:
     if type(schema) is not int or not 1 <= schema <= SCHEMA:
         raise ValueError(
-            f"{source} must be of schema 1 to {SCHEMA} to be read here, got {schema!r}"
+            f"{source} must be of schema 1 to {SCHEMA} to be read here, got {shown(schema)}"
         )
     if schema == 1 and checksum is None:
         note_unsealed(source)

@@ -25,6 +25,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv
 from rand_agents.games.registry import environment_of
 from rand_agents.kernels.threads import one_thread
 from rand_agents.training.aim import Aim
+from rand_agents.training.ranks import Ranks
 from rand_agents.training.schema import MAX_TIMESTEPS
 from rand_envs.adversaries import Missing
 from rand_envs.core.arrays import whole_number
@@ -76,11 +77,27 @@ class Learner(ABC):
         self._logged_at = 0.0
         self._is_logged = True
         self._env: DummyVecEnv | None = None
+        self._ranks = Ranks()
 
     @property
     @abstractmethod
     def task(self) -> Setting[Any]:
         """The game it plays."""
+
+    @abstractmethod
+    def _state(self) -> bytes:
+        """All that the next updates depend on."""
+
+    def join(self, ranks: Ranks) -> None:
+        """Train together with other processes, or alone; ValueError where that is not possible.
+
+        Every `learn` begins with it.
+        """
+        if ranks.count > 1:
+            raise ValueError(
+                f"{type(self).__name__} trains in one process, and this is one of {ranks.count}: "
+                "only QNorm divides an update between processes"
+            )
 
     @abstractmethod
     def _update(self, progress: float) -> dict[str, float]:
@@ -89,6 +106,10 @@ class Learner(ABC):
     def _diagnose(self) -> dict[str, float | str]:
         """Facts that are only worth their cost where something is logged; changes nothing."""
         return {}
+
+    def _check_length(self, done: int, total: int) -> None:
+        """Raise ValueError unless a run with so many updates done can have so many in all."""
+        whole_number("the total of timesteps", total, 1, MAX_TIMESTEPS)
 
     def learn(
         self,
@@ -110,16 +131,21 @@ class Learner(ABC):
         one, and after the last. Callbacks are Stable-Baselines3's and are called after every
         update; one that returns False ends it.
 
+        In a process group of PyTorch's all processes train one agent, and must all call this;
+        logs and callbacks are the first one's alone.
+
         Raises:
-            ValueError: There is nothing to do, a callback cannot work here, or layouts are missing.
+            ValueError: There is nothing to do, a callback cannot work here, layouts are missing,
+                or an update cannot be divided between so many processes.
             FloatingPointError: Weights, losses or fitness became infinite or NaN.
         """
         total_timesteps = whole_number("total_timesteps", total_timesteps, 1, MAX_TIMESTEPS)
         hooks = self._checked(callback, progress_bar)
-        if reset_num_timesteps:
-            self.num_timesteps = 0
+        done = 0 if reset_num_timesteps else self.num_timesteps
+        self._check_length(done, done + total_timesteps)
+        self.num_timesteps = done
         self._has_trainer_state = True
-        self._total_timesteps = self.num_timesteps + total_timesteps
+        self._total_timesteps = done + total_timesteps
         self._log_name = tb_log_name
         return self._run(hooks, log_interval, tb_log_name, reset_num_timesteps)
 
@@ -153,6 +179,8 @@ class Learner(ABC):
     def _run(
         self, hooks: BaseCallback, log_interval: int | None, tb_log_name: str, fresh: bool
     ) -> Self:
+        # Nobody writes anything before all have read what they begin with.
+        self._ranks.check_same(self._state)
         with one_thread():
             return self._run_on_one_thread(hooks, log_interval, tb_log_name, fresh)
 
@@ -177,7 +205,7 @@ class Learner(ABC):
             played = (self.env_steps - before) // self.task.max_steps
             dones = np.broadcast_to(np.True_, (played,))
             hooks.update_locals(locals())
-            if not hooks.on_step():
+            if not self._ranks.follow(hooks.on_step()):
                 break
         if log_interval is None and not self._is_logged:
             self.dump_logs()
@@ -193,7 +221,10 @@ class Learner(ABC):
         """The callbacks, where all is there that training needs."""
         if isinstance(self._aim.source, Missing):
             raise ValueError(self._aim.source.why)
-        return _as_callback(callback, progress_bar)
+        self._ranks = Ranks.here()
+        self.join(self._ranks)
+        hooks = _as_callback(callback, progress_bar)
+        return hooks if self._ranks.is_first else CallbackList([])
 
     def _checked_update(self, progress: float) -> Mapping[str, float | str]:
         try:
@@ -214,12 +245,15 @@ class Learner(ABC):
 
     def _begin_logging(self, tb_log_name: str, fresh: bool) -> None:
         self._logged_at = time.monotonic()
-        if self.verbose >= 1:
+        if self.verbose >= 1 and self._ranks.is_first:
             sys.stdout.write(f"{self.summary}\n")
         if not self._is_own_logger:
             return
         if self._logger is not None:
             self._logger.close()
+        if not self._ranks.is_first:
+            self._logger = Logger(None, [])
+            return
         if self.tensorboard_log is not None:
             self._logger = configure_logger(self.verbose, self.tensorboard_log, tb_log_name, fresh)
             return

@@ -6,8 +6,8 @@ with one for the population.
 """
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -21,12 +21,20 @@ USUAL = (1e-5, 1e5)
 """Where the largest mean loss is outside of this, all are scaled to a largest of 1."""
 
 
-class Objective(Protocol):
+class Objective(ABC):
     """A risk measure over layouts of the mean loss over seeds."""
+
+    def means(self, losses: Tensor) -> Tensor:
+        """What it needs to know of each layout: losses, (*lead, n, m), to shape (*lead, n)."""
+        return losses.mean(-1)
+
+    @abstractmethod
+    def of(self, means: Tensor) -> Tensor:
+        """Map what `means` gave of all layouts, shape (*lead, n), to shape (*lead,)."""
 
     def __call__(self, losses: Tensor) -> Tensor:
         """Map losses, shape (*lead, n, m), to shape (*lead,)."""
-        ...
+        return self.of(self.means(losses))
 
 
 def q_norm(means: Tensor, q: float) -> Tensor:
@@ -63,7 +71,7 @@ def _scale(means: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class QNormObjective:
+class QNormObjective(Objective):
     """The q-norm over layouts of the mean over seeds: q = 1 is the mean, q = inf the maximum."""
 
     q: float = 1.0
@@ -71,13 +79,13 @@ class QNormObjective:
     def __post_init__(self) -> None:
         check_q(self.q)
 
-    def __call__(self, losses: Tensor) -> Tensor:
-        """Map losses, shape (*lead, n, m), to shape (*lead,)."""
-        return q_norm(losses.mean(-1), self.q)
+    def of(self, means: Tensor) -> Tensor:
+        """Map means, shape (*lead, n), to shape (*lead,)."""
+        return q_norm(means, self.q)
 
 
 @dataclass(frozen=True)
-class CVaRObjective:
+class CVaRObjective(Objective):
     """The mean over the worst fraction `alpha` of the layouts of the mean over seeds.
 
     Conditional value at risk (Rockafellar and Uryasev, 2000); alpha = 1 is the mean, and
@@ -89,9 +97,9 @@ class CVaRObjective:
     def __post_init__(self) -> None:
         check_alpha(self.alpha)
 
-    def __call__(self, losses: Tensor) -> Tensor:
-        """Map losses, shape (*lead, n, m), to shape (*lead,)."""
-        means = losses.mean(-1).sort(-1, descending=True).values
+    def of(self, means: Tensor) -> Tensor:
+        """Map means, shape (*lead, n), to shape (*lead,)."""
+        means = means.sort(-1, descending=True).values
         count = max(self.alpha * means.shape[-1], 1.0)
         ranks = torch.arange(means.shape[-1], dtype=means.dtype, device=means.device)
         weights = (count - ranks).clamp(0.0, 1.0) / count
@@ -99,7 +107,7 @@ class CVaRObjective:
 
 
 @dataclass(frozen=True)
-class Saturating:
+class Saturating(Objective):
     """Another objective of losses that saturate: (1 - exp(-s * loss)) / s for s = `saturation`.
 
     A small loss is what it was, and none counts more than 1 / s. Where a loss is minus the
@@ -112,17 +120,21 @@ class Saturating:
     objective: Objective
     saturation: float
 
-    def __call__(self, losses: Tensor) -> Tensor:
-        """Map losses, shape (*lead, n, m), to shape (*lead,)."""
-        return self.objective(-torch.expm1(-self.saturation * losses) / self.saturation)
+    def means(self, losses: Tensor) -> Tensor:
+        """Means over seeds of saturated losses, (*lead, n, m): shape (*lead, n)."""
+        return self.objective.means(-torch.expm1(-self.saturation * losses) / self.saturation)
+
+    def of(self, means: Tensor) -> Tensor:
+        """Map means, shape (*lead, n), to shape (*lead,)."""
+        return self.objective.of(means)
 
 
 @dataclass(frozen=True)
-class Weighted:
+class Weighted(Objective):
     """The mean over seeds, then over layouts that weigh as told, shape (n,)."""
 
     weights: Tensor
 
-    def __call__(self, losses: Tensor) -> Tensor:
-        """Map losses, shape (*lead, n, m), to shape (*lead,)."""
-        return (losses.mean(-1) * self.weights.to(losses)).sum(-1)
+    def of(self, means: Tensor) -> Tensor:
+        """Map means, shape (*lead, n), to shape (*lead,)."""
+        return (means * self.weights.to(means)).sum(-1)

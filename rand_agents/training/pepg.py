@@ -3,13 +3,16 @@
 Also called PGPE (Sehnke et al., 2010); symmetric sampling with centred ranks as in EvoJAX.
 """
 
+import copy
 import dataclasses
 import json
 import math
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.utils import parameters_to_vector
 
@@ -21,13 +24,54 @@ from rand_agents.training.aim import Aim
 from rand_agents.training.configs import ObjectiveConfig, PEPGConfig, cosine
 from rand_agents.training.evolution import Search, SearchConfig, Vector
 from rand_agents.training.learning import NotFiniteError
-from rand_agents.training.schema import check_tensors
+from rand_agents.training.schema import STREAMS, check_tensors
 from rand_envs.adversaries import MAX_EXHAUSTIVE
+from rand_envs.core.arrays import Array
 
 MAX_NUMBERS = 2**31
 """The most numbers of a population, which are 8 GiB."""
 
 HINT = "a lower learning rate or a smaller std may help"
+
+
+Scores = NDArray[np.float64]
+"""Of k directions, there and back: the objective, the mean cost, and the first layout whose costs
+are not all finite, infinity for none; shape (2, k, 3)."""
+
+
+@dataclass(frozen=True)
+class Generation:
+    """What the candidates of a generation play, and how they differ.
+
+    Attributes:
+        number: Tells it from all others of the run.
+        progress: How far the run is, in [0, 1).
+        layouts: That all play, (n,).
+        seeds: That all play them under, (m, seed_dim).
+        noise: The directions, (population / 2, dimension).
+    """
+
+    number: int
+    progress: float
+    layouts: Array
+    seeds: Tensor
+    noise: Vector
+
+
+class Players(Protocol):
+    """Who plays the candidates of a generation."""
+
+    def scores(self, agent: "PEPG", generation: Generation) -> Scores:
+        """The scores of all directions of the generation that the agent has begun."""
+        ...
+
+
+class Here:
+    """Plays all in this process, one block after the other."""
+
+    def scores(self, agent: "PEPG", generation: Generation) -> Scores:
+        """See `Players`."""
+        return np.concatenate([agent.scores(generation, block) for block in agent.blocks()], 1)
 
 
 class PEPG(Agent[PEPGConfig]):
@@ -38,6 +82,8 @@ class PEPG(Agent[PEPGConfig]):
     """
 
     config_type = PEPGConfig
+    players: Players = Here()
+    """Who plays; `rand_agents.cluster.Actors` puts others in its place."""
 
     @classmethod
     def default_config(cls, game: Game[Any] | Environment) -> PEPGConfig:
@@ -74,29 +120,87 @@ class PEPG(Agent[PEPGConfig]):
             )
         self.search = Search(center, self.config.search)
         self._m = 1 if self.is_deterministic else self.config.m
+        run = np.random.SeedSequence(self.rng_seed, spawn_key=(STREAMS.index("noise"),))
+        self.run_key = run.generate_state(2, np.uint64)
 
     def _update(self, progress: float) -> dict[str, float]:
-        search = self.search
-        noise = search.noise(self._rngs["noise"])
-        costs = self.costs(search.candidates(noise))
-        objective = self.config.objective.at(progress)(costs).cpu().double().numpy()
-        if not np.isfinite(objective).any():
-            wrong = ~torch.isfinite(costs).all(-1).all(0)
-            row = int(wrong.int().argmax()) if bool(wrong.any()) else None
-            raise NotFiniteError("every candidate's objective became NaN or infinite", HINT, row)
+        generation = self.begin(progress)
+        return self.finish(generation, self.players.scores(self, generation))
+
+    def begin(self, progress: float) -> Generation:
+        """Draw a generation, `progress` in [0, 1) into the run."""
+        # Steps are counted on from one `learn` to the next, so no two generations are one.
+        number = self.env_steps
+        layouts, seeds = self._instances(self.config.search.population)
+        noise = self.search.noise(self.run_key, number)
+        return Generation(number, progress, layouts, seeds, noise)
+
+    def blocks(self) -> list[slice]:
+        """The directions that are played together.
+
+        Whoever plays them and wherever, these are the batches, as a sum in another batch could be
+        another one in its last bits.
+        """
+        size = max(1, self.config.candidates_at_once // 2)
+        return [slice(i, i + size) for i in range(0, self.config.search.population // 2, size)]
+
+    def scores(self, generation: Generation, block: slice) -> Scores:
+        """Play some directions of a generation, there and back; see `Scores`."""
+        candidates = self.search.candidates(generation.noise[block])
+        costs = self._played(candidates, generation.layouts, generation.seeds)
+        objective = self.config.objective.at(generation.progress)(costs)
+        wrong = ~torch.isfinite(costs).all(-1)
+        row = torch.where(wrong.any(-1), wrong.int().argmax(-1).double(), math.inf)
+        columns = [objective.double(), costs.double().mean((-1, -2)), row]
+        scores: Scores = torch.stack(columns, -1).cpu().numpy()
+        return scores.reshape(2, -1, len(columns))
+
+    def tell(self, generation: Generation, objective: NDArray[np.float64]) -> dict[str, float]:
+        """Update centre and std from the objective of all candidates, (population,)."""
         # What overflows is told below.
         with np.errstate(over="ignore", invalid="ignore"):
-            logs = search.tell(noise, -objective, self._learning_rate(progress))
-        if not (np.isfinite(search.center).all() and np.isfinite(search.std).all()):
+            rate = self._learning_rate(generation.progress)
+            logs = self.search.tell(generation.noise, -objective, rate)
+        if not (np.isfinite(self.search.center).all() and np.isfinite(self.search.std).all()):
             raise NotFiniteError("a weight or its std became infinite or NaN", HINT)
         self._load_center()
+        return logs
+
+    def follow(
+        self, generation: Generation, objective: NDArray[np.float64], update: int, progress: float
+    ) -> Generation:
+        """Do what the agent did that this is a copy of: end a generation, begin the next one.
+
+        Args:
+            generation: That ends.
+            objective: Of all its candidates, (population,).
+            update: Number of the next one.
+            progress: Of the next one.
+        """
+        self.tell(generation, objective)
+        self._aim.observe(self, update)
+        return self.begin(progress)
+
+    def copy(self) -> "PEPG":
+        """For another process: without logger and environment, and it plays by itself."""
+        twin = copy.copy(self)
+        twin._logger, twin._env, twin.players = None, None, Here()
+        return twin
+
+    def finish(self, generation: Generation, scores: Scores) -> dict[str, float]:
+        """Update centre and std from the scores of all directions; returns what to log."""
+        objective, cost, row = scores.reshape(-1, scores.shape[-1]).T
+        if not np.isfinite(objective).any():
+            first = int(row.min()) if np.isfinite(row).any() else None
+            raise NotFiniteError("every candidate's objective became NaN or infinite", HINT, first)
+        logs = self.tell(generation, objective)
         return logs | {
             "train/objective_best": float(np.nanmin(objective)),
             "train/objective_mean": float(np.nanmean(objective)),
             "train/objective_worst": float(np.nanmax(objective)),
-            "train/mean_cost": costs.mean().item(),
-            "train/std_min": float(search.std.min()),
-            "train/std_max": float(search.std.max()),
+            "train/mean_cost": float(cost.mean()),
+            "train/std_min": float(self.search.std.min()),
+            "train/std_max": float(self.search.std.max()),
         }
 
     def _learning_rate(self, progress: float) -> float:
@@ -107,9 +211,16 @@ class PEPG(Agent[PEPGConfig]):
 
     def costs(self, candidates: Vector) -> Tensor:
         """Costs of flat parameter vectors, (P, dimension), on fresh draws: (P, n, m)."""
+        return self._played(candidates, *self._instances(len(candidates)))
+
+    def _instances(self, candidates: int) -> tuple[Array, Tensor]:
+        """Layouts and seeds that so many candidates will play."""
         layouts = self._aim.layouts(self._rngs["layouts"])
         drawn = torch.from_numpy(self.draw_votes(self._rngs["seeds"], self._m)).to(self.device)
-        self.env_steps += len(candidates) * len(layouts) * self._m * self.task.max_steps
+        self.env_steps += candidates * len(layouts) * self._m * self.task.max_steps
+        return layouts, drawn
+
+    def _played(self, candidates: Vector, layouts: Array, drawn: Tensor) -> Tensor:
         vectors = torch.from_numpy(candidates).to(self.device)
         with torch.no_grad():
             played = [

@@ -112,9 +112,19 @@ class PSRO(Agent[PSROConfig]):
 
     def _rounds(self) -> tuple[int, int]:
         """How many rounds there are, and how many updates they have together."""
-        total = self._total_timesteps
-        updates = max(total - round(self.config.distillation * total), 1)
+        updates = self._updates_of_rounds(self._total_timesteps)
         return _parts(self.config.rounds, updates), updates
+
+    def _updates_of_rounds(self, total: int) -> int:
+        return max(total - round(self.config.distillation * total), 1)
+
+    def _check_length(self, done: int, total: int) -> None:
+        super()._check_length(done, total)
+        if done > 0 and self._chosen is None and done >= self._updates_of_rounds(total):
+            raise ValueError(
+                f"after {done} updates no strategies are chosen yet, and with {total} in all they "
+                "would be learned now: go on with resume(), or with more updates"
+            )
 
     def phases(self) -> list[tuple[str, int]]:
         """Responses, then what the seeds learn of them."""
@@ -189,9 +199,9 @@ class PSRO(Agent[PSROConfig]):
         parts = _parts(self.config.iterations, updates)
         part = ((now + 1) * parts - 1) // updates
         begin, end = part * updates // parts, (part + 1) * updates // parts
-        if now == begin:
-            if part > 0:
-                self._look_again()
+        if now == begin and part > 0:
+            self._look_again()
+        if now == begin or self._examples is None:
             self._begin_distillation()
         assert isinstance(self.game, EpisodeGame)
         assert self._step is not None
@@ -205,7 +215,7 @@ class PSRO(Agent[PSROConfig]):
             outputs = leaves.answers(self.model, self._every)
             logs = actions.log_probability(outputs, leaves.codes)
             loss = -(leaves.weights * logs).sum() / total
-            loss.backward()  # type: ignore[no-untyped-call]
+            torch.autograd.backward(loss)
             surprise += loss.item()
         return (
             self._found()
@@ -283,7 +293,7 @@ class PSRO(Agent[PSROConfig]):
         learns = "responder" in parts or (chosen is not None and self.num_timesteps != rounds)
         if (
             learns != ("step" in parts)
-            or (chosen is None and self.num_timesteps > rounds)
+            or (chosen is None and self.num_timesteps >= rounds)
             or ("responder" in parts and chosen is not None)
             or (self.num_timesteps > 0 and not (learns or len(self._mixture)))
         ):

@@ -11,12 +11,14 @@ from torch import Tensor
 from rand_agents.games.game import Game
 from rand_agents.games.path.score import Episodes
 from rand_agents.games.registry import Environment, as_game
+from rand_agents.kernels.divided import divided
 from rand_agents.training.agent import Agent
 from rand_agents.training.aim import Aim
 from rand_agents.training.configs import ObjectiveConfig, QNormConfig
 from rand_agents.training.entropy import ScoreConfig, Thermostat
 from rand_agents.training.learning import NotFiniteError
 from rand_agents.training.objectives import Objective
+from rand_agents.training.ranks import Ranks
 from rand_agents.training.schema import check_tensors
 from rand_envs.core.arrays import Array
 
@@ -26,13 +28,15 @@ HINT = "a lower learning rate may help"
 class QNormStep:
     """The update itself, for the parameters of any module.
 
-    Give it losses per (layout, seed), shape (n, m), that depend on the parameters.
+    Give it losses per (layout, seed), shape (n, m), that depend on the parameters: of all layouts,
+    or of this process's own where several `ranks` divide them.
     """
 
     def __init__(self, parameters: list[torch.nn.Parameter], config: QNormConfig) -> None:
         """Make Adam's state for `parameters`."""
         self.config = config
         self.parameters = parameters
+        self.ranks = Ranks()
         score = config.score
         self.thermostat = Thermostat(None if score.entropy is None else score.entropy_at)
         self.optimizer = torch.optim.AdamW(
@@ -41,7 +45,8 @@ class QNormStep:
             betas=(config.beta1, config.beta2),
             eps=config.adam_eps,
             weight_decay=config.weight_decay,
-            fused=True,
+            # Where tensors have shapes alone there is no fused step.
+            fused=parameters[0].device.type != "meta",
         )
         # What Adam makes of nothing at its first step: then every file has all of it.
         for parameter in parameters:
@@ -53,10 +58,10 @@ class QNormStep:
 
     def update(self, losses: Tensor, progress: float) -> dict[str, float]:
         """Step down the gradient of the objective; raises FloatingPointError on NaN losses."""
-        value = _finite(self.config.objective.at(progress)(losses), losses)
+        value, whole = self._of_all(losses, progress)
         self.optimizer.zero_grad(set_to_none=True)
-        value.backward()  # type: ignore[no-untyped-call]
-        return self._facts(losses, value) | self.descend(progress)
+        torch.autograd.backward(value)
+        return self.descend(progress, value=value, losses=whole)
 
     def update_in_parts(
         self, parts: Sequence[Callable[[], Tensor]], progress: float
@@ -68,19 +73,30 @@ class QNormStep:
         """
         with torch.no_grad():
             losses = [part() for part in parts]
-        whole = torch.cat(losses, -1).requires_grad_()
-        value = _finite(self.config.objective.at(progress)(whole), whole)
-        (slopes,) = torch.autograd.grad(value, whole)
+        own = torch.cat(losses, -1).requires_grad_()
+        value, whole = self._of_all(own, progress)
+        (slopes,) = torch.autograd.grad(value, own)
         self.optimizer.zero_grad(set_to_none=True)
         sizes = [part.shape[-1] for part in losses]
         for part, slope in zip(parts, torch.split(slopes, sizes, -1), strict=True):
-            part().backward(slope)  # type: ignore[no-untyped-call]
-        return self._facts(whole, value) | self.descend(progress)
+            torch.autograd.backward(part(), slope)
+        return self.descend(progress, value=value, losses=whole)
+
+    def _of_all(self, losses: Tensor, progress: float) -> tuple[Tensor, Tensor]:
+        """The objective of all processes' losses, and these, or their means over seeds, (n, 1)."""
+        objective = self.config.objective.at(progress)
+        if self.ranks.count == 1:
+            return objective(losses), losses
+        plain = losses.detach().mean(-1)
+        means = self.ranks.whole(torch.stack([objective.means(losses), plain], -1))
+        return objective.of(means[:, 0]), means[:, 1:]
 
     def update_by_score(
         self, model: Any, episodes: Episodes, costs: Tensor, objective: Objective, progress: float
     ) -> dict[str, float]:
         """Step down an estimate of the objective's gradient, from sampled play.
+
+        Where there are several `ranks`, all of them have played the same, and divide its gradient.
 
         Args:
             model: The policy whose parameters they are.
@@ -90,16 +106,18 @@ class QNormStep:
             progress: In [0, 1] of the run.
         """
         whole = costs.detach().requires_grad_()
-        value = _finite(objective(whole), whole)
+        value = objective(whole)
+        facts = _read(_facts(value, whole))
+        _check_finite(facts, whole)
         (slopes,) = torch.autograd.grad(value, whole)
         self.optimizer.zero_grad(set_to_none=True)
         worth = self.thermostat.worth * costs.std(correction=0).item()
-        entropy = episodes.backward(model, slopes, worth)
+        part = self.ranks.rank, self.ranks.count
+        entropy = self.ranks.sum(episodes.backward(model, slopes, worth, part))
         self.thermostat.read(entropy / episodes.actions.most_entropy, progress)
         # The colder, the more an action's probability changes with a weight.
         slower = math.sqrt(episodes.temperature)
-        facts = self._facts(whole, value) | {"train/entropy": entropy}
-        return facts | self.descend(progress, slower)
+        return facts | {"train/entropy": entropy} | self.descend(progress, slower)
 
     def tensors(self) -> dict[str, Tensor]:
         """The optimiser's state and the thermostat's, to be saved."""
@@ -135,35 +153,65 @@ class QNormStep:
         whole: dict[str, Any] = self.optimizer.state_dict()
         self.optimizer.load_state_dict(whole | {"state": slots})
 
-    def descend(self, progress: float, slower: float = 1.0) -> dict[str, float]:
-        """Step down the gradient that the parameters have, clipped, at a slower or full rate."""
+    def descend(
+        self,
+        progress: float,
+        slower: float = 1.0,
+        value: Tensor | None = None,
+        losses: Tensor | None = None,
+    ) -> dict[str, float]:
+        """Step down the gradient that the parameters have, clipped, at a slower or full rate.
+
+        All that the host needs to know of an update it reads here: once before the weights
+        change, and once after.
+
+        Args:
+            progress: In [0, 1] of the run.
+            slower: Factor of the learning rate.
+            value: The objective, to be checked before anything changes, and of which `losses`.
+            losses: Shape (n, ...).
+        """
+        self.ranks.add_gradients(self.parameters)
         norm = torch.nn.utils.clip_grad_norm_(self.parameters, self.config.max_grad_norm)
-        if not math.isfinite(norm.item()):
+        facts = {"train/gradient_norm": norm}
+        if value is not None and losses is not None:
+            told = _read(facts | _facts(value, losses))
+            _check_finite(told, losses)
+        else:
+            told = _read(facts)
+        if not math.isfinite(told["train/gradient_norm"]):
             # Sampled costs stay finite, whatever the weights are.
-            raise NotFiniteError(f"the gradient's norm became {norm.item()}", HINT)
+            raise NotFiniteError(f"the gradient's norm became {told['train/gradient_norm']}", HINT)
         rate = slower * self.config.learning_rate_at(progress)
         self.optimizer.param_groups[0]["lr"] = rate
         self.optimizer.step()
-        if not all(bool(torch.isfinite(weights).all()) for weights in self.parameters):
+        sound = torch.stack([torch.isfinite(weights).all() for weights in self.parameters])
+        if not _read({"sound": sound.all()})["sound"]:
             raise NotFiniteError("a weight became infinite or NaN", HINT)
-        return {"train/gradient_norm": norm.item(), "train/learning_rate": rate}
-
-    @staticmethod
-    def _facts(losses: Tensor, value: Tensor) -> dict[str, float]:
-        return {
-            "train/objective": value.item(),
-            "train/loss": losses.mean().item(),
-            "train/worst_loss": losses.mean(-1).max().item(),
-        }
+        return told | {"train/learning_rate": rate}
 
 
-def _finite(value: Tensor, losses: Tensor) -> Tensor:
-    """The objective, of losses (n, ...); `NotFiniteError` unless it is a number."""
-    if not math.isfinite(value.item()):
+def _facts(value: Tensor, losses: Tensor) -> dict[str, Tensor]:
+    """What is logged of an objective, and of its losses, (n, ...)."""
+    return {
+        "train/objective": value.detach(),
+        "train/loss": losses.detach().mean(),
+        "train/worst_loss": losses.detach().mean(-1).max(),
+    }
+
+
+def _read(facts: dict[str, Tensor]) -> dict[str, float]:
+    """Numbers from wherever they were computed, in one message."""
+    return dict(zip(facts, torch.stack(list(facts.values())).cpu().tolist(), strict=True))
+
+
+def _check_finite(facts: dict[str, float], losses: Tensor) -> None:
+    """Raise `NotFiniteError` unless the objective of losses, (n, ...), is a number."""
+    value = facts["train/objective"]
+    if not math.isfinite(value):
         wrong = ~torch.isfinite(losses.detach()).flatten(1).all(1)
         row = int(wrong.int().argmax()) if bool(wrong.any()) else None
-        raise NotFiniteError(f"the objective became {value.item()}", HINT, row)
-    return value
+        raise NotFiniteError(f"the objective became {value}", HINT, row)
 
 
 class QNorm(Agent[QNormConfig]):
@@ -222,18 +270,29 @@ class QNorm(Agent[QNormConfig]):
             self._drawn = torch.from_numpy(self.draw_votes(self._rngs["seeds"], self._m))
         return self._drawn.to(self.device)
 
+    def join(self, ranks: Ranks) -> None:
+        """Share the work of updates with other processes; ValueError where it cannot be divided."""
+        if self.game.differentiable and self._aim.batch_size % ranks.count:
+            raise ValueError(
+                f"{self._aim.batch_size} layouts an update cannot be divided between "
+                f"{ranks.count} processes: choose a batch_size that is a multiple of {ranks.count}"
+            )
+        self._step.ranks = ranks
+
     def _update(self, progress: float) -> dict[str, float]:
         layouts = self._aim.layouts(self._rngs["layouts"])
         if not self.game.differentiable:
             return self._update_by_score(layouts, progress)
+        own = self._step.ranks.own(layouts)
         parts = [
-            partial(self._losses, layouts, seeds)
+            partial(self._losses, own, seeds)
             for seeds in torch.split(self._draw(), self.config.seeds_at_once)
         ]
         self.env_steps += len(layouts) * self._m * self.task.max_steps
-        if len(parts) == 1:
-            return self._step.update(parts[0](), progress)
-        return self._step.update_in_parts(parts, progress)
+        with divided(self._step.ranks):
+            if len(parts) == 1:
+                return self._step.update(parts[0](), progress)
+            return self._step.update_in_parts(parts, progress)
 
     def _losses(self, layouts: Array, seeds: Tensor) -> Tensor:
         costs = self.game.costs(self.model, layouts, seeds)

@@ -12,7 +12,7 @@ from torch import Tensor
 from rand_agents.games.registry import POLICIES, Environment, PolicyConfig, model_of, task_of
 from rand_agents.policies.seeds import SeedSpec
 from rand_agents.training.files import Contents
-from rand_envs.core.arrays import Json, whole_number
+from rand_envs.core.arrays import Json, shown, whole_number
 from rand_envs.core.options import from_json, restore_generator, rng_seed_number
 from rand_envs.core.register import TASKS
 from rand_envs.core.task import Setting
@@ -59,7 +59,7 @@ class Description:
         total = whole_number("total_timesteps", _fact(facts, "total_timesteps"), 0, MAX_TIMESTEPS)
         kind = _of(facts, "policy_kind", str)
         if kind not in POLICIES:
-            raise ValueError(f"policy_kind must be {' or '.join(POLICIES)}, got {kind!r}")
+            raise ValueError(f"policy_kind must be {' or '.join(POLICIES)}, got {shown(kind)}")
         weights = contents.under("weights")
         policy = _policy(_of(facts, "policy", dict), POLICIES[kind], weights)
         return cls(
@@ -90,7 +90,7 @@ def _fact(facts: Json, name: str) -> Any:
 def _of(facts: Json, name: str, kind: type[Any]) -> Any:
     value = _fact(facts, name)
     if type(value) is not kind:
-        raise ValueError(f"{name} must be of {kind.__name__}, got {value!r}")
+        raise ValueError(f"{name} must be of {kind.__name__}, got {shown(value)}")
     return value
 
 

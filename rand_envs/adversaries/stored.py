@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 
 from rand_envs.adversaries.found import Found
 from rand_envs.adversaries.sources import Hedge, WorstFor
-from rand_envs.core.arrays import Array, Json, whole_number
+from rand_envs.core.arrays import Array, Json, shown, whole_number
 from rand_envs.core.layouts.space import L, LayoutSpace
 from rand_envs.core.sources import Fixed, LayoutSource, Sweep, Uniform
 
@@ -57,7 +57,7 @@ def restored(space: LayoutSpace[L], data: Json) -> LayoutSource[L]:
     if data.get("is_missing") is True:
         return Missing(space, str(name))
     if not isinstance(name, str) or name not in KINDS:
-        raise ValueError(f"a stored source must be one of {', '.join(KINDS)}, got {name!r}")
+        raise ValueError(f"a stored source must be one of {', '.join(KINDS)}, got {shown(name)}")
     source: LayoutSource[L]
     try:
         source = KINDS[name].from_json(space, data)

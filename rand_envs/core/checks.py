@@ -8,9 +8,8 @@ import numpy as np
 from gymnasium.error import InvalidAction
 from numpy.typing import NDArray
 
-from rand_envs.core.arrays import Array
-
-UNSIGNED = {size: np.dtype(f"u{size}") for size in (1, 2, 4, 8)}
+from rand_envs.core.arrays import Array, shown
+from rand_envs.core.compiled import compiled
 
 
 class ActionCheck:
@@ -67,20 +66,30 @@ class ActionCheck:
         return f"{n} of {self._space}" if n > 1 else str(self._space)
 
     def _all_legal(self, actions: Array) -> bool:
-        kind, size = actions.dtype.kind, actions.dtype.itemsize
-        if kind == "i" and isinstance(self._low, int) and self._low == 0:
-            # Negative numbers are large ones if they are read as unsigned.
-            return not np.count_nonzero(actions.view(UNSIGNED[size]) > self._high)
+        kind = actions.dtype.kind
+        one_bound = isinstance(self._low, int) and isinstance(self._high, int)
+        if one_bound and kind == "i" and actions.dtype.isnative:
+            return _within(actions.reshape(-1), self._low, self._high)
         legal = (actions >= self._low) & (actions <= self._high)
         if self._is_whole and kind == "f":
             legal &= actions == np.floor(actions)
         return bool(legal.all())
 
 
+@compiled
+def _within(numbers: Array, low: int, high: int) -> bool:
+    legal = True
+    for k in range(len(numbers)):
+        legal &= low <= numbers[k] <= high
+    return legal
+
+
 def checked_render_mode(mode: str | None, legal: Sequence[str]) -> str | None:
     """Return the render mode; ValueError unless it is None or among the legal ones."""
     if mode is not None and mode not in legal:
-        raise ValueError(f"render_mode must be None or one of {', '.join(legal)}, got {mode!r}")
+        raise ValueError(
+            f"render_mode must be None or one of {', '.join(legal)}, got {shown(mode)}"
+        )
     return mode
 
 
@@ -98,8 +107,8 @@ def checked_options(options: Any) -> dict[str, Any]:
     if options is None:
         return {}
     if not isinstance(options, Mapping):
-        raise ValueError(f"reset options must be a dictionary, got {options!r}")
+        raise ValueError(f"reset options must be a dictionary, got {shown(options)}")
     wrong = [key for key in options if not isinstance(key, str)]
     if wrong:
-        raise ValueError(f"reset options must have strings as keys, got {wrong[0]!r}")
+        raise ValueError(f"reset options must have strings as keys, got {shown(wrong[0])}")
     return dict(options)

@@ -14,7 +14,7 @@ from gymnasium.error import ResetNeeded
 
 from rand_envs.core.arrays import Array, copied
 from rand_envs.core.checks import ActionCheck, check_options, checked_render_mode
-from rand_envs.core.faces import Facts, History, draw, first_of, plain_spec, started
+from rand_envs.core.faces import History, draw, first_of, plain_spec, started
 from rand_envs.core.layouts.space import L
 from rand_envs.core.sources import LayoutsArgument, as_source
 from rand_envs.core.streams import Stream, checked_seed, generator
@@ -50,7 +50,6 @@ class TaskEnv(gym.Env[Array, Any], Generic[L]):
         self.action_space = deepcopy(task.action_space)
         self.render_mode = checked_render_mode(render_mode, self.metadata["render_modes"])
         self._actions = ActionCheck(task.action_space)
-        self._facts = Facts(task)
         self._layout: Array | None = None
         self._state: Array | None = None
         self._ended = False
@@ -123,7 +122,7 @@ class TaskEnv(gym.Env[Array, Any], Generic[L]):
         actions = self._actions.check([action], 1)
         # What happened before is kept where it is drawn, so the state is not given away.
         moved = self.task.advance(copied(state), actions, np.zeros(1, bool))
-        self._state, seen, reward, terminated = moved
+        self._state, seen, reward, terminated, _ = moved
         self._ended = bool(terminated[0])
         if self.render_mode is not None:
             self._history.states.append(self._state)
@@ -133,7 +132,7 @@ class TaskEnv(gym.Env[Array, Any], Generic[L]):
         return seen[0], float(reward[0]), self._ended, False, self._info()
 
     def _info(self) -> dict[str, Any]:
-        return first_of(self._facts.of(started(self._state), np.array([self._ended])))
+        return first_of(self.task.facts(started(self._state), np.array([self._ended])))
 
     def render(self) -> Any:
         """Draw the instance so far: a frame, a text, or None after showing it in a window."""

@@ -9,35 +9,8 @@ from gymnasium.envs.registration import EnvSpec
 from gymnasium.error import ResetNeeded
 from numpy.typing import NDArray
 
-from rand_envs.core.arrays import Array, rows_at
+from rand_envs.core.arrays import Array
 from rand_envs.core.task import Task, as_json
-
-
-class Facts:
-    """What `info` tells: the same keys at every step, as recorders of episodes want them.
-
-    What is only known at the end is zero or False before it.
-    """
-
-    def __init__(self, task: Task[Any]) -> None:
-        self._task = task
-        self._types: dict[str, np.dtype[Any]] | None = None
-
-    def of(self, state: Array, ended: NDArray[np.bool_]) -> dict[str, Array]:
-        """Facts of n instances, each of shape (n,), of which some have ended."""
-        if self._types is None:
-            final = self._task.final_info(state)
-            self._types = {key: values.dtype for key, values in final.items()}
-        facts = self._task.info(state)
-        at = ended.nonzero()[0]
-        if len(at) == len(state):
-            return facts | self._task.final_info(state)
-        final = self._task.final_info(rows_at(state, at)) if len(at) else {}
-        for key, kind in self._types.items():
-            facts[key] = np.zeros(len(state), kind)
-            if key in final:
-                facts[key][at] = final[key]
-        return facts
 
 
 class History:
@@ -63,12 +36,13 @@ def first_of(facts: dict[str, Array]) -> dict[str, Any]:
 def infos_of(facts: dict[str, Array], mask: NDArray[np.bool_]) -> dict[str, Any]:
     """Facts of the sub-environments under the mask, in the form of a vector environment."""
     infos: dict[str, Any] = {}
+    given = mask.copy()
     for key, values in facts.items():
         infos[key] = values
         if len(values) < len(mask):
             infos[key] = np.zeros(len(mask), values.dtype)
             infos[key][mask] = values
-        infos[f"_{key}"] = mask.copy()
+        infos[f"_{key}"] = given
     return infos
 
 

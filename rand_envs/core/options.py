@@ -13,7 +13,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
 
-from rand_envs.core.arrays import whole_number
+from rand_envs.core.arrays import shown, whole_number
 
 MAX_COUNT = 2**20
 """The largest integer of an option: more of anything is a slip, or meant to exhaust a machine."""
@@ -62,7 +62,7 @@ def real_number(name: str, value: Any) -> float:
             number = float(value)
             if not math.isnan(number):
                 return number
-    raise ValueError(f"{name} must be a number, got {value!r}")
+    raise ValueError(f"{name} must be a number, got {shown(value)}")
 
 
 def restore_generator(rng: np.random.Generator, state: Any) -> None:
@@ -95,23 +95,23 @@ def _converted(name: str, value: Any, kind: Any) -> Any:
     if get_origin(kind) is Literal:
         # Which words are legal is said by the class itself.
         if not isinstance(value, str):
-            raise ValueError(f"{name} must be one of {get_args(kind)}, got {value!r}")
+            raise ValueError(f"{name} must be one of {get_args(kind)}, got {shown(value)}")
         return str(value)
     if get_origin(kind) is Sequence:
         if not isinstance(value, Sequence | np.ndarray) or isinstance(value, str):
-            raise ValueError(f"{name} must be a list, got {value!r}")
+            raise ValueError(f"{name} must be a list, got {shown(value)}")
         return tuple(_converted(f"each of {name}", each, get_args(kind)[0]) for each in value)
     if dataclasses.is_dataclass(kind):
         return _described(name, value, kind)
     if kind is bool:
         if not isinstance(value, bool | np.bool_):
-            raise ValueError(f"{name} must be true or false, got {value!r}")
+            raise ValueError(f"{name} must be true or false, got {shown(value)}")
         return bool(value)
     if kind is int:
         if name.endswith("rng_seed"):
             return rng_seed_number(value, name)
         if not isinstance(value, numbers.Integral) or isinstance(value, bool):
-            raise ValueError(f"{name} must be an integer, got {value!r}")
+            raise ValueError(f"{name} must be an integer, got {shown(value)}")
         # What is least is said by the class itself.
         return whole_number(name, value, min(int(value), 1), MAX_COUNT)
     if kind is float:
@@ -130,7 +130,7 @@ def _one_of(name: str, value: Any, kinds: tuple[Any, ...]) -> Any:
 def _described(name: str, value: Any, kind: Any) -> Any:
     if not isinstance(value, dict):
         if not isinstance(value, kind):
-            raise ValueError(f"{name} must be of {kind.__name__}, got {value!r}")
+            raise ValueError(f"{name} must be of {kind.__name__}, got {shown(value)}")
         return value
     return from_json(name, value, kind)
 
@@ -142,7 +142,7 @@ def from_json(name: str, data: Any, kind: Any) -> Any:
         ValueError: The data are no dictionary, an option is unknown or lacks, or one is illegal.
     """
     if not isinstance(data, dict):
-        raise ValueError(f"{name} must be described by a dictionary, got {data!r}")
+        raise ValueError(f"{name} must be described by a dictionary, got {shown(data)}")
     fields = dataclasses.fields(kind)
     unknown = set(data) - {field.name for field in fields}
     missing = {

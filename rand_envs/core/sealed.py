@@ -17,6 +17,9 @@ from rand_envs.core.writing import write_atomically
 UNSEALED = "0" * 64
 """What stands for the checksum while it is computed."""
 
+MAX_DEPTH = 50
+"""JSON may be nested so deeply: more is not made by us, and more than functions can call."""
+
 # The quotes have backslashes where the JSON is a string of another JSON, as in agent files.
 _SEAL = re.compile(rb'"sha256\\?": ?\\?"([0-9a-f]{64})\\?"')
 _HEX = re.compile("[0-9a-f]{64}")
@@ -75,6 +78,25 @@ def write_json(path: str | Path, facts: Json, indent: int | None = None) -> None
     write_atomically(path, seal(f"{text}\n".encode()))
 
 
+def parsed_json(text: str | bytes) -> Any:
+    """The data of a JSON text; ValueError if it is none, or nested as nothing sensible is."""
+    try:
+        data = json.loads(text)
+    except RecursionError:
+        raise ValueError(f"it is nested deeper than {MAX_DEPTH} levels") from None
+    level = [data]
+    for _ in range(MAX_DEPTH):
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, dict | list)
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+        if not level:
+            return data
+    raise ValueError(f"it is nested deeper than {MAX_DEPTH} levels")
+
+
 def read_json(path: str | Path) -> Json:
     """Read what `write_json` wrote; a file from before there were checksums with a note.
 
@@ -85,8 +107,8 @@ def read_json(path: str | Path) -> Json:
     source = Path(path)
     data = source.read_bytes()
     try:
-        facts = json.loads(data)
-    except (ValueError, RecursionError) as error:
+        facts = parsed_json(data)
+    except ValueError as error:
         raise ValueError(f"{source} is not a JSON file: {error}") from None
     if not isinstance(facts, dict):
         raise ValueError(f"{source} must hold a JSON object")

@@ -11,7 +11,7 @@ from typing import Any, Generic, Union
 import numpy as np
 from numpy.typing import ArrayLike
 
-from rand_envs.core.arrays import Array, Json, whole_number
+from rand_envs.core.arrays import Array, Json, shown, whole_number
 from rand_envs.core.layouts.space import L, Layout, LayoutSpace
 from rand_envs.core.player import Player
 
@@ -205,7 +205,7 @@ def _listed(
     if isinstance(layouts, Layout | Mapping):
         return [layouts]
     if isinstance(layouts, str | bytes) or not isinstance(layouts, Sequence):
-        raise ValueError(f"layouts must be a layout or a sequence of layouts, got {layouts!r}")
+        raise ValueError(f"layouts must be a layout or a sequence of layouts, got {shown(layouts)}")
     if num_envs is not None and len(layouts) != num_envs:
         raise ValueError(
             f"layouts must be one layout, or one for each of the {num_envs} environments, "

@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from rand_envs.core.arrays import shown
+
 
 class Stream(IntEnum):
     """The branches. Those below 6 are a trainer's: four from the start on, and two by number."""
@@ -44,5 +46,5 @@ def checked_seed(seed: Any) -> int:
     """Return the seed of a reset as an int; ValueError unless it is an integer of at least 0."""
     is_integer = isinstance(seed, numbers.Integral) and not isinstance(seed, bool | np.bool_)
     if not is_integer or seed < 0:
-        raise ValueError(f"seed must be an integer of at least 0, got {seed!r}")
+        raise ValueError(f"seed must be an integer of at least 0, got {shown(seed)}")
     return int(seed)

@@ -16,7 +16,7 @@ import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
-from rand_envs.core.arrays import Array, Json, as_bytes, copied
+from rand_envs.core.arrays import Array, Json, as_bytes, copied, rows_at
 from rand_envs.core.checks import ActionCheck
 from rand_envs.core.layouts.space import L, LayoutSpace
 
@@ -38,6 +38,8 @@ class Advance(NamedTuple):
     observation: Array
     reward: NDArray[np.float64]
     terminated: NDArray[np.bool_]
+    facts: dict[str, Array] | None = None
+    """`Task.facts` of states and ends, where it is cheaper to tell them along the way."""
 
 
 @dataclass(frozen=True)
@@ -129,6 +131,10 @@ class Task(Setting[L]):
     def initial(self, layouts: Array) -> Array:
         """First states, shape (n,), of a batch of layouts, shape (n,)."""
 
+    def begin(self, state: Array, at: NDArray[np.int64] | slice, layouts: Array) -> None:
+        """Put the first states of layouts into the rows `at` of a batch, which is changed."""
+        as_bytes(state)[at] = as_bytes(self.initial(layouts))
+
     @abstractmethod
     def observe(self, state: Array) -> Array:
         """What the player sees, shape (n, *observation_space.shape); fresh memory."""
@@ -170,6 +176,27 @@ class Task(Setting[L]):
         They are there before the end, too, as False or 0. Any state may be asked for their types.
         """
         return {"is_success": self.success(state)}
+
+    def facts(self, state: Array, ended: NDArray[np.bool_]) -> dict[str, Array]:
+        """What `info` tells of instances of which some have ended, each of shape (n,).
+
+        By default `info`, and `final_info` of those that have ended.
+        """
+        if self._final_types is None:
+            final = self.final_info(state)
+            self._final_types = {key: values.dtype for key, values in final.items()}
+        facts = self.info(state)
+        at = ended.nonzero()[0]
+        if len(at) == len(state):
+            return facts | self.final_info(state)
+        final = self.final_info(rows_at(state, at)) if len(at) else {}
+        for key, kind in self._final_types.items():
+            facts[key] = np.zeros(len(state), kind)
+            if key in final:
+                facts[key][at] = final[key]
+        return facts
+
+    _final_types: dict[str, np.dtype[Any]] | None = None
 
     def success(self, state: Array) -> NDArray[np.bool_]:
         """Whether each ended instance was a success, shape (n,); by default all are."""
@@ -234,6 +261,62 @@ class CompiledTask(Task[L]):
     def legal_actions(self) -> ActionCheck:
         """Checks actions before compiled code gets them."""
         return ActionCheck(self.action_space)
+
+
+class HoldingTask(CompiledTask[L]):
+    """A compiled task whose states hold their layouts, behind what else is in them."""
+
+    blank: Array
+    """What first states have in common, shape (1,): see `hold`."""
+
+    def hold(self, fields: list[tuple[Any, ...]], **values: Any) -> None:
+        """Let states be some fields, and then those of a layout.
+
+        Args:
+            fields: names and types, and shapes where they are arrays.
+            values: of some of them in a first state; the others are zero.
+        """
+        layout = self.layout_space.dtype
+        parts = layout.fields or {}
+        held = [(name, kind) for name, (kind, *_) in parts.items()]
+        self.blank = np.zeros(1, np.dtype([*fields, *held], align=True))
+        for name, value in values.items():
+            self.blank[name] = value
+        # Layouts are copied as bytes, so the fields must be as far from each other as in a layout.
+        places = self.blank.dtype.fields or {}
+        offsets = {places[name][1] - place for name, (_, place, *_) in parts.items()}
+        if len(offsets) != 1:
+            raise ValueError(f"states cannot hold layouts of type {layout}, which is not aligned")
+        self._offset = offsets.pop()
+
+    def initial(self, layouts: Array) -> Array:
+        """First states, shape (n,), of a batch of layouts, shape (n,)."""
+        state = np.empty(len(layouts), self.blank.dtype)
+        self.begin(state, slice(None), layouts)
+        return state
+
+    def begin(self, state: Array, at: NDArray[np.int64] | slice, layouts: Array) -> None:
+        """Put the first states of layouts into the rows `at` of a batch, which is changed."""
+        as_bytes(state)[at] = as_bytes(self.blank)
+        as_bytes(self.layouts_in(state))[at] = as_bytes(layouts)
+
+    def layouts_in(self, state: Array) -> Array:
+        """The layouts that states hold, a view of shape (n,)."""
+        held: Array = state.getfield(self.layout_space.dtype, self._offset)
+        return held
+
+    def head(self, state: Array, dtype: np.dtype[Any]) -> Array:
+        """A view of the first fields of states, under the names of a type of their own.
+
+        To compiled code that is one type for all sizes of a game, whatever follows these fields.
+
+        Raises:
+            ValueError: the states are of another type than those that `initial` gives.
+        """
+        if state.dtype != self.blank.dtype:
+            raise ValueError(f"states must be of type {self.blank.dtype}, got {state.dtype}")
+        first: Array = state.getfield(dtype)
+        return first
 
 
 def resolved(named: Named) -> Callable[..., Any]:

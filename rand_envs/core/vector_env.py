@@ -14,14 +14,14 @@ from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import batch_space
 from numpy.typing import ArrayLike, NDArray
 
-from rand_envs.core.arrays import Array, as_bytes, rows_at, whole_number
+from rand_envs.core.arrays import Array, as_bytes, copied, rows_at, shown, whole_number
 from rand_envs.core.checks import ActionCheck, check_options, checked_render_mode
-from rand_envs.core.faces import Facts, History, draw, infos_of, plain_spec, started
+from rand_envs.core.faces import History, draw, infos_of, plain_spec, started
 from rand_envs.core.generators import Generators
 from rand_envs.core.layouts.space import L
 from rand_envs.core.sources import LayoutsArgument, as_source, pack_for
 from rand_envs.core.streams import Stream, checked_seed, generator
-from rand_envs.core.task import Task
+from rand_envs.core.task import HoldingTask, Task
 
 MAX_ENVS = 1 << 20
 """The most sub-environments there are side by side: each has a generator of its own."""
@@ -71,11 +71,12 @@ class TaskVectorEnv(gym.vector.VectorEnv[Array, Array, Array], Generic[L]):
         self.observation_space = batch_space(self.single_observation_space, self.num_envs)
         self.action_space = batch_space(self.single_action_space, self.num_envs)
         self._actions = ActionCheck(task.action_space)
-        self._facts = Facts(task)
         seeded = [seeding.np_random() for _ in range(self.num_envs)]
         self._rngs = Generators(rng for rng, _ in seeded)
         self._rng_seeds = [seed for _, seed in seeded]
-        self._layouts = np.empty(self.num_envs, task.layout_space.dtype)
+        self._layouts: Array | None = None
+        if not isinstance(task, HoldingTask):
+            self._layouts = np.empty(self.num_envs, task.layout_space.dtype)
         self._state: Array | None = None
         self._everyone = np.ones(self.num_envs, bool)
         self._ended = np.zeros(self.num_envs, bool)
@@ -95,8 +96,10 @@ class TaskVectorEnv(gym.vector.VectorEnv[Array, Array, Array], Generic[L]):
     @property
     def layouts(self) -> list[L]:
         """The layouts of the current instances, one per sub-environment."""
-        started(self._state)
-        return self.task.layout_space.unpack(self._layouts)
+        state, layouts = started(self._state), self._layouts
+        if isinstance(self.task, HoldingTask):
+            layouts = self.task.layouts_in(state)
+        return self.task.layout_space.unpack(layouts)
 
     @property  # type: ignore[misc]
     def np_random(self) -> tuple[np.random.Generator, ...]:  # type: ignore[override]
@@ -139,7 +142,7 @@ class TaskVectorEnv(gym.vector.VectorEnv[Array, Array, Array], Generic[L]):
         self._begin(at, None if layouts is None else layouts[at])
         self._ended[at] = False
         state = started(self._state)
-        facts = self._facts.of(rows_at(state, at), np.zeros(len(at), bool))
+        facts = self.task.facts(rows_at(state, at), np.zeros(len(at), bool))
         return self.task.observe(state), infos_of(facts, mask)
 
     def step(
@@ -166,7 +169,7 @@ class TaskVectorEnv(gym.vector.VectorEnv[Array, Array, Array], Generic[L]):
         legal = self._actions.check(actions, self.num_envs, ignored=idle)
         if len(begun):
             self._begin(begun)
-        self._state, seen, rewards, over = self.task.advance(state, legal, idle)
+        self._state, seen, rewards, over, facts = self.task.advance(state, legal, idle)
         self._ended, cut = over.copy(), np.zeros(self.num_envs, bool)
         if self.max_episode_steps is not None:
             self._elapsed += ~idle
@@ -174,11 +177,14 @@ class TaskVectorEnv(gym.vector.VectorEnv[Array, Array, Array], Generic[L]):
             self._ended |= cut
         if self.render_mode is not None:
             self._record(~idle, legal)
-        infos, told = {}, over
+        infos = {}
         if self.autoreset_mode is AutoresetMode.SAME_STEP and self._ended.any():
-            infos, told = self._finish(over), np.zeros(self.num_envs, bool)
+            infos = self._finish(over)
             seen = self.task.observe(self._state)
-        infos |= infos_of(self._facts.of(self._state, told), self._everyone)
+            facts = self.task.facts(self._state, np.zeros(self.num_envs, bool))
+        elif facts is None:
+            facts = self.task.facts(self._state, over)
+        infos |= infos_of(facts, self._everyone)
         return seen, rewards, over, cut, infos
 
     def render(self) -> tuple[Any, ...] | None:
@@ -197,21 +203,23 @@ class TaskVectorEnv(gym.vector.VectorEnv[Array, Array, Array], Generic[L]):
         rows = at if len(at) < self.num_envs else slice(None)
         if layouts is None:
             layouts = self.source.draw(self._rngs.at(rows), at)
-        first = self.task.initial(layouts)
+        if self._layouts is not None:
+            as_bytes(self._layouts)[rows] = as_bytes(layouts)
         if self._state is None:
-            self._state = np.zeros(self.num_envs, first.dtype)
-        as_bytes(self._layouts)[rows] = as_bytes(np.ascontiguousarray(layouts))
-        as_bytes(self._state)[rows] = as_bytes(first)
-        self._elapsed[rows] = 0
+            self._state = self.task.initial(layouts)
+        else:
+            self.task.begin(self._state, rows, layouts)
+        if self.max_episode_steps is not None:
+            self._elapsed[rows] = 0
         if self.render_mode is not None:
-            for i, place in enumerate(at.tolist()):
-                self._histories[place] = History([first[i : i + 1]])
+            for place in at.tolist():
+                self._histories[place] = History([copied(self._state[place : place + 1])])
 
     def _finish(self, terminations: NDArray[np.bool_]) -> dict[str, Any]:
         """Start the next instances where one just ended; infos of those that did."""
         mask = self._ended
         ended = rows_at(started(self._state), mask)
-        facts = self._facts.of(ended, terminations[mask])
+        facts = self.task.facts(ended, terminations[mask])
         final_obs = np.full(self.num_envs, None, dtype=object)
         for place, observation in zip(mask.nonzero()[0], self.task.observe(ended), strict=True):
             final_obs[place] = observation
@@ -238,7 +246,9 @@ class TaskVectorEnv(gym.vector.VectorEnv[Array, Array, Array], Generic[L]):
             first = checked_seed(seed)
             return range(first, first + self.num_envs)
         if isinstance(seed, str | bytes) or not isinstance(seed, Sequence | np.ndarray):
-            raise ValueError(f"seed must be an integer, or one for each environment, got {seed!r}")
+            raise ValueError(
+                f"seed must be an integer, or one for each environment, got {shown(seed)}"
+            )
         if len(seed) != self.num_envs:
             raise ValueError(f"seed must hold {self.num_envs} seeds, got {len(seed)}")
         return [None if own is None else checked_seed(own) for own in seed]
@@ -257,6 +267,6 @@ class TaskVectorEnv(gym.vector.VectorEnv[Array, Array, Array], Generic[L]):
         if not is_mask or mask.shape != (self.num_envs,) or not mask.any():
             raise ValueError(
                 f"reset_mask must be a boolean array of shape ({self.num_envs},) with at least "
-                f"one True, got {mask!r}"
+                f"one True, got {shown(mask)}"
             )
         return np.array(mask)

@@ -3,16 +3,19 @@
 Importing a game's folder registers it; this is the list of those that come with the package.
 """
 
-from rand_envs.games import coloring, grid, paging, patrol, recall
-from rand_envs.games.coloring import *  # noqa: F403
-from rand_envs.games.grid import *  # noqa: F403
-from rand_envs.games.paging import *  # noqa: F403
-from rand_envs.games.patrol import *  # noqa: F403
-from rand_envs.games.recall import *  # noqa: F403
+from rand_envs.games.coloring import ColoringLayout, ColoringTask
+from rand_envs.games.grid import GridLayout, GridTask
+from rand_envs.games.paging import PagingTask
+from rand_envs.games.patrol import PatrolTask
+from rand_envs.games.recall import RecallLayout, RecallTask
 
-__all__: list[str] = []
-__all__ += coloring.__all__
-__all__ += grid.__all__
-__all__ += paging.__all__
-__all__ += patrol.__all__
-__all__ += recall.__all__
+__all__ = [
+    "ColoringLayout",
+    "ColoringTask",
+    "GridLayout",
+    "GridTask",
+    "PagingTask",
+    "PatrolTask",
+    "RecallLayout",
+    "RecallTask",
+]

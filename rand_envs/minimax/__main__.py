@@ -30,6 +30,7 @@ from rand_envs.core.arrays import whole_number
 from rand_envs.core.plain import plain_where_needed, unread
 from rand_envs.core.register import TASKS
 from rand_envs.core.regret import RegretTask
+from rand_envs.core.sealed import parsed_json
 from rand_envs.core.task import Task
 from rand_envs.core.writing import checked_output
 from rand_envs.minimax.progress import Progress
@@ -202,9 +203,12 @@ def _task(env_id: str, arguments: str, modules: Sequence[str], regret: bool) -> 
     if env_id not in TASKS:
         raise ValueError(f"the task must be one of {', '.join(sorted(TASKS))}, got {env_id}")
     try:
-        config = json.loads(arguments)
+        config = parsed_json(arguments)
+    except ValueError as error:
+        raise ValueError(f"arguments of {env_id} must be a JSON object of them: {error}") from None
+    try:
         task = TASKS[env_id](**config)
-    except (json.JSONDecodeError, TypeError) as error:
+    except TypeError as error:
         raise ValueError(f"arguments of {env_id} must be a JSON object of them: {error}") from None
     return RegretTask(task) if regret else task
 

@@ -71,15 +71,19 @@ class ColumnSolution(Generic[S]):
     pool: tuple[S, ...]
 
 
-class _Pool(Generic[S]):
-    """The generated strategies without repetition, and the equilibrium among them."""
+class _Search(Generic[S]):
+    """The strategies generated so far without repetition, and the bracket that they prove."""
 
-    def __init__(self) -> None:
+    def __init__(self, best_response: Callable[[Floats], Response[S]], question: Floats) -> None:
+        self._best_response = best_response
+        self._started = time.monotonic()
+        self._seen: set[bytes] = set()
         self.strategies: list[S] = []
         self.rows: list[Floats] = []
-        self._seen: set[bytes] = set()
+        self.lower, self.best = -np.inf, question
 
     def add(self, response: Response[S]) -> bool:
+        """Keep an answer's strategies; whether any of them is new."""
         before = len(self.rows)
         for strategy, row in zip(response.strategies, response.costs, strict=True):
             if row.tobytes() not in self._seen:
@@ -88,8 +92,55 @@ class _Pool(Generic[S]):
                 self.rows.append(row)
         return len(self.rows) > before
 
-    def solve(self) -> MatrixGameSolution:
-        return solve_matrix_game(np.stack(self.rows))
+    def close(
+        self,
+        tolerance: float,
+        smoothing: float,
+        time_limit: float | None,
+        on_progress: Callable[[Bracket], None] | None,
+    ) -> ColumnSolution[S]:
+        """Ask until the bracket is closed, or stuck, or the user or the clock ends it."""
+        question, iteration, at_duals, game, interrupted = self.best, 0, False, None, False
+        try:
+            while True:
+                iteration += 1
+                response = self._best_response(question)
+                if response.lower > self.lower:
+                    self.lower, self.best = response.lower, question
+                fresh = self.add(response)
+                game = solve_matrix_game(np.stack(self.rows))
+                seconds = time.monotonic() - self._started
+                bracket = Bracket(iteration, self.lower, game.upper, len(self.rows), seconds)
+                if on_progress is not None:
+                    on_progress(bracket)
+                if bracket.gap <= tolerance or (at_duals and not fresh):
+                    break
+                if time_limit is not None and seconds > time_limit:
+                    interrupted = True
+                    break
+                at_duals = not fresh
+                weight = 0.0 if at_duals else smoothing
+                question = weight * self.best + (1 - weight) * game.column_strategy
+        except KeyboardInterrupt:
+            if game is None or not np.isfinite(self.lower):
+                raise
+            interrupted = True
+        return self._solution(game, interrupted)
+
+    def _solution(self, game: MatrixGameSolution, interrupted: bool) -> ColumnSolution[S]:
+        """The equilibrium of a game among the strategies, and what its mix pays at most."""
+        support = np.flatnonzero(game.row_strategy > 1e-12)
+        probabilities = game.row_strategy[support] / game.row_strategy[support].sum()
+        upper = float((probabilities @ np.stack([self.rows[i] for i in support])).max())
+        return ColumnSolution(
+            strategies=tuple(self.strategies[i] for i in support),
+            probabilities=probabilities,
+            adversary=self.best,
+            lower=self.lower,
+            upper=upper,
+            interrupted=interrupted,
+            pool=tuple(self.strategies),
+        )
 
 
 def solve_by_columns(
@@ -132,52 +183,8 @@ def solve_by_columns(
         raise ValueError("the adversary needs at least one choice, got none")
     if not tolerance >= 0:
         raise ValueError(f"the tolerance must be at least 0, got {tolerance}")
-    started = time.monotonic()
-    pool: _Pool[S] = _Pool()
+    question = np.full(num_choices, 1.0 / num_choices) if start is None else start
+    search = _Search(best_response, question)
     if initial is not None:
-        pool.add(initial)
-    best = question = np.full(num_choices, 1.0 / num_choices) if start is None else start
-    lower, game, interrupted, iteration, at_duals = -np.inf, None, False, 0, False
-    try:
-        while True:
-            iteration += 1
-            response = best_response(question)
-            if response.lower > lower:
-                lower, best = response.lower, question
-            fresh = pool.add(response)
-            game = pool.solve()
-            bracket = Bracket(
-                iteration, lower, game.upper, len(pool.rows), time.monotonic() - started
-            )
-            if on_progress is not None:
-                on_progress(bracket)
-            if bracket.gap <= tolerance or (at_duals and not fresh):
-                break
-            if time_limit is not None and bracket.seconds > time_limit:
-                interrupted = True
-                break
-            at_duals = not fresh
-            weight = 0.0 if at_duals else smoothing
-            question = weight * best + (1 - weight) * game.column_strategy
-    except KeyboardInterrupt:
-        if game is None or not np.isfinite(lower):
-            raise
-        interrupted = True
-    return _solution(pool, game, best, lower, interrupted)
-
-
-def _solution(
-    pool: _Pool[S], game: MatrixGameSolution, best: Floats, lower: float, interrupted: bool
-) -> ColumnSolution[S]:
-    support = np.flatnonzero(game.row_strategy > 1e-12)
-    probabilities = game.row_strategy[support] / game.row_strategy[support].sum()
-    upper = float((probabilities @ np.stack([pool.rows[i] for i in support])).max())
-    return ColumnSolution(
-        strategies=tuple(pool.strategies[i] for i in support),
-        probabilities=probabilities,
-        adversary=best,
-        lower=lower,
-        upper=upper,
-        interrupted=interrupted,
-        pool=tuple(pool.strategies),
-    )
+        search.add(initial)
+    return search.close(tolerance, smoothing, time_limit, on_progress)

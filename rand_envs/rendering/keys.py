@@ -40,7 +40,8 @@ def entry_keys(task: Task[Any]) -> dict[str, int]:
 
     Empty where there are more values than keys.
     """
-    named = {} if task.painter is None else dict(resolved(task.painter).keys)  # type: ignore[attr-defined]
+    painter: Any = None if task.painter is None else resolved(task.painter)
+    named = {} if painter is None else dict(painter.keys)
     most = max(choices_of(task) or [len(CHARACTERS) + 1])
     return named or (
         {} if most > len(CHARACTERS) else dict(zip(CHARACTERS, range(most), strict=False))

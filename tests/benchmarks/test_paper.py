@@ -30,7 +30,7 @@ from benchmarks.suite.worker import (
     train,
 )
 from benchmarks.suite.zoo_scores import zoo_plays, zoo_scores
-from rand_agents import evaluate, load_zoo, zoo_names
+from rand_agents import QNormConfig, evaluate, load_zoo, zoo_names
 from rand_agents import zoo as zoo_module
 from rand_agents.__main__ import main
 from rand_agents.policies.transformer import TransformerConfig
@@ -48,6 +48,11 @@ def experiment(name: str) -> Experiment:
 def way_points() -> list[Point]:
     found = [e for e in PAPER if e.name.startswith("recall-m")]
     return [point for one in found for point in one.points]
+
+
+def qnorm(point: Point) -> QNormConfig:
+    assert isinstance(point.recipe.trainer, QNormConfig)
+    return point.recipe.trainer
 
 
 def test_every_experiment_has_results_and_figures(outputs: tuple[Path, Any, str]) -> None:
@@ -275,8 +280,8 @@ def test_declared_points_are_the_papers() -> None:
             assert (point.recipe.adversarial.q_start or 1.0) <= point.x
     for name in ("recall-m", *(f"recall-m-{way}" for way, _, _ in DRAWN)):
         for point in experiment(name).points:
-            assert point.recipe.trainer.m == point.x
-    assert {(p.recipe.seed_draw, p.recipe.trainer.seeds_kept) for p in way_points()} == {
+            assert qnorm(point).m == point.x
+    assert {(p.recipe.seed_draw, qnorm(p).seeds_kept) for p in way_points()} == {
         ("independent", 1),
         ("antithetic", 1),
         ("sobol", 1),

@@ -7,14 +7,16 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from rich.table import Table
 
 from benchmarks.suite.timing.plain import PlainColoring, PlainRecall, coloring_losses, recall_losses
+from benchmarks.suite.timing.rollouts import add_rows, quick_agent, random_candidates
 from benchmarks.suite.timing.seeds import peak
 from rand_agents import QNorm
 from rand_envs import ColoringTask, RecallTask
 
 
-def test_the_plain_step_of_recall_has_the_same_losses():
+def test_the_plain_step_of_recall_has_the_same_losses() -> None:
     agent = QNorm("SeedTransformer", RecallTask(6, 3), rng_seed=2)
     layouts = agent.task.layout_space.sample(np.random.default_rng(0), 20)
     seeds = torch.from_numpy(agent.draw_seeds(np.random.default_rng(1), 4))
@@ -27,7 +29,7 @@ def test_the_plain_step_of_recall_has_the_same_losses():
     torch.testing.assert_close(plain, ours, rtol=1e-5, atol=1e-6)
 
 
-def test_the_plain_step_of_coloring_has_the_same_losses():
+def test_the_plain_step_of_coloring_has_the_same_losses() -> None:
     agent = QNorm("SeedTransformer", ColoringTask(6), rng_seed=2)
     layouts = agent.task.layout_space.sample(np.random.default_rng(0), 40)
     seeds = torch.from_numpy(agent.draw_seeds(np.random.default_rng(1), 4))
@@ -38,7 +40,16 @@ def test_the_plain_step_of_coloring_has_the_same_losses():
     torch.testing.assert_close(plain, ours, rtol=1e-5, atol=1e-6)
 
 
-def test_the_peak_of_a_process_is_not_that_of_the_one_that_started_it():
+def test_a_generation_is_played_alike_in_all_three_ways() -> None:
+    table = Table(*"abcdef")
+    with torch.no_grad():
+        add_rows(table, "few", random_candidates(quick_agent(), 4, 0.3), 0.5, 1)
+    names, *_, equal = (list(column.cells) for column in table.columns)
+    assert names == ["few, compiled", "few, torch", "few, plain"]
+    assert equal == ["100.000 %"] * 3
+
+
+def test_the_peak_of_a_process_is_not_that_of_the_one_that_started_it() -> None:
     program = "from benchmarks.suite.timing.seeds import peak; print(peak())"
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
     held = np.ones(2**27)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -156,6 +157,7 @@ def test_progress_is_printed_where_a_bar_cannot_be_redrawn(
 
     quick: Future[dict[str, Any]] = Future()
     quick.set_result(result)
+    told: Any = SimpleNamespace(fractions=lambda: fractions, news=lambda: ())
     monkeypatch.setattr(pool, "LINE_SECONDS", 0.0)
     printed: dict[bool, list[str]] = {}
     for terminal in (False, True):
@@ -163,7 +165,7 @@ def test_progress_is_printed_where_a_bar_cannot_be_redrawn(
         console = Console(file=io.StringIO(), force_terminal=terminal, width=100)
         with Progress(console=console, disable=True) as bar:
             forecast = Forecast([first, second], 2)
-            found = pool._follow({quick: first, Slow(): second}, fractions, forecast, bar)
+            found = pool._follow({quick: first, Slow(): second}, told, forecast, bar)
         assert set(found) == {first.name, second.name}
         assert isinstance(console.file, io.StringIO)
         printed[terminal] = [line for line in console.file.getvalue().splitlines() if "%" in line]

@@ -47,7 +47,7 @@ def test_noise_has_the_weights_that_are_trained_as_its_mean() -> None:
     noisy = Noisy(MODEL)
     total = sum(weights.square().sum() for weights in noisy.draw(rng, 2).values())
     assert isinstance(total, torch.Tensor)
-    total.backward()
+    torch.autograd.backward(total)
     assert all(p.grad is not None for p in noisy.parameters)
     assert any(s.grad.abs().max() > 0 for s in noisy.spread.values() if s.grad is not None)
 

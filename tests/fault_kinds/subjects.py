@@ -6,7 +6,7 @@ import importlib
 import shutil
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -113,18 +113,22 @@ def trained_by_command(name: str) -> Subject:
     return Subject(f"train, {name}", run, ending, signals)
 
 
-def curves(folder: Path) -> dict[tuple[str, int], float]:
-    """Of all TensorBoard files in a folder; ValueError where a point has two values."""
-    found: dict[tuple[str, int], float] = {}
+def curves(folder: Path) -> dict[tuple[str, int], Any]:
+    """Of all TensorBoard files in a folder; AssertionError where a point has two values."""
+    found: dict[tuple[str, int], Any] = {}
     for path in sorted(folder.rglob("events.out.*")):
-        # The last record of a process that was killed may be half a one.
-        with contextlib.suppress(Exception):
-            for event in EventFileLoader(str(path)).Load():
-                for value in event.summary.value:
-                    number = float(tensor_util.make_ndarray(value.tensor).item())
-                    if found.setdefault((value.tag, event.step), number) != number:
-                        raise AssertionError(f"{value.tag} has two values at {event.step}")
+        for event in _whole_events(path):
+            for value in event.summary.value:
+                told = tensor_util.make_ndarray(value.tensor).item()
+                if found.setdefault((value.tag, event.step), told) != told:
+                    raise AssertionError(f"{value.tag} has two values at {event.step}")
     return found
+
+
+def _whole_events(path: Path) -> Iterator[Any]:
+    # The last record of a process that was killed may be half a one.
+    with contextlib.suppress(Exception):
+        yield from EventFileLoader(str(path)).Load()
 
 
 def trained_in_library(name: str) -> Subject:

@@ -7,6 +7,7 @@ import shutil
 import signal
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -127,7 +128,7 @@ def two_at_once(subject: Subject, folder: Path, count: int) -> Tally:
         own = folder / str(run)
         own.mkdir(parents=True)
         printed = [folder / f"{run}-{which}.txt" for which in "ab"]
-        children = [Child(lambda own=own: subject.run(own), path) for path in printed]  # type: ignore[misc]
+        children = [Child(partial(subject.run, own), path) for path in printed]
         ended = [child.wait() for child in children]
         if not any(each.code == 0 for each in ended) or subject.ending(own) != expected:
             tally.wrong.append(f"{[each.code for each in ended]}: {ended[0].printed[-400:]}")

@@ -75,7 +75,7 @@ def _worst_cases(name: str, task: Json, folder: Path) -> Picture:
     better = "right" if task["higher_is_better"] else "left"
     axis.set_xlabel(f"{unit_of(task)} (further {better} is better)")
     _mark_value(axis, task)
-    entries = [
+    entries: list[tuple[str, Json]] = [
         ("worst case, interval", {"marker": "o", "linewidth": 4, "markersize": 9}),
         ("average", {"marker": "o", "linestyle": "none", "markerfacecolor": "none"}),
     ]

@@ -12,6 +12,7 @@ from .paper_numbers import GRID_BY_M, HEADLINES, SOURCE
 from .paper_sweeps import (
     NOTE,
     coloring_by_q,
+    estimate,
     family,
     histograms_by_q,
     loss_by_m,
@@ -100,8 +101,11 @@ def beside_the_paper(name: str, task: Json, folder: Path) -> Picture:
     if scale == 100.0:
         axis.set_xlim(-4, 104)
     axis.set_xlabel(unit_of(task))
-    marks = (("paper", PAPER_STYLE | {"marker": "D"}), ("ours, mean", {"marker": "o"}))
-    marks += (("ours, a run", {"marker": "|", "markersize": 10}),)
+    marks: list[tuple[str, Json]] = [
+        ("paper", PAPER_STYLE | {"marker": "D"}),
+        ("ours, mean", {"marker": "o"}),
+        ("ours, a run", {"marker": "|", "markersize": 10}),
+    ]
     legend(figure, [(n, {"color": MUTED, "linestyle": "none"} | m) for n, m in marks], 3)
     missing = sum(found is None for _, found in rows)
     better = "right" if task["higher_is_better"] else "left"
@@ -154,7 +158,7 @@ def _grid_by_m(sweep: Json, folder: Path) -> Picture:
     color = COLORS["adv-seeded"]
     styles: dict[str, Json] = {"average": {"marker": "o"}, "worst": {"marker": "s", "ls": "--"}}
     for name, style in styles.items():
-        family(axis, sweep, "seeded", lambda m, name=name: m[name]["estimate"], style)
+        family(axis, sweep, "seeded", partial(estimate, name), style)
     papers(axis, GRID_BY_M, color, "o")
     entries: list[tuple[str, Json]] = [
         ("average", {"color": color} | styles["average"]),

@@ -1,6 +1,7 @@
 """Figures of recall and colouring against size, q and m, beside the paper's."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,12 @@ def papers(axis: Any, values: dict[Any, float], color: str, marker: str) -> None
         axis.plot(x, y, marker, color=color, clip_on=False, **PAPER_STYLE)
 
 
+def estimate(name: str, model: Json) -> float:
+    """What a model's average or worst case is."""
+    found: float = model[name]["estimate"]
+    return found
+
+
 def family(axis: Any, sweep: Json, kind: str, read: Callable[[Json], float], style: Json) -> None:
     """One number of the seeded or of the fixed models against q or m."""
     found = [
@@ -114,6 +121,10 @@ LOSS_STYLES: dict[str, Json] = {
 }
 
 
+def _loss(name: str, model: Json) -> float:
+    return estimate(name, model["loss"])
+
+
 def _losses(
     axis: Any, sweep: Json, known: dict[str, dict[float, tuple[float, float]]]
 ) -> list[tuple[str, Json]]:
@@ -122,7 +133,7 @@ def _losses(
     for kind, numbers in known.items():
         color = COLORS[f"adv-{kind}"]
         for place, (name, style) in enumerate(LOSS_STYLES.items()):
-            family(axis, sweep, kind, lambda m, name=name: m["loss"][name]["estimate"], style)
+            family(axis, sweep, kind, partial(_loss, name), style)
             theirs = {x: pair[place] for x, pair in numbers.items()}
             papers(axis, theirs, color, style["marker"])
             entries.append((f"{kind}, {FIGURE_NAMES[name]}", {"color": color} | style))

@@ -18,6 +18,7 @@ matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.lines import Line2D
 from PIL import Image
 
 from rand_envs.core.writing import write_atomically
@@ -41,7 +42,7 @@ TONES = {
 """Each colour on a light and on a dark ground."""
 INK, MUTED, LINE, MARK = (TONES[name][0] for name in ("ink", "muted", "line", "mark"))
 COLORS = {name: TONES[name][0] for name in list(TONES)[4:]}
-PAPER_STYLE = {
+PAPER_STYLE: Json = {
     "linestyle": "none",
     "markerfacecolor": "none",
     "markersize": 9,
@@ -51,7 +52,7 @@ PAPER_STYLE = {
 
 WIDTH = 5.0
 """Of every figure, in inches of 72 units."""
-STYLE = {
+STYLE: Any = {
     "svg.fonttype": "none",
     "figure.dpi": 72,
     "font.size": 11,
@@ -152,9 +153,7 @@ def save_frame(frame: Any, path: Path) -> Path:
 def legend(owner: Any, entries: Sequence[tuple[str, Json]], columns: int = 2) -> None:
     """Below a figure: what its marks and lines mean."""
     with plt.rc_context(STYLE):
-        marks = [
-            plt.Line2D([], [], label=label, **({"color": INK} | style)) for label, style in entries
-        ]
+        marks = [Line2D([], [], label=label, **{"color": INK, **style}) for label, style in entries]
         owner.legend(handles=marks, loc="outside lower center", ncols=columns)
 
 

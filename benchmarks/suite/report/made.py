@@ -96,7 +96,7 @@ def _seconds(summary: Json) -> str:
     models = [model for task in summary["tasks"].values() for model in task["models"].values()]
 
     def all_of(name: str) -> float:
-        return sum(model["training_runs"] * model.get(name, 0.0) for model in models)
+        return float(sum(model["training_runs"] * model.get(name, 0.0) for model in models))
 
     said = f"The training runs of the tables took {minutes(all_of('train_seconds'))} of one core"
     if all_of("evaluate_seconds"):

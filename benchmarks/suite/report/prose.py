@@ -39,7 +39,8 @@ def _found(entries: list[Entry]) -> str:
 
 def _is_perfect(task: Json) -> bool:
     truth, gap = task["ground_truth"], task["models"]["adv-seeded"]["gap"]
-    return truth["kind"] == "exact" and abs(gap["estimate"]) <= 0.01 * abs(truth["value"])
+    is_small: bool = abs(gap["estimate"]) <= 0.01 * abs(truth["value"])
+    return truth["kind"] == "exact" and is_small
 
 
 def _listed(words: list[str]) -> str:

@@ -74,8 +74,8 @@ def maze() -> Run | None:
     one_thread = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
     os.environ.setdefault("XLA_FLAGS", one_thread)
     try:
-        import gymnax  # type: ignore[import-not-found, unused-ignore]
-        import jax  # type: ignore[import-not-found, unused-ignore]
+        import gymnax
+        import jax
     except ImportError:
         return None
     env, params = gymnax.make("MetaMaze-misc")
@@ -91,9 +91,10 @@ def maze() -> Run | None:
         return state, (seen.sum(), reward.sum())
 
     play = jax.jit(lambda state: jax.lax.scan(step, state, actions))
+    wait: Callable[[Any], Any] = jax.block_until_ready
 
     def run() -> None:
-        jax.block_until_ready(play(start))
+        wait(play(start))
 
     return run
 
@@ -124,7 +125,8 @@ def environments() -> Table:
             memory,
         )
     if other is None:
-        table.caption = f"{MAZE} was not measured: pip install '.[speed]' brings gymnax"
+        # The backslash keeps rich from reading the brackets as a style.
+        table.caption = f"{MAZE} was not measured: pip install '.\\[speed]' brings gymnax"
     return table
 
 

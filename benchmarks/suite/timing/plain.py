@@ -22,7 +22,8 @@ class Plain(torch.nn.Module):
     def embed(self, tokens: Tensor) -> Tensor:
         """A linear map of tokens that end with the seed, (..., T, width)."""
         embedding = torch.cat([self.weights["embed_token"], self.weights["embed_seed"]])
-        return tokens @ embedding + self.weights["embed_bias"]
+        embedded: Tensor = tokens @ embedding + self.weights["embed_bias"]
+        return embedded
 
     def attend(self, x: Tensor, visible: Tensor) -> Tensor:
         """Both blocks on x, (..., T, width); the scores are multiplied by `visible`, (T, T)."""
@@ -34,7 +35,8 @@ class Plain(torch.nn.Module):
         return x
 
     def read_out(self, x: Tensor) -> Tensor:
-        return x @ self.weights["read_out"] + self.weights["read_out_bias"]
+        output: Tensor = x @ self.weights["read_out"] + self.weights["read_out_bias"]
+        return output
 
 
 class PlainRecall(Plain):
@@ -76,7 +78,7 @@ def coloring_losses(model: PlainColoring, cycles: Tensor, seeds: Tensor) -> Tens
     vertices = F.one_hot(cycles, cycles.shape[1]).to(seeds).unsqueeze(1)
     own = seeds[:, cycles].transpose(0, 1).unsqueeze(-1)
     tokens = torch.cat([vertices.expand(-1, len(seeds), -1, -1), own], -1)
-    probabilities = model(tokens).softmax(-1)
+    probabilities: Tensor = model(tokens).softmax(-1)
     return (probabilities * probabilities.roll(1, -2)).sum((-1, -2))
 
 

@@ -13,14 +13,14 @@ from torch import Tensor
 from rand_agents.games.game import Game
 from rand_agents.policies.transformer import SeedTransformer, Weights
 from rand_envs.core.arrays import Array
-from rand_envs.core.task import Task
+from rand_envs.core.task import rules_of
 
 
 def plain_steps(
     game: Game[Any], model: SeedTransformer, weights: Weights, layouts: Array, seeds: Tensor
 ) -> tuple[Tensor, int]:
     """Steps used, (P, n, m), with P candidates' weights, and how many tokens were evaluated."""
-    task: Task[Any] = game.task
+    task = rules_of(game.task)
     candidates, n, m = len(weights["read_out"]), len(layouts), len(seeds)
     rows = candidates * n * m
     state = task.initial(np.tile(np.repeat(layouts, m), candidates))

@@ -4,6 +4,7 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from torch import Tensor
 from rand_agents import PEPG, PEPGConfig
 from rand_agents.games.accelerated.grid_rollout import GridRollout
 from rand_agents.policies.transformer import Weights
-from rand_agents.training.agent import Agent
+from rand_envs import GridTask
 
 from ..experiments import QUICK
 from ..job import Job
@@ -27,13 +28,18 @@ M = 10
 class Generation:
     """Candidates and what they play: all layouts under M seeds."""
 
-    agent: Agent[Any]
+    agent: PEPG
     weights: Weights
     seeds: Tensor
 
+    @property
+    def task(self) -> GridTask:
+        assert isinstance(self.agent.task, GridTask)
+        return self.agent.task
+
     def rollout(self) -> GridRollout:
-        layouts = self.agent.task.layout_space.enumerate()
-        return GridRollout(self.agent.task, self.agent.model, self.weights, layouts, self.seeds)
+        layouts = self.task.layout_space.enumerate()
+        return GridRollout(self.task, self.agent.model, self.weights, layouts, self.seeds)
 
     def part(self, which: Any) -> "Generation":
         chosen = {name: weight[which] for name, weight in self.weights.items()}
@@ -48,16 +54,21 @@ class Generation:
         """Share of cells visited in the first episode, mean over candidates and seeds."""
         parts = [self.part(slice(i, i + 50)) for i in range(0, self.candidates, 50)]
         visited = [part.rollout().first_visits() for part in parts]
-        horizon = self.agent.task.horizon
-        return (torch.cat(visited) <= horizon).float().mean().item()
+        return float((torch.cat(visited) <= self.task.horizon).float().mean())
 
 
-def random_candidates(agent: Any, count: int, std: float, rng_seed: int = 0) -> Generation:
+def random_candidates(agent: PEPG, count: int, std: float, rng_seed: int = 0) -> Generation:
     """Candidates around the agent's initial weights."""
     center = torch.nn.utils.parameters_to_vector(agent.model.parameters())
     noise = torch.randn(count, len(center), generator=torch.Generator().manual_seed(rng_seed))
     seeds = torch.from_numpy(agent.seeds.sample(np.random.default_rng(0), M))
     return Generation(agent, agent.unflatten(center + std * noise), seeds)
+
+
+def quick_agent() -> PEPG:
+    """The game and the policy of the quick preset, where another trainer trains it."""
+    agent = Job("grid", "grid", "adv-seeded", 0, 0, QUICK["grid"]).agent()
+    return PEPG(agent.model.config, agent.task, PEPGConfig(), seeds=agent.seeds)
 
 
 def half_trained() -> Generation:
@@ -73,7 +84,7 @@ def half_trained() -> Generation:
         some = Generation(
             agent, {**some.weights, "positions": 80 * some.weights["positions"]}, some.seeds
         )
-        found, after, _ = some.rollout().steps()
+        found, after = some.rollout().steps()
         best = (found + after).mean((1, 2)).argsort()[:25]
         parts.append(some.part(best).weights)
     weights = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
@@ -90,23 +101,24 @@ def seconds(call: Callable[[], Any], repeats: int) -> tuple[float, Any]:
     return statistics.median(taken), result
 
 
-def _add_rows(
+def add_rows(
     table: Table, name: str, generation: Generation, plain_share: float, repeats: int
 ) -> None:
+    """Time a generation in three ways, plainly only some of its candidates."""
     agent = generation.agent
     layouts = agent.task.layout_space.enumerate()
     few = generation.part(slice(0, max(1, round(plain_share * generation.candidates))))
 
     def measured(way: str) -> tuple[int, Tensor]:
         rollout = generation.rollout()
-        found, after, _ = rollout.compiled_steps() if way == "compiled" else rollout.torch_steps()
+        found, after = rollout.compiled_steps() if way == "compiled" else rollout.torch_steps()
         return rollout.token_evaluations, found + after
 
     def plainly() -> tuple[int, Tensor]:
         steps, tokens = plain_steps(agent.game, agent.model, few.weights, layouts, few.seeds)
         return tokens, steps
 
-    times = {way: seconds(lambda way=way: measured(way), repeats) for way in ("compiled", "torch")}
+    times = {way: seconds(partial(measured, way), repeats) for way in ("compiled", "torch")}
     spent, (tokens, steps) = seconds(plainly, repeats)
     scale = generation.candidates / few.candidates
     times["plain"] = (spent * scale, (round(tokens * scale), steps))
@@ -135,14 +147,12 @@ def rollouts() -> Table:
     )
     with torch.no_grad():
         paper = half_trained()
-        quick = random_candidates(
-            Job("grid", "grid", "adv-seeded", 0, 0, QUICK["grid"]).agent(), 100, 0.3
-        )
+        quick = random_candidates(quick_agent(), 100, 0.3)
         table.title = (
             f"{torch.get_num_threads()} threads; paper: 300 candidates, 24 treasures, m = {M}, "
             f"random policies that visit {100 * paper.coverage:.0f} % of the cells in the first "
             "episode, plain timed on 3 candidates; quick: 100 random candidates, plain on 10"
         )
-        _add_rows(table, "paper", paper, 0.01, 3)
-        _add_rows(table, "quick", quick, 0.1, 5)
+        add_rows(table, "paper", paper, 0.01, 3)
+        add_rows(table, "quick", quick, 0.1, 5)
     return table

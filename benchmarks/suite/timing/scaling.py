@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 
@@ -25,7 +26,7 @@ BENT = 1.5
 """A size has begun to cost where twice of it takes at least so many times as long."""
 
 
-def recall_step(num_pairs: int = 20, width: int | None = None, **options: int) -> Step:
+def recall_step(num_pairs: int = 20, width: int | None = None, **options: Any) -> Step:
     """An update of `QNorm` on recall, of the paper's size but for what is given."""
     task = task_of("RandRecall-v0", {"num_pairs": num_pairs})
     config = replace(QNormConfig(), **options)

@@ -27,6 +27,11 @@ def milliseconds(step: Callable[[], object], repeats: int) -> float:
     return statistics.median(times[1:])
 
 
+def _layouts(config: QNormConfig) -> int:
+    assert config.batch_size is not None
+    return config.batch_size
+
+
 def recall_steps(num_pairs: int = 20, value_bits: int = 5) -> Steps:
     """The paper's size: m = 30 seeds, 512 layouts, q = 100, 4.9k parameters."""
     config = QNormConfig()
@@ -35,12 +40,12 @@ def recall_steps(num_pairs: int = 20, value_bits: int = 5) -> Steps:
     stratified = QNorm("SeedTransformer", task, replace(config, stratified=True))
     plain = PlainRecall(agent.model.named_weights())
     optimizer = torch.optim.Adam(plain.parameters(), config.learning_rate, (0.9, 0.95), 1e-5)
-    bits = torch.distributions.Bernoulli(0.5)
+    layouts = _layouts(config)
 
     def plain_step() -> None:
-        values = bits.sample((config.batch_size, num_pairs, value_bits))
-        query = torch.randint(num_pairs, (config.batch_size,))
-        seeds = bits.sample((config.m, agent.seeds.dim))
+        values = torch.bernoulli(torch.full((layouts, num_pairs, value_bits), 0.5))
+        query = torch.randint(num_pairs, (layouts,))
+        seeds = torch.bernoulli(torch.full((config.m, agent.seeds.dim), 0.5))
         losses = recall_losses(plain, values, query, seeds)
         descend(losses, plain, optimizer, config.objective.q)
 
@@ -62,8 +67,10 @@ def coloring_steps(num_vertices: int = 10) -> Steps:
         plain.parameters(), config.learning_rate, (0.9, 0.95), 1e-5, config.weight_decay
     )
 
+    layouts = _layouts(config)
+
     def plain_step() -> None:
-        cycles = torch.rand(config.batch_size, num_vertices).argsort(-1)
+        cycles = torch.rand(layouts, num_vertices).argsort(-1)
         losses = coloring_losses(plain, cycles, torch.rand(config.m, num_vertices))
         descend(losses, plain, optimizer, config.objective.q)
 
@@ -77,7 +84,10 @@ def training() -> Table:
         "a training step, drawing and optimiser included: recall, 20 pairs of 5 bits, m = 30, "
         "512 layouts; colouring, 10 vertices, m = 10, 256 cycles"
     )
-    games = {"recall": (recall_steps, 3, 20), "coloring": (coloring_steps, 30, 100)}
+    games: dict[str, tuple[Callable[[], Steps], int, int]] = {
+        "recall": (recall_steps, 3, 20),
+        "coloring": (coloring_steps, 30, 100),
+    }
     available = torch.get_num_threads()
     for name, (make, plain_repeats, repeats) in games.items():
         for threads in sorted({1, available}):

@@ -14,6 +14,7 @@ from rand_agents.evaluation.tables import interval_of, number
 from rand_envs.adversaries import badness
 from rand_envs.core.arrays import Array, Json
 from rand_envs.core.layouts.space import LayoutSpace
+from rand_envs.core.sealed import parsed_json
 from rand_envs.core.streams import Stream, generator
 from rand_envs.core.task import Task
 
@@ -64,11 +65,11 @@ class Layouts:
         self._learners: dict[int, Learner] = {}
         self._kept: list[Choice] = []
         self.mode: Mode = "uniform"
-        if wish not in MODES:
+        mode = next((mode for mode in MODES if mode == wish), None)
+        if mode is None:
             asked = self._space.pack([_parsed(wish, field[0].task.env_id, self._space)])
             self._kept = [Choice(asked, "the layout asked for")] * len(field)
-            wish = "fixed"
-        self.turn(wish)  # type: ignore[arg-type]
+        self.turn(mode or "fixed")
 
     def turn(self, mode: Mode) -> None:
         """Take layouts from there from now on.
@@ -147,8 +148,8 @@ def worst_layout(contestant: Contestant, rng_seed: int, errors: Console) -> Choi
 
 def _parsed(wish: str, env_id: str, space: LayoutSpace[Any]) -> Json:
     try:
-        layout = json.loads(wish)
-    except json.JSONDecodeError:
+        layout = parsed_json(wish)
+    except ValueError:
         layout = None
     if not isinstance(layout, dict):
         example = space.unpack(space.sample(np.random.default_rng(0), 1))[0].to_json()

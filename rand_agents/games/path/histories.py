@@ -43,6 +43,16 @@ class Leaves:
     counts: Tensor
     root: Ints
 
+    def part(self, number: int, count: int) -> "Leaves":
+        """One of `count` parts, of like lengths; where it would be empty, a history of no weight.
+
+        So a gradient goes through the policy in every part.
+        """
+        is_empty = number >= len(self.root)
+        some = slice(0, 1) if is_empty else slice(number, None, count)
+        weights, counts = ((1 - is_empty) * each[some] for each in (self.weights, self.counts))
+        return Leaves(self.tokens[some], self.codes[some], weights, counts, self.root[some])
+
     def answers(self, model: Model, seeds: Tensor) -> Tensor:
         """Outputs at each step, (leaves, T, dim), where roots have these seeds, (roots, dim)."""
         own = seeds[torch.from_numpy(self.root).to(seeds.device)]

@@ -10,6 +10,7 @@ of the same seed, or, where there is none, of the other seeds (leave one out; Ko
 from dataclasses import dataclass, field
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -46,7 +47,9 @@ class Episodes:
     branches: int | None = None
     rng: np.random.Generator = field(default_factory=np.random.default_rng)
 
-    def backward(self, model: Model, slopes: Tensor, entropy: float) -> float:
+    def backward(
+        self, model: Model, slopes: Tensor, entropy: float, part: tuple[int, int] = (0, 1)
+    ) -> float:
         """Add the gradient of the objective to the model's parameters.
 
         Args:
@@ -54,20 +57,22 @@ class Episodes:
             slopes: Derivatives of the objective by the costs, shape (n, m * paths).
             entropy: What a nat of entropy is worth, in units of the objective, in the mean over
                 what rows did; its gradient is added too.
+            part: Of the histories: a number, and of how many parts, whose gradients sum up.
 
         Returns:
-            The mean entropy in nats.
+            The mean entropy in nats; of a part what it adds to that.
         """
         weights = self._weights(slopes.detach().double().cpu().numpy())
         counts = [np.bincount(moment.minds).astype(np.float64) for moment in self.moments]
         total = sum(float(count.sum()) for count in counts)
         mean_entropy = 0.0
         for leaves in leaves_of(self.moments, weights, counts, self.branches, self.rng):
+            leaves = leaves.part(*part)
             outputs = leaves.answers(model, self.seeds) / self.temperature
             logs = self.actions.log_probability(outputs, leaves.codes)
             surprise = (leaves.counts * self.actions.entropy(outputs)).sum() / total
             loss = (leaves.weights * logs).sum() - entropy * surprise
-            loss.backward()  # type: ignore[no-untyped-call]
+            torch.autograd.backward(loss)
             mean_entropy += surprise.item()
         return mean_entropy
 

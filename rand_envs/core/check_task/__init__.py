@@ -3,7 +3,8 @@
 import inspect
 from typing import Any
 
-from rand_envs.core.check_task.calls import attempt, need
+from rand_envs.core.arrays import shown
+from rand_envs.core.check_task.calls import attempt, need, told
 from rand_envs.core.check_task.extras import check_painter, check_players, check_value
 from rand_envs.core.check_task.layouts import check_layout_space
 from rand_envs.core.check_task.play import check_play
@@ -29,6 +30,18 @@ def check_task(task: Task[Any] | type[Task[Any]]) -> None:
     """
     built = _built(task)
     name = type(built).__name__
+    try:
+        _check(built, name)
+    except ValueError:
+        raise
+    except Exception as error:
+        raise ValueError(
+            f"{name} must give what is promised wherever it is used, and made the check raise "
+            f"{told(error)}"
+        ) from error
+
+
+def _check(built: Task[Any], name: str) -> None:
     check_attributes(built, name)
     check_layout_space(built.layout_space, f"{name}.layout_space")
     twin = check_config(built, name)
@@ -42,7 +55,7 @@ def _built(task: Any) -> Task[Any]:
     if isinstance(task, Task):
         return task
     is_task = isinstance(task, type) and issubclass(task, Task)
-    need(is_task, f"a task must be an object or a subclass of rand_envs.Task, got {task!r}")
+    need(is_task, f"a task must be an object or a subclass of rand_envs.Task, got {shown(task)}")
     missing = sorted(getattr(task, "__abstractmethods__", ()))
     need(not missing, f"{task.__name__} must define {', '.join(missing)}")
     needed = [

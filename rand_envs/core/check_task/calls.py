@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from rand_envs.core.arrays import Array
+from rand_envs.core.arrays import LONGEST, Array, shown
 
 
 def need(holds: Any, sentence: str) -> None:
@@ -21,8 +21,13 @@ def attempt(name: str, duty: str, function: Callable[..., Any], *arguments: Any)
     try:
         return function(*arguments)
     except Exception as error:
-        reason = " ".join(str(error).split())
-        raise ValueError(f"{name} {duty}, and raised {type(error).__name__}: {reason}") from error
+        raise ValueError(f"{name} {duty}, and raised {told(error)}") from error
+
+
+def told(error: Exception) -> str:
+    """An error in a sentence: its kind, and its own words in brief."""
+    reason = " ".join(str(error).split())
+    return f"{type(error).__name__}: {reason[:LONGEST]}".removesuffix(": ")
 
 
 class Watched:
@@ -87,6 +92,11 @@ class Watched:
         )
 
 
+def is_whole(value: Any) -> bool:
+    """Whether a value is an integer, and no truth value."""
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
+
+
 def arrays_in(value: Any) -> Iterator[Array]:
     """The arrays in a value: itself, or those in a sequence or a dictionary."""
     if isinstance(value, np.ndarray):
@@ -122,4 +132,4 @@ def described(value: Any) -> str:
     """A value in an error: an array by its shape and type."""
     if isinstance(value, np.ndarray):
         return f"shape {value.shape} and type {value.dtype}"
-    return f"{type(value).__name__} {value!r}"
+    return f"{type(value).__name__} {shown(value)}"

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from rand_envs.core.arrays import Array
-from rand_envs.core.check_task.calls import attempt, described, need
+from rand_envs.core.arrays import Array, shown
+from rand_envs.core.check_task.calls import attempt, described, need, told
 from rand_envs.core.check_task.play import check_not_beaten
 from rand_envs.core.check_task.rules import check_outcome
 from rand_envs.core.player import Play
@@ -59,7 +59,7 @@ def check_players(task: Task[Any], name: str) -> None:
             continue
         except Exception as error:
             raise ValueError(
-                f"{where} must make a player of the task, and raised {error!r}"
+                f"{where} must make a player of the task, and raised {told(error)}"
             ) from error
         seeds = attempt(
             f"{where}.draw_seeds", "must draw seeds", lambda p: p.draw_seeds(rng, NUM_SEEDS), player
@@ -99,10 +99,11 @@ def check_value(task: Task[Any], name: str) -> None:
     value = attempt(where, "must give a GameValue or None", task.known_value)
     if value is None:
         return
-    need(isinstance(value, GameValue), f"{where} must be a GameValue or None, got {value!r}")
+    need(isinstance(value, GameValue), f"{where} must be a GameValue or None, got {shown(value)}")
     need(
         value.kind in ((None,) if value.value is None else ("exact", "bound")),
-        f"{where} must be of the kind exact or bound, or None where it is not known, got {value}",
+        f"{where} must be of the kind exact or bound, or None where it is not known, got "
+        f"{shown(value)}",
     )
     if value.value is not None:
         check_outcome(task, np.array(value.value), where)

@@ -6,14 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from rand_envs.core.arrays import Array
-from rand_envs.core.check_task.calls import Watched, attempt, described, need, same
+from rand_envs.core.arrays import Array, shown
+from rand_envs.core.check_task.calls import Watched, attempt, described, is_whole, need, same
 from rand_envs.core.layouts.space import Layout, LayoutSpace
 
 NUM_LAYOUTS = 16
 """So many random layouts are tried."""
 MAX_LISTED = 10_000
 """Spaces up to this size are gone through."""
+MAX_WORDS = 10**7
+"""The most random words of a layout, 80 MB: more is a slip."""
 MAX_CHANGES = 50
 """The most changes of a sweep that are tried."""
 
@@ -34,21 +36,22 @@ def check_layout_space(space: LayoutSpace[Any], name: str = "the layout space") 
     _check_round_trips(space, layouts, f"{name}.sample")
     _check_size(space, layouts, call)
     _check_changes(space, layouts, call)
-    need(space.matches(space), f"{name}.matches must hold of the space itself, and does not")
+    matches = attempt(f"{name}.matches", "must compare spaces", space.matches, space)
+    need(matches, f"{name}.matches must hold of the space itself, and does not")
 
 
 def _check_attributes(space: Any, name: str) -> None:
     need(
         isinstance(space, LayoutSpace),
-        f"{name} must be a LayoutSpace, such as Layouts(corner=Discrete(3)), got {space!r}",
+        f"{name} must be a LayoutSpace, such as Layouts(corner=Discrete(3)), got {shown(space)}",
     )
     dtype = getattr(space, "dtype", None)
     is_structured = isinstance(dtype, np.dtype) and dtype.names and not dtype.hasobject
-    need(is_structured, f"{name}.dtype must be a structured dtype of numbers, got {dtype!r}")
+    need(is_structured, f"{name}.dtype must be a structured dtype of numbers, got {shown(dtype)}")
     words = getattr(space, "num_words", None)
     need(
-        isinstance(words, int | np.integer) and words >= 0,
-        f"{name}.num_words must be a whole number of at least 0, got {words!r}",
+        is_whole(words) and 0 <= words <= MAX_WORDS,
+        f"{name}.num_words must be a whole number from 0 to {MAX_WORDS}, got {shown(words)}",
     )
 
 
@@ -100,18 +103,27 @@ def _check_round_trips(space: LayoutSpace[Any], layouts: Array, name: str) -> No
 def _check_value(space: LayoutSpace[Any], value: Any, name: str) -> None:
     where = name.rpartition(".")[0]
     kind = type(value).__name__
-    need(isinstance(value, Layout), f"{where}.unpack must give objects of Layout, got {value!r}")
+    need(
+        isinstance(value, Layout),
+        f"{where}.unpack must give objects of Layout, got {shown(value)}",
+    )
     hashed = attempt(f"{kind}", "must be hashable, as a frozen dataclass of tuples is", hash, value)
     legal = attempt(name, "must give legal layouts only", space.validate, value)
-    need(legal == value, f"{where}.validate must leave {value} as it is, and gave {legal}")
+    need(
+        legal == value,
+        f"{where}.validate must leave {shown(value)} as it is, and gave {shown(legal)}",
+    )
     need(hash(legal) == hashed, f"equal layouts of {kind} must have equal hashes")
     written = attempt(f"{kind}.to_json", "must give what JSON can hold", _through_json, value)
     need(
         isinstance(written, Mapping),
-        f"{kind}.to_json must give a dictionary, got {written!r}",
+        f"{kind}.to_json must give a dictionary, got {shown(written)}",
     )
-    read = attempt(f"{where}.validate", f"must read {written}", space.validate, written)
-    need(read == value, f"{where}.validate must read {kind}.to_json() as {value}, got {read}")
+    read = attempt(f"{where}.validate", f"must read {shown(written)}", space.validate, written)
+    need(
+        read == value,
+        f"{where}.validate must read {kind}.to_json() as {shown(value)}, got {shown(read)}",
+    )
 
 
 def _through_json(value: Layout) -> Any:
@@ -121,8 +133,8 @@ def _through_json(value: Layout) -> Any:
 def _check_size(space: LayoutSpace[Any], layouts: Array, call: Watched) -> None:
     size = attempt(f"{call.name}.size", "must be known or None", lambda: space.size)
     need(
-        size is None or (isinstance(size, int | np.integer) and size >= 1),
-        f"{call.name}.size must be None or a whole number of at least 1, got {size!r}",
+        size is None or (is_whole(size) and size >= 1),
+        f"{call.name}.size must be None or a whole number of at least 1, got {shown(size)}",
     )
     if size is None or size > MAX_LISTED:
         return

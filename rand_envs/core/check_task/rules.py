@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from rand_envs.core.arrays import Array
+from rand_envs.core.arrays import Array, shown
 from rand_envs.core.check_task.calls import Watched, attempt, described, need
 from rand_envs.core.task import Task, Transition
 
@@ -63,13 +63,13 @@ class Rules:
         check_outcome(self.task, outcome, name)
         need(
             self.task.unit != "success" or np.isin(outcome, (0, 1)).all(),
-            f"{name} must be 0 or 1 where the unit is success, got {outcome.tolist()}",
+            f"{name} must be 0 or 1 where the unit is success, got {shown(outcome.tolist())}",
         )
         facts = self._facts("final_info", state)
         told = facts.get("final_info['is_success']")
         need(
             told is not None and np.array_equal(told, success),
-            f"{self.name}.final_info must hold what success gives as is_success, got {told}",
+            f"{self.name}.final_info must hold what success gives as is_success, got {shown(told)}",
         )
         return {"success": success, "outcome": outcome} | facts
 
@@ -104,7 +104,7 @@ class Rules:
         for row in observation:
             need(
                 row in space,
-                f"{name} must give observations in {space}, got {row} of type {row.dtype}",
+                f"{name} must give observations in {space}, got {shown(row)} of type {row.dtype}",
             )
 
     def _check_array(self, name: str, value: Any, shape: tuple[int, ...], dtype: Any) -> None:

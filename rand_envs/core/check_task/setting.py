@@ -1,7 +1,7 @@
 """The promises of a setting: its id, unit, spaces and length, and a config that rebuilds it."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import gymnasium as gym
@@ -9,7 +9,8 @@ import numpy as np
 from gymnasium.envs.registration import parse_env_id
 from gymnasium.spaces import Box, Discrete, MultiBinary, MultiDiscrete
 
-from rand_envs.core.check_task.calls import attempt, need
+from rand_envs.core.arrays import shown
+from rand_envs.core.check_task.calls import attempt, is_whole, need
 from rand_envs.core.layouts.space import LayoutSpace
 from rand_envs.core.task import Task
 
@@ -27,11 +28,12 @@ def check_attributes(task: Task[Any], name: str) -> None:
         ("observation_space", "a Box, Discrete, MultiDiscrete or MultiBinary", _is_space),
         ("action_space", "a Box, Discrete, MultiDiscrete or MultiBinary", _is_space),
         ("outcome_range", "the least and the largest outcome", _is_range),
+        ("players", "a dictionary of players by their names", _is_named),
     ]
     for attribute, legal, holds in kinds:
         need(hasattr(task, attribute), f"{name}.{attribute} must be {legal}, and is missing")
         value = getattr(task, attribute)
-        need(holds(value), f"{name}.{attribute} must be {legal}, got {value!r}")
+        need(holds(value), f"{name}.{attribute} must be {legal}, got {shown(value)}")
 
 
 def check_config(task: Task[Any], name: str) -> Task[Any]:
@@ -44,7 +46,7 @@ def check_config(task: Task[Any], name: str) -> Task[Any]:
     written = attempt(f"{name}.config", "must be JSON-ready", lambda: json.dumps(config))
     need(
         isinstance(config, dict) and json.loads(written) == config,
-        f"{name}.config must be a dictionary that is the same after JSON, got {config!r}",
+        f"{name}.config must be a dictionary that is the same after JSON, got {shown(config)}",
     )
     build = f"{name}(**config)"
     twin: Task[Any] = attempt(build, "must build an equal task", lambda: type(task)(**config))
@@ -52,8 +54,8 @@ def check_config(task: Task[Any], name: str) -> Task[Any]:
         ours, theirs = getattr(task, attribute), getattr(twin, attribute)
         need(
             ours == theirs,
-            f"{build} must build an equal task, and builds one whose {attribute} is {theirs} "
-            f"instead of {ours}",
+            f"{build} must build an equal task, and builds one whose {attribute} is "
+            f"{shown(theirs)} instead of {shown(ours)}",
         )
     space, other = task.layout_space, twin.layout_space
     need(
@@ -75,7 +77,11 @@ def _is_word(value: Any) -> bool:
 
 
 def _is_count(value: Any) -> bool:
-    return isinstance(value, int | np.integer) and not isinstance(value, bool) and int(value) >= 1
+    return is_whole(value) and int(value) >= 1
+
+
+def _is_named(value: Any) -> bool:
+    return isinstance(value, Mapping) and all(isinstance(key, str) for key in value)
 
 
 def _is_space(value: Any) -> bool:

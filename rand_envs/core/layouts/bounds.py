@@ -6,7 +6,7 @@ import numpy as np
 from gymnasium.spaces import Box, Discrete, MultiBinary, MultiDiscrete, Space
 from numpy.typing import NDArray
 
-from rand_envs.core.arrays import Array
+from rand_envs.core.arrays import Array, shown
 
 
 class Field:
@@ -58,7 +58,7 @@ class Field:
         legal = array.shape == self.shape and array.dtype.kind in self._kinds
         flat = array.reshape(-1)
         if not legal or not ((flat >= self.low) & (flat <= self.high)).all():
-            raise ValueError(f"{self.name} of a layout must be in {self.space}, got {value!r}")
+            raise ValueError(f"{self.name} of a layout must be in {self.space}, got {shown(value)}")
         return array
 
 

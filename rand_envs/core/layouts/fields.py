@@ -8,12 +8,24 @@ from typing import Any
 
 import numpy as np
 from gymnasium.spaces import Space
+from llvmlite import ir
+from numba import extending, types
 from numpy.typing import NDArray
 
 from rand_envs.core.arrays import Array, Json, copied
 from rand_envs.core.compiled import compiled
 from rand_envs.core.layouts.bounds import Field
-from rand_envs.core.layouts.space import MAX_ENUMERATED, Layout, LayoutSpace, layout_fields
+from rand_envs.core.layouts.space import (
+    MAX_BYTES,
+    MAX_ENUMERATED,
+    Layout,
+    LayoutSpace,
+    check_listable,
+    layout_fields,
+)
+
+# The result is called with other arguments than the decorated function has.
+_intrinsic: Callable[[Any], Any] = extending.intrinsic
 
 Legal = Callable[[Array], NDArray[np.bool_]]
 
@@ -84,6 +96,7 @@ class Layouts(LayoutSpace[FieldLayout]):
         self._first = np.concatenate([f.first for f in parts])
         self._sizes = np.concatenate([f.sizes for f in parts])
         self._counts = np.maximum(self._sizes, 1).astype(np.uint64)
+        self._shares = np.uint64(2**64 - 1) // self._counts
         self._low = np.concatenate([f.low for f in parts]).astype(np.float64)
         self._high = np.concatenate([f.high for f in parts]).astype(np.float64)
         self._is_real = self._sizes == 0
@@ -98,7 +111,8 @@ class Layouts(LayoutSpace[FieldLayout]):
         """Number of legal layouts; None with real numbers, or too many to try `legal` on all."""
         if self._legal is None or self._product is None:
             return self._product
-        return len(self._listed) if self._product <= MAX_ENUMERATED else None
+        most = min(MAX_ENUMERATED, MAX_BYTES // self.dtype.itemsize)
+        return len(self._listed) if self._product <= most else None
 
     def matches(self, other: LayoutSpace[Any]) -> bool:
         """Whether the other space has the same fields in the same order, and the same `legal`."""
@@ -137,18 +151,16 @@ class Layouts(LayoutSpace[FieldLayout]):
         """Every legal layout once, shape (size,), the last field's values changing fastest.
 
         Raises:
-            ValueError: there are more than `MAX_ENUMERATED`, or a field is of real numbers.
+            ValueError: they are too many to be listed, or a field is of real numbers.
         """
         return copied(self._listed)
 
     @cached_property
     def _listed(self) -> Array:
         product = self._product
-        if product is None or product > MAX_ENUMERATED:
-            number = "real numbers, which are not countable" if product is None else f"{product}"
-            raise ValueError(
-                f"at most {MAX_ENUMERATED} layouts can be listed, and there are {number}"
-            )
+        if product is None:
+            raise ValueError("layouts of real numbers, which are not countable, cannot be listed")
+        check_listable(product, self.dtype)
         numbers = np.empty((product, self.num_words), np.int64)
         codes = np.arange(product)
         for place in reversed(range(self.num_words)):
@@ -220,7 +232,7 @@ class Layouts(LayoutSpace[FieldLayout]):
     def _built(self, words: NDArray[np.uint64]) -> Array:
         """The layouts of uniform words, (n, num_words), legal or not."""
         numbers = np.empty(words.shape, np.int64)
-        _number(words, self._counts, self._first, numbers)
+        _number(words, self._counts, self._shares, self._first, numbers)
         if self._product is None:
             real = self._is_real
             share = (words[:, real] >> np.uint64(11)) / 2.0**53
@@ -277,11 +289,26 @@ class Layouts(LayoutSpace[FieldLayout]):
 
 
 @compiled
-def _number(words: Array, sizes: Array, first: Array, numbers: Array) -> None:
-    """Integers from words: `sizes` many from `first`."""
+def _number(words: Array, sizes: Array, shares: Array, first: Array, numbers: Array) -> None:
+    """Integers from words: `sizes` many from `first`; shares are the sizes' parts of 2**64."""
     for i in range(len(words)):
         for k in range(len(sizes)):
-            numbers[i, k] = np.int64(words[i, k] % sizes[k]) + first[k]
+            # A division takes ten times as long as a product, whose quotient is at most 1 short.
+            left = words[i, k] - _high_word(words[i, k], shares[k]) * sizes[k]
+            left -= sizes[k] if left >= sizes[k] else np.uint64(0)
+            numbers[i, k] = np.int64(left) + first[k]
+
+
+@_intrinsic
+def _high_word(typing: Any, a: Any, b: Any) -> Any:
+    """The upper 64 bits of a product of two words."""
+
+    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        wide = ir.IntType(128)
+        product = builder.mul(*(builder.zext(value, wide) for value in values))
+        return builder.trunc(builder.lshr(product, ir.Constant(wide, 64)), ir.IntType(64))
+
+    return types.uint64(types.uint64, types.uint64), generate
 
 
 def _redrawn(words: NDArray[np.uint64], drawn: int, count: int) -> NDArray[np.uint64]:

@@ -5,6 +5,7 @@ space.  One layout on its own is a frozen dataclass (`Layout`): a value that can
 hashed and written as JSON.
 """
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Generic, TypeVar
@@ -12,10 +13,14 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from rand_envs.core.arrays import Array, Json, random_words
+from rand_envs.core.arrays import Array, Json, random_words, shown
 
 MAX_ENUMERATED = 2_000_000
 """The most layouts that `LayoutSpace.enumerate` lists."""
+MOST_DIGITS = 9
+"""Numbers of layouts are written out up to so many."""
+MAX_BYTES = 2**30
+"""The most memory of such a list."""
 
 
 class Layout(ABC):
@@ -38,8 +43,7 @@ class LayoutSpace(ABC, Generic[L]):
     """How many random 64-bit words one uniform layout is made of."""
 
     def __repr__(self) -> str:
-        count = "uncounted" if self.size is None else f"{self.size:.6g}"
-        return f"{type(self).__name__}({count} layouts of {self.dtype})"
+        return f"{type(self).__name__}({counted(self.size)} layouts of {self.dtype})"
 
     @property
     @abstractmethod
@@ -104,6 +108,24 @@ class LayoutSpace(ABC, Generic[L]):
         return self.from_words(random_words(rngs, self.num_words))
 
 
+def counted(size: int | None) -> str:
+    """A number of layouts in words: some have more digits than a person, or a float, can take."""
+    if size is None:
+        return "uncounted"
+    if size < 10**MOST_DIGITS:
+        return f"{size:,}"
+    return f"{size:.1e}" if size < 10**300 else f"about 1e+{math.log10(size):.0f}"
+
+
+def check_listable(count: int, dtype: np.dtype[Any]) -> None:
+    """ValueError where a list of so many layouts of a type would be too long, or too large."""
+    if count > MAX_ENUMERATED or count * dtype.itemsize > MAX_BYTES:
+        raise ValueError(
+            f"at most {MAX_ENUMERATED} layouts can be listed, in {MAX_BYTES} bytes, and there "
+            f"are {counted(count)} of {dtype.itemsize} bytes"
+        )
+
+
 def layout_fields(layout: Any, kind: type[Layout], names: Sequence[str]) -> list[Any]:
     """Return the named fields of a layout given as a `kind` or as its JSON dictionary.
 
@@ -118,5 +140,5 @@ def layout_fields(layout: Any, kind: type[Layout], names: Sequence[str]) -> list
     needed = {name for name in names if not name.endswith("?")}
     if not isinstance(layout, Mapping) or not needed <= set(layout) <= set(fields):
         wanted = f"a {kind.__name__} or a dictionary with the keys {', '.join(fields)}"
-        raise ValueError(f"a layout must be {wanted}, got {layout!r}")
+        raise ValueError(f"a layout must be {wanted}, got {shown(layout)}")
     return [layout.get(name) for name in fields]

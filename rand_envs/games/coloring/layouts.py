@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rand_envs.core.arrays import Array, Json
+from rand_envs.core.arrays import Array, Json, shown
 from rand_envs.core.compiled import compiled
-from rand_envs.core.layouts.space import MAX_ENUMERATED, Layout, LayoutSpace, layout_fields
+from rand_envs.core.layouts.space import Layout, LayoutSpace, check_listable, layout_fields
 
 MAX_RANKED = 32
 """Of so many words it is faster to count the smaller ones than to sort them."""
@@ -54,11 +54,7 @@ class ColoringSpace(LayoutSpace[ColoringLayout]):
 
     def enumerate(self) -> Array:
         """Every cycle once, in lexicographic order."""
-        if self.size > MAX_ENUMERATED:
-            raise ValueError(
-                f"at most {MAX_ENUMERATED} layouts can be listed, and there are {self.size} "
-                f"cycles on {self.num_vertices} vertices"
-            )
+        check_listable(self.size, self.dtype)
         orders = 1 + _permutations(self.num_vertices - 1)
         return self._build(orders[orders[:, 0] < orders[:, -1]])
 
@@ -90,7 +86,7 @@ class ColoringSpace(LayoutSpace[ColoringLayout]):
         if not is_integer or sorted(vertices.tolist()) != list(range(N)):
             raise ValueError(
                 f"the cycle of a colouring layout must hold each of the vertices 0 to {N - 1} "
-                f"once, got {cycle!r}"
+                f"once, got {shown(cycle)}"
             )
         order = np.roll(vertices, -int(vertices.argmin()))
         return self.unpack(self._build(order[None, 1:]))[0]

@@ -17,6 +17,7 @@ from rand_envs.core.player import Play
 from rand_envs.games.grid.rules import MOVES, GridTask
 from rand_envs.minimax.grid.search_grid import cut_to_horizon
 from rand_envs.minimax.grid.solution import SearchGameSolution
+from rand_envs.minimax.grid.verify import faults_of_mixes
 
 Ints = NDArray[np.int64]
 
@@ -260,12 +261,15 @@ class OptimalMix(GridWalker):
             infinite patience.
 
     Raises:
-        ValueError: the task has another grid, start, horizon or number of episodes.
+        ValueError: the task has another grid, start, horizon or number of episodes, or the
+            solution's paths or probabilities are not legal.
     """
 
     resumes = False
 
     def __init__(self, solution: SearchGameSolution, task: GridTask | None = None) -> None:
+        if faults := faults_of_mixes(solution):
+            raise ValueError(f"the solution cannot be played: {faults[0]}")
         grid = solution.grid
         walls = np.zeros(grid.shape, bool)
         walls[tuple(np.array(grid.walls, int).reshape(-1, 2).T)] = True

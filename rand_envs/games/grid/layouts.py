@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rand_envs.core.arrays import Array, Json, whole_number, words_below
+from rand_envs.core.arrays import HALF, Array, Json, shown, whole_number
 from rand_envs.core.compiled import compiled
-from rand_envs.core.layouts.space import MAX_ENUMERATED, Layout, LayoutSpace, layout_fields
+from rand_envs.core.layouts.space import Layout, LayoutSpace, check_listable, layout_fields
 from rand_envs.games.grid.walls import WallBuilder, pick
 
 Cell = tuple[int, int]
@@ -87,26 +87,21 @@ class GridSpace(LayoutSpace[GridLayout]):
         A wall that would cut off a free cell is skipped: every legal layout can occur but,
         where the adversary places walls, not all are equally likely.
         """
-        walls = self._fixed
-        if walls is None:
+        if self._fixed is not None:
+            walls = self._fixed[None]
+        else:
             bare = np.zeros((len(words), self.num_cells), bool)
             walls = self._builder.lay(bare, bare, words[:, :-1].argsort(axis=1))
-        return self._build(walls, words_below(words[:, -1], self.num_treasures))
+        return self._build(walls, words[:, -1], self.num_treasures)
 
     def enumerate(self) -> Array:
         """Every layout once: walls in lexicographic order, then treasures, row by row."""
-        if self._fixed is not None:
-            walls = self._fixed[None]
-        elif self._builder.num_candidates * self.num_treasures > MAX_ENUMERATED:
-            raise ValueError(
-                f"at most {MAX_ENUMERATED} layouts can be listed, and {self.num_walls} walls on "
-                f"{self.num_cells} cells may have "
-                f"{self._builder.num_candidates * self.num_treasures}"
-            )
-        else:
-            walls = self._builder.enumerate()
+        ways = self._builder.num_candidates if self._fixed is None else 1
+        check_listable(ways * self.num_treasures, self.dtype)
+        walls = self._builder.enumerate() if self._fixed is None else self._fixed[None]
         count = self.num_treasures
-        return self._build(np.repeat(walls, count, 0), np.tile(np.arange(count), len(walls)))
+        number = np.tile(np.arange(count, dtype=np.uint64), len(walls))
+        return self._build(np.repeat(walls, count, 0), number << HALF, 2**32)
 
     def mutate(self, rng: np.random.Generator, layouts: Array) -> Array:
         """Move each treasure to another cell or, half of the time, one of the adversary's walls.
@@ -136,7 +131,7 @@ class GridSpace(LayoutSpace[GridLayout]):
         treasure, walls = layout_fields(layout, GridLayout, ["treasure", "walls?"])
         treasure = as_cell("the treasure", treasure, self.rows, self.columns)
         if isinstance(walls, str) or not isinstance(walls or (), Sequence):
-            raise ValueError(f"the walls of a layout must be a list of cells, got {walls!r}")
+            raise ValueError(f"the walls of a layout must be a list of cells, got {shown(walls)}")
         is_wall = np.zeros((self.rows, self.columns), bool)
         for cell in walls or ():
             is_wall[as_cell("a wall", cell, self.rows, self.columns)] = True
@@ -173,11 +168,10 @@ class GridSpace(LayoutSpace[GridLayout]):
         legal[:, self._start] = False
         return legal
 
-    def _build(self, walls: Array, treasure: Array) -> Array:
-        """Layouts whose treasures are on the `treasure`-th of the cells where one may be."""
-        layouts = np.empty(len(treasure), self.dtype)
-        layouts["walls"] = walls.reshape(-1, self.rows, self.columns)
-        _hide(self._start, layouts["walls"], treasure, layouts["treasure"])
+    def _build(self, walls: Array, words: NDArray[np.uint64], bound: int) -> Array:
+        """Layouts of walls, or the same for all, with treasures by words, as by `words_below`."""
+        layouts = np.empty(len(words), self.dtype)
+        _hide(self._start, walls, words, bound, layouts["walls"], layouts["treasure"])
         return layouts
 
     def _check_walls(self, walls: Array) -> None:
@@ -194,24 +188,26 @@ class GridSpace(LayoutSpace[GridLayout]):
 
 
 @compiled
-def _hide(start: int, walls: Array, number: Array, treasure: Array) -> None:
-    """Each treasure on the `number`-th cell, row by row, where one may be."""
-    n, rows, columns = walls.shape
+def _hide(start: int, walls: Array, words: Array, bound: int, laid: Array, treasure: Array) -> None:
+    """Lay walls, and each treasure on a cell where one may be, counted row by row."""
+    n, rows, columns = laid.shape
     for i in range(n):
-        left = number[i]
-        for cell in range(rows * columns):
-            row, column = cell // columns, cell % columns
-            if cell != start and not walls[i, row, column]:
-                if left == 0:
-                    treasure[i, 0], treasure[i, 1] = row, column
-                    break
-                left -= 1
+        own = i if len(walls) > 1 else 0
+        left, cell = np.int64((words[i] >> HALF) * np.uint64(bound) >> HALF), 0
+        for row in range(rows):
+            for column in range(columns):
+                laid[i, row, column] = walls[own, cell]
+                if not walls[own, cell] and cell != start:
+                    if left == 0:
+                        treasure[i, 0], treasure[i, 1] = row, column
+                    left -= 1
+                cell += 1
 
 
 def as_cell(name: str, value: Any, rows: int, columns: int) -> Cell:
     """Return a (row, column) inside the grid; ValueError says what is wrong."""
     if isinstance(value, str) or not isinstance(value, Sequence | np.ndarray) or len(value) != 2:
-        raise ValueError(f"{name} must be a (row, column) pair, got {value!r}")
+        raise ValueError(f"{name} must be a (row, column) pair, got {shown(value)}")
     row = whole_number(f"the row of {name}", value[0], 0, rows - 1)
     return row, whole_number(f"the column of {name}", value[1], 0, columns - 1)
 

@@ -6,9 +6,9 @@ import numpy as np
 from gymnasium.spaces import Discrete, MultiDiscrete
 from numpy.typing import ArrayLike, NDArray
 
-from rand_envs.core.arrays import Array, finite_number, whole_number
+from rand_envs.core.arrays import Array, finite_number, shown, whole_number
 from rand_envs.core.compiled import compiled
-from rand_envs.core.task import Advance, CompiledTask
+from rand_envs.core.task import Advance, HoldingTask
 from rand_envs.games.grid.layouts import Cell, GridLayout, GridSpace, as_cell
 
 __all__ = ["MOVES", "GridLayout", "GridSpace", "GridTask"]
@@ -16,8 +16,17 @@ __all__ = ["MOVES", "GridLayout", "GridSpace", "GridTask"]
 MOVES = np.array([(0, 1), (0, -1), (1, 0), (-1, 0)])
 """(rows, columns) that the actions right, left, up and down go; row 0 is at the bottom."""
 
+MAX_STEPS = 10**9
+"""The longest horizon, and the most episodes: the steps of all are counted in 64 bits."""
+COUNTERS = [
+    *((name, np.int64) for name in ["cell", "finds", "episode", "episode_steps", "steps"]),
+    ("found", np.bool_),
+]
+SEARCHER = np.dtype([*COUNTERS, ("row", np.int64), ("column", np.int64)], align=True)
+"""What a state is to compiled code, but for the walls; row and column are the treasure's."""
 
-class GridTask(CompiledTask[GridLayout]):
+
+class GridTask(HoldingTask[GridLayout]):
     """Search for a treasure that the adversary hid, and show in later episodes what you learned.
 
     ## Description
@@ -105,8 +114,8 @@ class GridTask(CompiledTask[GridLayout]):
     ) -> None:
         self.rows, self.columns = _grid_size(size)
         self.size = (self.rows, self.columns)
-        self.horizon = whole_number("horizon", horizon, 1)
-        self.num_episodes = whole_number("num_episodes", num_episodes, 1)
+        self.horizon = whole_number("horizon", horizon, 1, MAX_STEPS)
+        self.num_episodes = whole_number("num_episodes", num_episodes, 1, MAX_STEPS)
         self.step_reward = finite_number("step_reward", step_reward)
         self.find_reward = finite_number("find_reward", find_reward)
         self.start = as_cell("the start", start, self.rows, self.columns)
@@ -116,30 +125,13 @@ class GridTask(CompiledTask[GridLayout]):
         self.observation_space = MultiDiscrete([self.rows, self.columns, 2])
         self.action_space = Discrete(4)
         self.max_steps = self.horizon * self.num_episodes
-        counters = ["cell", "finds", "episode", "episode_steps", "steps"]
-        self._state_dtype = np.dtype(
-            [
-                ("treasure", np.int64, (2,)),
-                *((name, np.int64) for name in counters),
-                ("found", np.bool_),
-                ("walls", np.bool_, self.size),
-            ],
-            align=True,
-        )
         self._start = self.start[0] * self.columns + self.start[1]
+        self.hold(COUNTERS, cell=self._start)
         # Moves within the border, looked up by (cell, action); walls are up to the layout.
         cells = np.stack(np.divmod(np.arange(self.rows * self.columns), self.columns), axis=1)
         moved = np.clip(cells[:, None] + MOVES, 0, np.array(self.size) - 1)
         self._cells = cells
         self._moves = moved @ (self.columns, 1)
-
-    def initial(self, layouts: Array) -> Array:
-        """States at the start of the first episode, shape (n,)."""
-        state = np.zeros(len(layouts), self._state_dtype)
-        state["treasure"] = layouts["treasure"]
-        state["walls"] = layouts["walls"]
-        state["cell"] = self._start
-        return state
 
     def move(self, state: Array, actions: Array) -> NDArray[np.int64]:
         """The cells, row * columns + column, that moves lead to, shape (n,)."""
@@ -155,9 +147,9 @@ class GridTask(CompiledTask[GridLayout]):
         """
         n = len(state)
         seen, reward, over = np.empty((n, 3), np.int64), np.empty(n), np.empty(n, bool)
+        facts = self._no_facts(n)
         _search(
             self._start,
-            self.columns,
             self.horizon,
             self.num_episodes,
             self.step_reward,
@@ -165,28 +157,40 @@ class GridTask(CompiledTask[GridLayout]):
             self._cells,
             self._moves,
             self._walls_of(state),
+            self.head(state, SEARCHER),
             actions,
             idle,
-            state["treasure"],
-            state["found"],
-            state["cell"],
-            state["finds"],
-            state["episode"],
-            state["episode_steps"],
-            state["steps"],
             seen,
             reward,
             over,
+            *facts.values(),
         )
-        return Advance(state, seen, reward, over)
+        return Advance(state, seen, reward, over, facts)
 
     def _walls_of(self, state: Array) -> Array:
         return state["walls"].reshape(len(state), self.rows * self.columns)
 
     def info(self, state: Array) -> dict[str, Array]:
         """Index of the episode, and steps used over all episodes."""
+        facts = self.facts(state, np.zeros(len(state), bool))
+        del facts["is_success"]
+        return facts
+
+    def success(self, state: Array) -> NDArray[np.bool_]:
+        """Whether the treasure was found in every episode, shape (n,)."""
+        success: NDArray[np.bool_] = self.facts(state, np.ones(len(state), bool))["is_success"]
+        return success
+
+    def facts(self, state: Array, ended: NDArray[np.bool_]) -> dict[str, Array]:
+        """Index of the episode, steps used over all episodes, and success where ended."""
+        facts = self._no_facts(len(state))
+        _tell_all(self.num_episodes, self.head(state, SEARCHER), ended, *facts.values())
+        return facts
+
+    def _no_facts(self, n: int) -> dict[str, Array]:
+        numbers = np.empty((2, n), np.int64)
         # Not "episode": Monitor and RecordEpisodeStatistics put their statistics there.
-        return {"episode_index": state["episode"].copy(), "steps": state["steps"].copy()}
+        return {"episode_index": numbers[0], "steps": numbers[1], "is_success": np.empty(n, bool)}
 
     def best_outcome(self, layouts: Array) -> NDArray[np.float64] | None:
         """A shortest path in every episode, as far as the horizon lasts, shape (n,)."""
@@ -213,11 +217,6 @@ class GridTask(CompiledTask[GridLayout]):
         found: NDArray[np.int64] = distance[group.reshape(-1), treasure]
         return found
 
-    def success(self, state: Array) -> NDArray[np.bool_]:
-        """Whether the treasure was found in every episode, shape (n,)."""
-        success: NDArray[np.bool_] = state["finds"] == self.num_episodes
-        return success
-
     def outcome(self, state: Array) -> NDArray[np.float64]:
         """Steps used over all episodes, shape (n,)."""
         return state["steps"].astype(np.float64)
@@ -240,7 +239,6 @@ def _move(moves: Array, walls: Array, cell: Array, actions: Array, moved: Array)
 @compiled
 def _search(
     start: int,
-    columns: int,
     horizon: int,
     num_episodes: int,
     step_reward: float,
@@ -248,44 +246,60 @@ def _search(
     cells: Array,
     moves: Array,
     walls: Array,
+    state: Array,
     actions: Array,
     idle: Array,
-    treasure: Array,
-    found: Array,
-    cell: Array,
-    finds: Array,
-    episode: Array,
-    episode_steps: Array,
-    steps: Array,
     seen: Array,
     reward: Array,
     over: Array,
+    episode: Array,
+    steps: Array,
+    success: Array,
 ) -> None:
-    for i in range(len(cell)):
-        if idle[i]:
-            reward[i], over[i] = 0.0, False
-        else:
-            cell[i] = _target(moves, walls, i, cell[i], actions[i])
-            found[i] = cell[i] == treasure[i, 0] * columns + treasure[i, 1]
-            finds[i] += found[i]
-            steps[i] += 1
-            episode_steps[i] += 1
-            ended = found[i] or episode_steps[i] == horizon
-            over[i] = ended and episode[i] == num_episodes - 1
-            reward[i] = step_reward + find_reward * found[i]
-            if ended and not over[i]:
-                cell[i] = start
-                episode[i] += 1
-                episode_steps[i] = 0
-        at = np.uint64(cell[i])
-        seen[i, 0], seen[i, 1] = cells[at, 0], cells[at, 1]
-        seen[i, 2] = found[i]
+    for i in range(len(state)):
+        me = state[i]
+        reward[i], over[i] = 0.0, False
+        if not idle[i]:
+            # Without branches, as processors cannot guess what happens.
+            cell = _target(moves, walls, i, me.cell, actions[i])
+            at = np.uint64(cell)
+            found = (cells[at, 0] == me.row) & (cells[at, 1] == me.column)
+            ended = found | (me.episode_steps + 1 == horizon)
+            last = ended & (me.episode == num_episodes - 1)
+            again = ended != last
+            me.cell = start if again else cell
+            me.episode_steps = 0 if again else me.episode_steps + 1
+            me.episode += again
+            me.found = found
+            me.finds += found
+            me.steps += 1
+            reward[i] = step_reward + find_reward * found
+            over[i] = last
+        at = np.uint64(me.cell)
+        seen[i, 0], seen[i, 1], seen[i, 2] = cells[at, 0], cells[at, 1], me.found
+        _tell(num_episodes, me, over[i], i, episode, steps, success)
+
+
+@compiled
+def _tell_all(
+    num_episodes: int, state: Array, ended: Array, episode: Array, steps: Array, success: Array
+) -> None:
+    for i in range(len(state)):
+        _tell(num_episodes, state[i], ended[i], i, episode, steps, success)
+
+
+@compiled
+def _tell(
+    num_episodes: int, me: Any, ended: bool, i: int, episode: Array, steps: Array, success: Array
+) -> None:
+    episode[i], steps[i] = me.episode, me.steps
+    success[i] = ended & (me.finds == num_episodes)
 
 
 def _grid_size(size: Any) -> tuple[int, int]:
     pair = size if isinstance(size, tuple | list) else (size, size)
     if len(pair) != 2:
-        raise ValueError(f"size must be an integer or a (rows, columns) pair, got {size!r}")
+        raise ValueError(f"size must be an integer or a (rows, columns) pair, got {shown(size)}")
     rows, columns = (whole_number("size", length, 1, 1_000) for length in pair)
     if rows * columns < 2:
         raise ValueError("size must give at least two cells, got one")
@@ -302,6 +316,6 @@ def _grid_walls(walls: ArrayLike | int | None, size: tuple[int, int]) -> Array |
     if fixed.dtype != np.bool_ or fixed.shape != size:
         raise ValueError(
             "walls must be None, a number of walls, or a boolean array of shape "
-            f"{size}, got {walls!r}"
+            f"{size}, got {shown(walls)}"
         )
     return fixed

@@ -7,10 +7,13 @@ from numpy.typing import NDArray
 from rand_envs.core.arrays import Array, whole_number
 from rand_envs.core.compiled import compiled
 from rand_envs.core.layouts.fields import FieldLayout, Layouts
-from rand_envs.core.task import Advance, CompiledTask, GameValue
+from rand_envs.core.task import Advance, GameValue, HoldingTask
+
+TIME, FAULTS, CACHE = 0, 1, 2
+"""Columns of a state, which is a row of whole numbers to compiled code; the requests come last."""
 
 
-class PagingTask(CompiledTask[FieldLayout]):
+class PagingTask(HoldingTask[FieldLayout]):
     """Decide which page leaves the cache when another is requested, not knowing what is next.
 
     ## Description
@@ -85,21 +88,10 @@ class PagingTask(CompiledTask[FieldLayout]):
         self.observation_space = MultiDiscrete([self.num_pages] * (1 + self.cache_size))
         self.action_space = Discrete(self.cache_size)
         self.max_steps = self.num_requests
-        self._state_dtype = np.dtype(
-            [
-                ("requests", np.int64, (self.num_requests,)),
-                ("cache", np.int64, (self.cache_size,)),
-                ("time", np.int64),
-                ("faults", np.int64),
-            ]
-        )
-
-    def initial(self, layouts: Array) -> Array:
-        """States in which slot i holds page i and nothing was requested, shape (n,)."""
-        state = np.zeros(len(layouts), self._state_dtype)
-        state["requests"] = layouts["requests"]
-        state["cache"] = np.arange(self.cache_size)
-        return state
+        cache = ("cache", np.int64, (self.cache_size,))
+        counters = [("time", np.int64), ("faults", np.int64)]
+        self.hold([*counters, cache], cache=np.arange(self.cache_size))
+        self._row = np.dtype((np.int64, (CACHE + self.cache_size + self.num_requests,)))
 
     def advance(self, state: Array, actions: Array, idle: NDArray[np.bool_]) -> Advance:
         """Serve the next request; on a fault its page goes into the slot `actions`, shape (n,).
@@ -109,18 +101,19 @@ class PagingTask(CompiledTask[FieldLayout]):
         n = len(state)
         seen = np.empty((n, 1 + self.cache_size), np.int64)
         reward, over = np.empty(n), np.empty(n, bool)
+        facts = _no_facts(n)
         _serve(
+            self.num_pages,
+            self.cache_size,
+            self.head(state, self._row),
             actions,
             idle,
-            state["requests"],
-            state["cache"],
-            state["time"],
-            state["faults"],
             seen,
             reward,
             over,
+            *facts.values(),
         )
-        return Advance(state, seen, reward, over)
+        return Advance(state, seen, reward, over, facts)
 
     def info(self, state: Array) -> dict[str, Array]:
         """How many faults there were."""
@@ -128,20 +121,26 @@ class PagingTask(CompiledTask[FieldLayout]):
 
     def success(self, state: Array) -> NDArray[np.bool_]:
         """Whether the faults are as few as Belady's optimum, shape (n,)."""
-        success: NDArray[np.bool_] = state["faults"] <= self.best_outcome(state)
-        return success
+        return self.facts(state, np.ones(len(state), bool))["is_success"]
+
+    def facts(self, state: Array, ended: NDArray[np.bool_]) -> dict[str, Array]:
+        """How many faults there were, and whether of the ended they are as few as can be."""
+        facts = _no_facts(len(state))
+        rows = self.head(state, self._row)
+        _tell(self.num_pages, self.cache_size, rows, ended, *facts.values())
+        return facts
 
     def outcome(self, state: Array) -> NDArray[np.float64]:
         """The number of faults, shape (n,)."""
         return state["faults"].astype(np.float64)
 
     def best_outcome(self, layouts: Array) -> NDArray[np.float64]:
-        """Belady's optimum: evict the page that is not requested for longest, shape (n,).
+        """The faults of Belady's optimum, the fewest possible, shape (n,).
 
         L. A. Belady, "A study of replacement algorithms", IBM Systems Journal 5, 1966.
         """
-        faults = np.zeros(len(layouts))
-        _serve_by_belady(self.num_pages, self.cache_size, layouts["requests"], faults)
+        faults = np.empty(len(layouts))
+        _count(self.num_pages, self.cache_size, layouts["requests"], faults)
         return faults
 
     def known_value(self) -> GameValue:
@@ -159,54 +158,103 @@ class PagingTask(CompiledTask[FieldLayout]):
         return GameValue(bound, "bound", "known exactly where one page does not fit in the cache")
 
 
+def _no_facts(n: int) -> dict[str, Array]:
+    return {"faults": np.empty(n, np.int64), "is_success": np.empty(n, bool)}
+
+
 @compiled
 def _serve(
+    num_pages: int,
+    cache_size: int,
+    state: Array,
     actions: Array,
     idle: Array,
-    requests: Array,
-    cache: Array,
-    time: Array,
-    faults: Array,
     seen: Array,
     reward: Array,
     over: Array,
+    faults: Array,
+    success: Array,
 ) -> None:
-    num_requests, cache_size = requests.shape[1], cache.shape[1]
-    for i in range(len(time)):
-        reward[i], over[i] = 0.0, False
-        if not idle[i]:
-            # Indices without a sign need no look at whether they count from the end.
-            page, slot = requests[i, np.uint64(time[i])], np.uint64(actions[i])
-            fault = 1
-            for other in range(cache_size):
-                fault &= cache[i, other] != page
-            # Without a branch, as processors cannot guess whether it is a fault.
-            cache[i, slot] = page if fault else cache[i, slot]
-            faults[i] += fault
-            reward[i] = 0.0 - fault
-            time[i] += 1
-            over[i] = time[i] == num_requests
-        seen[i, 0] = requests[i, np.uint64(min(time[i], num_requests - 1))]
+    requests = state[:, CACHE + cache_size :]
+    last, kept = _memory(num_pages, cache_size)
+    end = requests.shape[1] - 1
+    for i in range(len(state)):
+        me, sees = state[i], seen[i]
+        # Indices without a sign need no look at whether they count from the end.
+        time, slot = me[TIME], np.uint64(actions[i])
+        page, fault = requests[i, np.uint64(min(time, end))], 1
         for other in range(cache_size):
-            seen[i, 1 + other] = cache[i, other]
+            held = me[CACHE + other]
+            fault &= held != page
+            sees[1 + other] = held
+        # Without branches, as processors cannot guess whether it is a fault.
+        plays = 1 - np.int64(idle[i])
+        fault &= plays
+        held = me[np.uint64(CACHE) + slot]
+        held += fault * (page - held)
+        me[np.uint64(CACHE) + slot] = sees[np.uint64(1) + slot] = held
+        me[FAULTS] += fault
+        time += plays
+        me[TIME] = time
+        reward[i] = 0.0 - fault
+        over[i] = plays & (time > end)
+        sees[0] = requests[i, np.uint64(min(time, end))]
+        faults[i] = me[FAULTS]
+        success[i] = over[i] and faults[i] <= _fewest(cache_size, requests, i, last, kept)
 
 
 @compiled
-def _serve_by_belady(num_pages: int, cache_size: int, requests: Array, faults: Array) -> None:
-    never = requests.shape[1]
-    again = np.empty(never, np.int64)
-    next_use = np.empty(num_pages, np.int64)
+def _tell(
+    num_pages: int, cache_size: int, state: Array, ended: Array, faults: Array, success: Array
+) -> None:
+    requests = state[:, CACHE + cache_size :]
+    last, kept = _memory(num_pages, cache_size)
+    for i in range(len(state)):
+        faults[i] = state[i, FAULTS]
+        success[i] = ended[i] and faults[i] <= _fewest(cache_size, requests, i, last, kept)
+
+
+@compiled
+def _count(num_pages: int, cache_size: int, requests: Array, faults: Array) -> None:
+    last, kept = _memory(num_pages, cache_size)
     for i in range(len(requests)):
-        next_use[:] = never
-        for time in range(never - 1, -1, -1):
-            page = np.uint64(requests[i, time])
-            again[time], next_use[page] = next_use[page], time
-        # Slot i holds page i at first. The page that is requested is the only one due.
-        for time in range(never):
-            slot, latest = np.uint64(0), -1
-            for other in range(cache_size):
-                use = next_use[other] if next_use[other] != time else never + 1
-                slot = np.uint64(other) if use > latest else slot
-                latest = max(latest, use)
-            faults[i] += latest <= never
-            next_use[slot] = again[time]
+        faults[i] = _fewest(cache_size, requests, i, last, kept)
+
+
+@compiled
+def _memory(num_pages: int, cache_size: int) -> tuple[Array, Array]:
+    """What `_fewest` keeps its notes in."""
+    return np.zeros(num_pages, np.int64), np.empty(cache_size - 1, np.int64)
+
+
+@compiled
+def _fewest(cache_size: int, requests: Array, i: int, last: Array, kept: Array) -> int:
+    """The fewest faults; `last` and `kept` are its `_memory`.
+
+    A hit means that its page stayed since its last request. Meanwhile one slot is that of the
+    requests that come, so pages stay in the others: as many of these stays are to be found as fit.
+    Take each that fits, in order of their ends, in the slot that is free for the shortest time
+    (M. C. Carlisle and E. L. Lloyd, "On the k-coloring of intervals", Discrete Applied
+    Mathematics 59, 1995). Slot j of the first cache holds page j.
+    """
+    length = requests.shape[1]
+    # A clock that goes on, so that memory need not be cleared: what is older was never.
+    start = (length + 1) * (i + 1)
+    for page in range(cache_size):
+        last[page] = start - 1
+    for slot in range(cache_size - 1):
+        kept[slot] = start - 1
+    faults = 0
+    for time in range(length):
+        now, page = start + time, np.uint64(requests[i, time])
+        since, slot, free = last[page], -1, -1
+        for other in range(cache_size - 1):
+            if free < kept[other] <= since:
+                slot, free = other, kept[other]
+        if since < now - 1:
+            if slot >= 0:
+                kept[np.uint64(slot)] = now - 1
+            else:
+                faults += 1
+        last[page] = now
+    return faults

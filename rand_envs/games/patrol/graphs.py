@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rand_envs.core.arrays import whole_number
+from rand_envs.core.arrays import shown, whole_number
 
 Adjacency = NDArray[np.bool_]
 
@@ -65,18 +65,18 @@ def checked_graph(graph: Any) -> tuple[tuple[Any, ...], Adjacency]:
         matrix = np.zeros(0)
     is_square = matrix.ndim == 2 and len(matrix) == matrix.shape[1]
     if not (is_square and 2 <= len(matrix) <= MAX_NODES and matrix.dtype.kind in "bi"):
-        raise ValueError(f"graph must be {LEGAL}, got {graph!r}")
+        raise ValueError(f"graph must be {LEGAL}, got {shown(graph)}")
     adjacency = matrix.astype(bool)
     is_simple = (adjacency == matrix).all() and (adjacency == adjacency.T).all()
     if not (is_simple and not adjacency.diagonal().any() and _is_connected(adjacency)):
-        raise ValueError(f"graph must be {LEGAL}, got {graph!r}")
+        raise ValueError(f"graph must be {LEGAL}, got {shown(graph)}")
     return tuple(map(tuple, adjacency.astype(int).tolist())), adjacency
 
 
 def _named(name: str, sizes: Any, graph: Any) -> tuple[tuple[Any, ...], Adjacency]:
     build, smallest = NAMED.get(name, (None, ()))
     if build is None or len(sizes) != len(smallest):
-        raise ValueError(f"graph must be {LEGAL}, got {graph!r}")
+        raise ValueError(f"graph must be {LEGAL}, got {shown(graph)}")
     whole = [
         whole_number(f"the size of a {name}", size, low, MAX_NODES)
         for size, low in zip(sizes, smallest, strict=True)

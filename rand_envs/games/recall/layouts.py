@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rand_envs.core.arrays import Array, Json, whole_number, words_below
-from rand_envs.core.layouts.space import MAX_ENUMERATED, Layout, LayoutSpace, layout_fields
+from rand_envs.core.arrays import Array, Json, shown, whole_number, words_below
+from rand_envs.core.layouts.space import Layout, LayoutSpace, check_listable, layout_fields
 
 
 @dataclass(frozen=True)
@@ -54,12 +54,7 @@ class RecallSpace(LayoutSpace[RecallLayout]):
 
     def enumerate(self) -> Array:
         """Every legal layout once, values in lexicographic order, then queries."""
-        if self.size > MAX_ENUMERATED:
-            raise ValueError(
-                f"at most {MAX_ENUMERATED} layouts can be listed, and {self.num_pairs} pairs "
-                f"of {self.value_bits} bits have {self.num_pairs} * "
-                f"2**{self.num_pairs * self.value_bits}"
-            )
+        check_listable(self.size, self.dtype)
         num_bits = self.num_pairs * self.value_bits
         code, query = np.divmod(np.arange(self.size), self.num_pairs)
         return self._build((code[:, None] >> np.arange(num_bits)[::-1]) & 1, query)
@@ -99,7 +94,7 @@ class RecallSpace(LayoutSpace[RecallLayout]):
         if bits.shape != shape or bits.dtype.kind not in "iu" or ((bits != 0) & (bits != 1)).any():
             raise ValueError(
                 f"the values of a recall layout must be {shape[0]} rows of {shape[1]} bits, "
-                f"each 0 or 1, got {values!r}"
+                f"each 0 or 1, got {shown(values)}"
             )
         query = whole_number("the query of a recall layout", query, 0, self.num_pairs - 1)
         return RecallLayout(tuple(map(tuple, bits.tolist())), query)

@@ -14,6 +14,9 @@ Walk = tuple[Cell, ...]
 Path = tuple[Walk, ...]
 """What to walk while the treasure is not found: one walk for each episode, in order."""
 
+MAX_CELLS = 10_000
+"""The largest grid, walls included: of a larger one neither a bracket nor its check is feasible."""
+
 STEPS: tuple[Cell, ...] = ((0, 1), (0, -1), (1, 0), (-1, 0))
 
 
@@ -46,12 +49,11 @@ class SearchGrid:
             start: the start cell.
 
         Raises:
-            ValueError: where a size is not positive, the walls have another shape or cut a cell
-                off, the start is outside or on a wall, or no cell is left for the treasure.
+            ValueError: where a size is not positive or the grid is too large, the walls have
+                another shape or cut a cell off, the start is outside or on a wall, or no cell is
+                left for the treasure.
         """
-        rows, columns = (shape, shape) if isinstance(shape, int) else (int(s) for s in shape)
-        if rows < 1 or columns < 1:
-            raise ValueError(f"a grid needs at least one row and one column, got {shape}")
+        rows, columns = checked_shape(shape)
         mask = np.zeros((rows, columns), bool) if walls is None else np.asarray(walls)
         if mask.shape != (rows, columns) or mask.dtype != np.bool_:
             raise ValueError(
@@ -135,6 +137,16 @@ class SearchGrid:
                     if images[0] == self.start and set(images) == set(self.cells):
                         found.append(tuple(self.index[image] for image in images))
         return tuple(dict.fromkeys(found))
+
+
+def checked_shape(shape: int | tuple[int, int]) -> tuple[int, int]:
+    """Rows and columns of a grid; ValueError unless there are some, and not too many cells."""
+    rows, columns = (shape, shape) if isinstance(shape, int) else (int(s) for s in shape)
+    if rows < 1 or columns < 1:
+        raise ValueError(f"a grid needs at least one row and one column, got {shape}")
+    if rows * columns > MAX_CELLS:
+        raise ValueError(f"a grid may have at most {MAX_CELLS} cells, got {rows} x {columns}")
+    return rows, columns
 
 
 def walk_between(grid: SearchGrid, inside: set[int], source: int, target: int) -> list[int]:

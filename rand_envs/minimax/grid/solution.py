@@ -1,6 +1,7 @@
 """A solved search game as a value: mixes, bounds, and JSON both ways."""
 
 import json
+import math
 from dataclasses import dataclass
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -9,8 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from rand_envs.core.arrays import shown, whole_number
+from rand_envs.core.options import MAX_COUNT, real_number
 from rand_envs.core.sealed import read_json, write_json
-from rand_envs.minimax.grid.search_grid import Cell, Path, SearchGrid
+from rand_envs.minimax.grid.search_grid import MAX_CELLS, Cell, Path, SearchGrid, checked_shape
 from rand_envs.minimax.matrix import Floats
 
 SCHEMA = "rand_envs.search_game/1"
@@ -114,41 +117,47 @@ class SearchGameSolution:
             ValueError: where a field is missing or of another form.
         """
         if data.get("schema") != SCHEMA:
-            raise ValueError(f"a solution file needs schema {SCHEMA!r}, got {data.get('schema')!r}")
+            raise ValueError(
+                f"a solution file needs schema {SCHEMA!r}, got {shown(data.get('schema'))}"
+            )
         try:
             return cls._read(data)
-        except (KeyError, TypeError, IndexError) as error:
+        except (KeyError, TypeError) as error:
             raise ValueError(f"the solution file does not follow its schema: {error!r}") from error
 
     @classmethod
     def _read(cls, data: dict[str, Any]) -> "SearchGameSolution":
-        shape = (int(data["shape"][0]), int(data["shape"][1]))
+        rows, columns = _cell("the shape", data["shape"], MAX_CELLS + 1, MAX_CELLS + 1)
+        shape = checked_shape((rows, columns))
         walls = np.zeros(shape, bool)
-        for row, column in data["walls"]:
-            walls[row, column] = True
-        grid = SearchGrid.create(shape, walls, _cell(data["start"]))
-        treasure = np.asarray(data["treasure_distribution"], dtype=np.float64)
-        if treasure.shape != shape:
-            raise ValueError(
-                f"the treasure distribution must have shape {shape}, got {treasure.shape}"
-            )
+        for cell in _list("the walls", data["walls"]):
+            walls[_cell("a wall", cell, *shape)] = True
+        grid = SearchGrid.create(shape, walls, _cell("the start", data["start"], *shape))
+        table = _list("the treasure distribution", data["treasure_distribution"])
+        chances = [_numbers("a row of the treasure distribution", row) for row in table]
+        if [len(row) for row in chances] != [columns] * rows:
+            raise ValueError(f"the treasure distribution must have {rows} rows of {columns}")
+        treasure = np.array(chances)
         on_cells = np.array([treasure[cell] for cell in grid.cells[1:]])
         if np.abs(treasure).sum() > np.abs(on_cells).sum() + 1e-12:
             raise ValueError("the treasure distribution has mass on the start or on a wall")
         return cls(
             grid=grid,
-            horizon=None if data["horizon"] is None else int(data["horizon"]),
-            num_episodes=int(data["num_episodes"]),
-            lower=float(data["lower"]),
-            upper=float(data["upper"]),
+            horizon=None if data["horizon"] is None else _count("horizon", data["horizon"]),
+            num_episodes=_count("num_episodes", data["num_episodes"]),
+            lower=_number("lower", data["lower"]),
+            upper=_number("upper", data["upper"]),
             paths=tuple(
-                tuple(tuple(_cell(cell) for cell in walk) for walk in path)
-                for path in data["paths"]
+                tuple(
+                    tuple(_cell("a cell of a path", cell, *shape) for cell in _list("a walk", walk))
+                    for walk in _list("a path", path)
+                )
+                for path in _list("the paths", data["paths"])
             ),
-            probabilities=np.asarray(data["probabilities"], dtype=np.float64),
+            probabilities=np.array(_numbers("the probabilities", data["probabilities"])),
             treasure_probabilities=on_cells,
-            relaxed=bool(data["relaxed"]),
-            interrupted=bool(data["interrupted"]),
+            relaxed=_truth("relaxed", data["relaxed"]),
+            interrupted=_truth("interrupted", data["interrupted"]),
         )
 
     def save(self, file: str | FilePath) -> None:
@@ -166,9 +175,37 @@ class SearchGameSolution:
         return cls.from_json(read_json(file))
 
 
-def _cell(data: Any) -> Cell:
-    row, column = data
-    return (int(row), int(column))
+def _list(name: str, data: Any) -> list[Any]:
+    if not isinstance(data, list):
+        raise ValueError(f"{name} in a solution file must be a list, got {shown(data)}")
+    return data
+
+
+def _cell(name: str, data: Any, rows: int, columns: int) -> Cell:
+    if not isinstance(data, list) or len(data) != 2:
+        raise ValueError(f"{name} in a solution file must be two integers, got {shown(data)}")
+    row = whole_number(f"the first number of {name}", data[0], 0, rows - 1)
+    return row, whole_number(f"the second number of {name}", data[1], 0, columns - 1)
+
+
+def _count(name: str, data: Any) -> int:
+    return whole_number(f"{name} in a solution file", data, 0, MAX_COUNT)
+
+
+def _number(name: str, data: Any) -> float:
+    """A float, NaN included: what is finite, the verifier says."""
+    is_nan = isinstance(data, float) and math.isnan(data)
+    return data if is_nan else real_number(f"{name} in a solution file", data)
+
+
+def _numbers(name: str, data: Any) -> list[float]:
+    return [_number(f"each of {name}", each) for each in _list(name, data)]
+
+
+def _truth(name: str, data: Any) -> bool:
+    if not isinstance(data, bool):
+        raise ValueError(f"{name} in a solution file must be true or false, got {shown(data)}")
+    return data
 
 
 def shipped_solutions() -> list[tuple[int, int, int | None]]:

@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import dijkstra
 
 from rand_envs.minimax.grid.solution import SearchGameSolution
 
@@ -23,6 +25,13 @@ Floats = NDArray[np.float64]
 Sets = NDArray[np.int64]
 
 MAX_CELLS = 25
+
+MAX_WORK = 10**10
+"""Numbers in the tables of a best response under a horizon: some minutes."""
+CALL = 2000
+"""So many numbers are computed while a NumPy function is called."""
+MAX_TABLE = 4 * 10**8
+"""Numbers in one of these tables: 13 GB in all."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +81,8 @@ def verify_search_solution(
 
     Raises:
         ValueError: where the file does not follow the schema, or `check_lower` is asked for on a
-            grid of more than 25 free cells.
+            grid of more than 25 free cells, or with so long a horizon or so many episodes that
+            it takes more than minutes or 13 GB.
     """
     if not isinstance(solution, SearchGameSolution):
         solution = SearchGameSolution.load(solution)
@@ -82,37 +92,55 @@ def verify_search_solution(
             f"the best response can be checked up to {MAX_CELLS} free cells, got "
             f"{len(game.cells)}; pass check_lower=False to check the upper bound alone"
         )
-    reasons = [*game.faults_of_paths(), *game.faults_of_distributions(), *_not_finite(solution)]
+    reasons = [*faults_of_mixes(solution), *_not_finite(solution)]
     if reasons:
         return VerificationReport(tuple(reasons))
     costs = game.mean_costs()
     worst = int(costs.argmax())
-    upper, lower = float(costs[worst]), None
+    upper, treasure = float(costs[worst]), game.cells[worst + 1]
+    lower = None
+    if check_lower:
+        lower = game.least_slots() if solution.relaxed else game.least_cost()
+    reasons = list(_faults_of_bounds(solution, upper, treasure, lower, tolerance))
+    return VerificationReport(tuple(reasons), upper, treasure, lower)
+
+
+def _faults_of_bounds(
+    solution: SearchGameSolution,
+    upper: float,
+    treasure: Cell,
+    lower: float | None,
+    tolerance: float,
+) -> Iterator[str]:
+    """Where the claims differ from what was computed again."""
     if upper > solution.upper + tolerance:
-        reasons.append(
-            f"the mix pays {upper:.9g} when the treasure is on {game.cells[worst + 1]}, "
+        yield (
+            f"the mix pays {upper:.9g} when the treasure is on {treasure}, "
             f"more than the claimed upper bound {solution.upper:.9g}"
         )
     if upper < solution.upper - tolerance:
-        reasons.append(
+        yield (
             f"the mix pays at most {upper:.9g}, and the claimed upper bound {solution.upper:.9g} "
             "is looser"
         )
-    if check_lower:
-        lower = game.least_slots() if solution.relaxed else game.least_cost()
-        if lower < solution.lower - tolerance:
-            reasons.append(
-                f"a walker pays {lower:.9g} against the treasure distribution, "
-                f"less than the claimed lower bound {solution.lower:.9g}"
-            )
-        if lower > solution.lower + tolerance:
-            reasons.append(
-                f"every walker pays {lower:.9g} against the treasure distribution, and the "
-                f"claimed lower bound {solution.lower:.9g} is looser"
-            )
+    if lower is not None and lower < solution.lower - tolerance:
+        yield (
+            f"a walker pays {lower:.9g} against the treasure distribution, "
+            f"less than the claimed lower bound {solution.lower:.9g}"
+        )
+    if lower is not None and lower > solution.lower + tolerance:
+        yield (
+            f"every walker pays {lower:.9g} against the treasure distribution, and the "
+            f"claimed lower bound {solution.lower:.9g} is looser"
+        )
     if solution.lower > solution.upper + tolerance:
-        reasons.append("the claimed lower bound is above the claimed upper bound")
-    return VerificationReport(tuple(reasons), upper, game.cells[worst + 1], lower)
+        yield "the claimed lower bound is above the claimed upper bound"
+
+
+def faults_of_mixes(solution: SearchGameSolution) -> list[str]:
+    """Why paths, probabilities or the game are not legal, one sentence each."""
+    game = _Game(solution.to_json())
+    return [*game.faults_of_paths(), *game.faults_of_distributions()]
 
 
 def _not_finite(solution: SearchGameSolution) -> Iterator[str]:
@@ -130,10 +158,9 @@ class _Game:
         start: Cell = tuple(data["start"])
         free = [(r, c) for r in range(rows) for c in range(columns) if (r, c) not in walls]
         self.cells: list[Cell] = [start, *(cell for cell in free if cell != start)]
-        self.near = [
-            [j for j, (r, c) in enumerate(self.cells) if abs(r - row) + abs(c - column) == 1]
-            for row, column in self.cells
-        ]
+        place = {cell: i for i, cell in enumerate(self.cells)}
+        around = ([(r, c + 1), (r, c - 1), (r + 1, c), (r - 1, c)] for r, c in self.cells)
+        self.near = [sorted(place[cell] for cell in cells if cell in place) for cells in around]
         self.horizon: int | None = data["horizon"]
         self.num_episodes: int = data["num_episodes"]
         self.paths: list[list[list[Cell]]] = [
@@ -145,12 +172,10 @@ class _Game:
         self.straight = self._distances()
 
     def _distances(self) -> Floats:
-        """Relax until nothing changes (Bellman–Ford): steps from the start to each cell."""
-        steps = np.full(len(self.cells), np.inf)
-        steps[0] = 0.0
-        for _ in self.cells:
-            for cell, near in enumerate(self.near):
-                steps[cell] = min([steps[cell], *(steps[other] + 1 for other in near)])
+        """Steps from the start to each cell."""
+        cell = np.repeat(np.arange(len(self.cells)), [len(near) for near in self.near])
+        edges = coo_array((np.ones(len(cell)), (cell, np.concatenate(self.near, dtype=int))))
+        steps: Floats = dijkstra(edges.tocsr(), indices=0, unweighted=True)
         return steps
 
     def faults_of_paths(self) -> Iterator[str]:
@@ -189,23 +214,23 @@ class _Game:
 
     def mean_costs(self) -> Floats:
         """What the mix pays for a treasure on each cell but the start, shape (cells - 1,)."""
-        costs = [[self._play(path, i) for i in range(1, len(self.cells))] for path in self.paths]
+        costs = [self._played(path) for path in self.paths]
         total: Floats = self.probabilities @ np.array(costs)
         return total
 
-    def _play(self, path: Sequence[list[Cell]], treasure: int) -> float:
-        """Play all episodes with the treasure on one cell, and count the steps."""
-        steps, found = 0.0, False
-        for episode in range(self.num_episodes):
-            walk = path[episode] if episode < len(path) else []
-            if found:
-                steps += self.straight[treasure]
-            elif self.cells[treasure] in walk:
-                steps += walk.index(self.cells[treasure])
-                found = True
-            else:
-                steps += np.inf if self.horizon is None else self.horizon
-        return steps
+    def _played(self, path: Sequence[list[Cell]]) -> list[float]:
+        """The steps of all episodes with the treasure on each cell but the start."""
+        visits = [{cell: time for time, cell in reversed(list(enumerate(walk)))} for walk in path]
+        return [self._steps(visits, i) for i in range(1, len(self.cells))]
+
+    def _steps(self, visits: Sequence[dict[Cell, int]], treasure: int) -> float:
+        before, idle = 0.0, np.inf if self.horizon is None else self.horizon
+        for episode, first in enumerate(visits):
+            if self.cells[treasure] in first:
+                later = (self.num_episodes - 1 - episode) * self.straight[treasure]
+                return float(before + first[self.cells[treasure]] + later)
+            before += idle
+        return before + (self.num_episodes - len(visits)) * idle
 
     def least_slots(self) -> float:
         """The mean steps of the best schedule of slots, as an assignment problem.
@@ -227,6 +252,14 @@ class _Game:
         if self.horizon is None:
             search = _least_search(self.near, layers, self.treasure)
             return search + (self.num_episodes - 1) * float(later.sum())
+        row, most = (self.horizon + 1) * len(self.cells), max(map(len, layers))
+        work = self.num_episodes * row * sum(len(layer) + CALL for layer in layers)
+        if work > MAX_WORK or row * most > MAX_TABLE:
+            raise ValueError(
+                f"the best response of {self.num_episodes} episodes of {self.horizon} steps "
+                "takes too much to be checked; pass check_lower=False to check the upper bound "
+                "alone"
+            )
         after = [np.zeros(len(layer)) for layer in layers]
         for left_over in range(self.num_episodes):
             after = _least_in_episode(

@@ -9,6 +9,7 @@ import numpy as np
 from gymnasium.spaces import Discrete, MultiBinary, MultiDiscrete
 
 from rand_envs.core.arrays import Array
+from rand_envs.core.layouts.space import counted
 from rand_envs.core.task import Task
 
 MAX_LAYOUTS = 20_000
@@ -76,7 +77,7 @@ def all_layouts(task: Task[Any]) -> Array:
     if layouts is None or len(layouts) > MAX_LAYOUTS:
         raise TooLarge(
             f"a game is solved exactly with at most {MAX_LAYOUTS} layouts, and this "
-            f"{task.env_id} has {count}"
+            f"{task.env_id} has {counted(count)}"
         )
     return layouts
 

@@ -7,13 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from rand_envs.core.arrays import Json
-from rand_envs.core.sealed import read_json, write_json
+from rand_envs.core.arrays import Json, shown
+from rand_envs.core.sealed import parsed_json, read_json, write_json
 from rand_envs.core.task import Task
 from rand_envs.minimax.matrix import Floats
 from rand_envs.minimax.tasks.strategy import MixPlayer, Strategy
 
 SCHEMA = "rand_envs.task_game/1"
+
+LARGEST = 10**300
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,8 +60,8 @@ class TaskSolution:
     def is_file_of_one(file: str | Path) -> bool:
         """Whether a file says of itself that it holds a task's solution."""
         try:
-            data = json.loads(Path(file).read_text())
-        except (ValueError, RecursionError):
+            data = parsed_json(Path(file).read_text())
+        except ValueError:
             return False
         return isinstance(data, dict) and data.get("schema") == SCHEMA
 
@@ -110,7 +112,9 @@ class TaskSolution:
             ValueError: where a field is missing or of another form.
         """
         if data.get("schema") != SCHEMA:
-            raise ValueError(f"a solution file needs schema {SCHEMA!r}, got {data.get('schema')!r}")
+            raise ValueError(
+                f"a solution file needs schema {SCHEMA!r}, got {shown(data.get('schema'))}"
+            )
         try:
             return cls._read(data)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -155,11 +159,13 @@ class TaskSolution:
 
 def _of(kind: type, value: Any) -> Any:
     if type(value) is not kind:
-        raise ValueError(f"expected a {kind.__name__}, got {value!r}")
+        raise ValueError(f"expected a {kind.__name__}, got {shown(value)}")
     return value
 
 
 def _number(value: Any) -> float:
     if type(value) not in (int, float):
-        raise ValueError(f"expected a number, got {value!r}")
+        raise ValueError(f"expected a number, got {shown(value)}")
+    if isinstance(value, int) and abs(value) > LARGEST:
+        raise ValueError(f"expected a number that a float can be, got {shown(value)}")
     return float(value)

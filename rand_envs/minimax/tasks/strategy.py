@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from gymnasium.error import InvalidAction
 from numpy.typing import NDArray
 
-from rand_envs.core.arrays import Array, Json, rows_at
+from rand_envs.core.arrays import Array, Json, rows_at, shown
+from rand_envs.core.checks import ActionCheck
 from rand_envs.core.player import Play
 from rand_envs.core.task import Task
 from rand_envs.minimax.matrix import Floats
@@ -18,6 +20,9 @@ from rand_envs.minimax.tasks.response import Choices
 
 ROWS = 1 << 16
 """How many (layout, strategy) pairs are played at once, to bound the memory."""
+
+ROUNDING = 1e-6
+"""What the sum of probabilities may differ from 1 by."""
 
 Ints = NDArray[np.int64]
 
@@ -61,14 +66,24 @@ class Strategy:
                 form.
         """
         pairs = data["decisions"]
-        decisions = tuple(Decision(action, _indices(after, len(pairs))) for action, after in pairs)
+        decisions = tuple(
+            Decision(_action(action), _indices(after, len(pairs))) for action, after in pairs
+        )
         return cls(_indices(data["first"], len(pairs)), decisions)
+
+
+def _action(data: Any) -> Any:
+    if isinstance(data, list):
+        return [_action(each) for each in data]
+    if type(data) is not int:
+        raise ValueError(f"{shown(data)} is no integer of an action")
+    return data
 
 
 def _indices(data: Json, count: int) -> dict[str, int]:
     for index in data.values():
         if type(index) is not int or not 0 <= index < count:
-            raise ValueError(f"{index!r} is none of {count} decisions")
+            raise ValueError(f"{shown(index)} is none of {count} decisions")
     return dict(data)
 
 
@@ -111,16 +126,24 @@ class MixPlayer:
         task: the game.
         strategies: for this game, at least one.
         probabilities: of the strategies, shape (strategies,).
+
+    Raises:
+        ValueError: an action is not one of the game's, or the probabilities are not a mix.
     """
 
     def __init__(
         self, task: Task[Any], strategies: Sequence[Strategy], probabilities: Floats
     ) -> None:
         self.task = task
+        if not (np.isfinite(probabilities) & (probabilities >= 0)).all():
+            raise ValueError("the probabilities of strategies must be finite and not negative")
+        if abs(probabilities.sum() - 1) > ROUNDING:
+            raise ValueError(
+                f"the probabilities of strategies must sum to 1, and do to {probabilities.sum():g}"
+            )
         self._up_to = np.cumsum(probabilities)
         decisions = [decision for strategy in strategies for decision in strategy.decisions]
-        space = task.action_space
-        self._actions = np.array([decision.action for decision in decisions], space.dtype)
+        self._actions = self._checked([decision.action for decision in decisions])
         firsts = np.cumsum([0, *(len(strategy.decisions) for strategy in strategies)])
         # Strategies begin at points of their own, after all decisions.
         self._begin = int(firsts[-1])
@@ -136,6 +159,12 @@ class MixPlayer:
         codes = points_seen @ (len(self._observations), 1)
         order = np.argsort(codes)
         self._codes, self._next = codes[order], np.array(list(edges.values()), np.int64)[order]
+
+    def _checked(self, actions: list[Any]) -> Array:
+        try:
+            return ActionCheck(self.task.action_space).check(actions, len(actions))
+        except (InvalidAction, OverflowError, RecursionError) as error:
+            raise ValueError(f"the strategies' actions are not the game's: {error}") from None
 
     def draw_seeds(self, rng: np.random.Generator, m: int) -> Array:
         """Draw m uniform numbers in [0, 1), shape (m,)."""

@@ -15,8 +15,14 @@ import numpy as np
 from gymnasium.spaces import Discrete, MultiDiscrete
 
 from rand_envs.core.arrays import Array
+from rand_envs.core.layouts.space import counted
 from rand_envs.core.task import Task
 from rand_envs.minimax.tasks.solution import TaskSolution
+
+MAX_LAYOUTS, MAX_ACTIONS = 20_000, 4096
+"""As many as games that are solved can have."""
+MAX_STEPS = 10**8
+"""Some minutes."""
 
 Member = tuple[int, bytes]
 """A layout's number and the bytes of a state."""
@@ -65,13 +71,21 @@ def verify_task_solution(
         The recomputed bounds, and the reasons for a rejection.
 
     Raises:
-        ValueError: where the file does not follow the schema.
+        ValueError: where the file does not follow the schema, or the game is too large for
+            any solution of it to be checked.
     """
     if not isinstance(solution, TaskSolution):
         solution = TaskSolution.load(solution)
     reasons = list(_faults_of_form(solution, task))
     if reasons:
         return TaskVerification(tuple(reasons))
+    size = task.layout_space.size or 0
+    if size > MAX_LAYOUTS or _number_of_actions(task) > MAX_ACTIONS:
+        raise _TooLargeError(
+            f"a solution can be checked with at most {MAX_LAYOUTS} layouts and {MAX_ACTIONS} "
+            f"actions, and this {task.env_id} has {counted(size)} and "
+            f"{counted(_number_of_actions(task))}"
+        )
     rules = _Rules(task)
     layouts = task.layout_space.enumerate()
     try:
@@ -84,6 +98,14 @@ def verify_task_solution(
     reasons = list(_faults_of_bounds(solution, guaranteed, best, layout, tolerance))
     lower, upper = (guaranteed, best) if task.higher_is_better else (best, guaranteed)
     return TaskVerification(tuple(reasons), lower, upper, layout)
+
+
+def _number_of_actions(task: Task[Any]) -> int:
+    space: Any = task.action_space
+    if isinstance(space, Discrete):
+        return int(space.n)
+    sizes = space.nvec if isinstance(space, MultiDiscrete) else np.full(space.shape, 2)
+    return math.prod(sizes.ravel().tolist())
 
 
 def _faults_of_form(solution: TaskSolution, task: Task[Any]) -> Iterator[str]:
@@ -149,6 +171,10 @@ def _faults_of_bounds(
         yield "the claimed lower bound is above the claimed upper bound"
 
 
+class _TooLargeError(ValueError):
+    """The game is too large to be checked; the message says so."""
+
+
 class _BadStrategyError(Exception):
     """A strategy that cannot be played; the message says why."""
 
@@ -160,6 +186,7 @@ class _Rules:
         self.task = task
         self._results: dict[tuple[bytes, str], Result] = {}
         self._dtype: Any = None
+        self._steps = 0
 
     def actions(self) -> list[Any]:
         """Every action as JSON data has it."""
@@ -179,6 +206,11 @@ class _Rules:
 
     def step(self, state: bytes, action: Any) -> Result:
         """Play one action; ValueError if it is not one."""
+        self._steps += 1
+        if self._steps > MAX_STEPS:
+            raise _TooLargeError(
+                f"a solution can be checked with at most {MAX_STEPS} steps, and this needs more"
+            )
         key = (state, str(action))
         if key not in self._results:
             self._results[key] = self._step(state, action)
@@ -223,6 +255,8 @@ def _played(rules: _Rules, solution: TaskSolution, index: int, seen: str, state:
         decision = strategy.decisions[after[seen]]
         try:
             seen, state, outcome = rules.step(state, decision.action)
+        except _TooLargeError:
+            raise
         except ValueError as error:
             raise _BadStrategyError(f"strategy {index} plays an illegal action: {error}") from error
         if not seen:

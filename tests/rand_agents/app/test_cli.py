@@ -32,6 +32,7 @@ from rand_agents.training.evolution import SearchConfig
 from rand_agents.training.files import Contents, read_agent, write_agent
 from rand_envs import ColoringTask, GridTask, PatrolTask, RecallTask
 from rand_envs.core.streams import Stream, generator
+from rand_envs.core.task import rules_of
 from rand_envs.core.writing import only_writer
 from tests.rand_agents.app.runs import TINY, run
 
@@ -95,7 +96,7 @@ def test_watching_plays_what_the_batched_play_plays(agents: dict[str, Path]) -> 
         agent.set_random_seed(5)
         layout = agent.task.layout_space.pack([LAYOUTS[name]])
         histories = play_out(agent, layout, 6, sample=False)
-        outcome = [agent.task.outcome(past.states[-1])[0] for past in histories]
+        outcome = [rules_of(agent.task).outcome(past.states[-1])[0] for past in histories]
         seeds = agent.draw_seeds(generator(Stream.ACTING, 5), 6)
         np.testing.assert_array_equal(outcome, agent.play(layout, seeds).outcome[0])
 

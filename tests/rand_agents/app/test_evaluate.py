@@ -4,6 +4,7 @@ import io
 import json
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -59,7 +60,8 @@ def test_without_a_player_or_with_too_many_it_says_so(
 def test_any_stream_gets_the_report(
     encoding: str, files: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stream = io.TextIOWrapper(io.BytesIO(), encoding)
+    held = io.BytesIO()
+    stream = io.TextIOWrapper(held, encoding)
     monkeypatch.setattr(sys, "stdout", stream)
     report = tmp_path / "report.json"
     assert main(["evaluate", files[0], *FEW, "--json", str(report)]) == 0
@@ -67,7 +69,7 @@ def test_any_stream_gets_the_report(
     assert main(["zoo"]) == 0
     assert main(["games"]) == 0
     stream.flush()
-    printed = stream.buffer.getvalue().decode(encoding)  # type: ignore[attr-defined]
+    printed = held.getvalue().decode(encoding)
     assert "worst layout" in printed
     assert "#" in printed, "the bars are plain"
     assert json.loads(report.read_text())["env_id"] == "RandRecall-v0"
@@ -116,3 +118,13 @@ def test_a_solution_file_plays_the_optimal_mix(
     worst = next(line for line in printed.splitlines() if line.startswith(" worst layout"))
     low, high = re.findall(r"([\d.]+) to ([\d.]+) %", worst)[0]
     assert float(low) <= 60.0 <= float(high)
+
+
+def test_devices_are_of_agents_and_there(
+    agents: dict[str, Path], failing: Callable[[list[str]], str]
+) -> None:
+    for name in ("abacus", "meta"):
+        said = failing(["evaluate", str(agents["recall"]), "--device", name])
+        assert said == f"error: the device '{name}' cannot be used here: there is cpu"
+    said = failing(["evaluate", "grid", "--player", "random", "--device", "cuda"])
+    assert said == "error: --device is for agents and models: random needs no more than a CPU"

@@ -125,7 +125,7 @@ ALL = {
     "train patrol": "--game.graph --policy.key-size --qnorm.score.entropy",
     "train CartPole-v1 --trainer pepg": "--game.sutton-barto-reward --game.max-episode-steps "
     "--policy.hidden --pepg.m unseeded",
-    "evaluate": "--algorithm --num-fresh-seeds --search-rounds --search-starts",
+    "evaluate": "--algorithm --num-fresh-seeds --search-rounds --search-starts --device",
 }
 HIDDEN = {
     "train recall": "--pepg.m --game.size",

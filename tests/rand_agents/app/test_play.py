@@ -57,7 +57,7 @@ def keys_of_a_round(game: Game) -> list[str]:
 class Bare(PatrolTask):
     """A game as a stranger writes it, who draws nothing."""
 
-    painter = None
+    painter = None  # type: ignore[assignment]
 
 
 GAMES: list[Task[Any]] = [
@@ -214,7 +214,7 @@ class Steered(GridTask):
 
     def __init__(self) -> None:
         super().__init__(2)
-        self.action_space = Box(-1, 1, (1,))  # type: ignore[assignment]
+        self.action_space = Box(-1, 1, (1,))
 
 
 def test_what_cannot_be_played_ends_in_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:

@@ -155,7 +155,7 @@ class Blind(gym.Env[Any, Any]):
 def blind(monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setattr("gymnasium.envs.registration.registry", registry := dict(gym.registry))
     monkeypatch.setattr(gym, "registry", registry)
-    gym.register("Blind-v0", entry_point=Blind, max_episode_steps=2)
+    gym.register("Blind-v0", entry_point=f"{__name__}:Blind", max_episode_steps=2)
     return "Blind-v0"
 
 

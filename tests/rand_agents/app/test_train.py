@@ -11,7 +11,6 @@ import pytest
 
 from rand_agents import QNorm, load_agent
 from rand_agents.__main__ import main
-from rand_agents.app import pace
 from rand_agents.app import train as train_module
 from rand_agents.app.pace import Pace, clock
 from tests.rand_agents.app.runs import TINY, run, same_state
@@ -205,7 +204,7 @@ def test_what_is_trained_is_said_at_the_start(
 
 def test_the_time_left_knows_that_parts_of_a_run_differ(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
-    monkeypatch.setattr(pace.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr("rand_agents.app.pace.time.monotonic", lambda: now[0])
     watched = Pace([("responses", 4), ("distillation", 10)], 0)
     assert (watched.left(), watched.phase) == ("?", "responses")
     now[0] += 300.0
@@ -227,7 +226,7 @@ def test_the_time_left_knows_that_parts_of_a_run_differ(monkeypatch: pytest.Monk
 def test_a_log_has_lines_with_what_is_gone_and_left(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(pace, "PATIENCE", 0.0)
+    monkeypatch.setattr("rand_agents.app.pace.PATIENCE", 0.0)
     assert run("grid", tmp_path / "agent") == 0
     lines = [line for line in capsys.readouterr().err.splitlines() if " of 6 updates" in line]
     assert lines

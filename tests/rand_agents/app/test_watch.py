@@ -20,7 +20,8 @@ from rand_agents.app.window.score import Score
 from rand_envs import ColoringTask, GridTask, PagingTask, PatrolTask, RecallTask
 from rand_envs.core.player import Play
 from rand_envs.core.task import GameValue, Task, resolved
-from rand_envs.minimax import solve_search_game, solve_task
+from rand_envs.minimax import SearchGameSolution, solve_search_game, solve_task
+from rand_envs.minimax.tasks import TaskSolution
 from rand_envs.rendering import Window
 from rand_envs.rendering.window import Key
 
@@ -86,7 +87,7 @@ def test_a_player_whose_moves_cannot_be_seen_is_refused() -> None:
 
 
 def test_solution_files_are_watched(tmp_path: Path) -> None:
-    files = {
+    files: dict[str, SearchGameSolution | TaskSolution] = {
         "search.json": solve_search_game((2, 2)),
         "task.json": solve_task(PatrolTask(horizon=3)),
     }

@@ -77,7 +77,7 @@ class Weak(Player):
 
 @pytest.mark.parametrize(("n", "rank"), [(1, 1), (10, 10), (20, 19), (24, 23), (100, 95)])
 def test_the_95th_percentile_is_a_value_that_95_percent_reach(n: int, rank: int) -> None:
-    costs = np.random.default_rng(0).permutation(n) + 1.0
+    costs = np.random.default_rng(0).permutation(n).astype(np.float64) + 1
     assert percentile95(costs, higher_is_better=False) == rank
     assert percentile95(costs, higher_is_better=True) == n + 1 - rank
     assert (costs <= rank).mean() >= 0.95
@@ -311,7 +311,8 @@ def test_given_layouts_are_a_sample() -> None:
 def test_steps_are_better_when_fewer() -> None:
     class Walker(Player):
         def success(self, layouts: Array, noise: Array) -> Array:
-            return layouts["treasure"].sum(1)[:, None] + np.where(noise < 0.5, 1.0, 3.0)
+            steps: Array = layouts["treasure"].sum(1)[:, None] + np.where(noise < 0.5, 1.0, 3.0)
+            return steps
 
     report = evaluate(Walker(GridTask(3)), num_seeds=300)
     assert report.unit == "steps"
@@ -320,7 +321,7 @@ def test_steps_are_better_when_fewer() -> None:
     assert report.p95.estimate == pytest.approx(6.0, abs=0.3)
     assert report.average.estimate == pytest.approx(18 / 8 + 2, abs=0.3)
     assert report.bin_edges[-1] == 50.0
-    assert report.majority is report.loss is None
+    assert (report.majority, report.loss) == (None, None)
 
 
 def test_loss_is_what_training_makes_small() -> None:
@@ -402,8 +403,9 @@ def test_a_coloring_vote_is_on_the_verdict() -> None:
 
 @pytest.mark.parametrize("name", ["num_seeds", "num_fresh_seeds"])
 def test_fewer_than_two_seeds_are_an_error(name: str) -> None:
+    one: dict[str, Any] = {name: 1}
     with pytest.raises(ValueError, match="must be an integer of at least 2, got 1"):
-        evaluate(Player(), **{name: 1})
+        evaluate(Player(), **one)
 
 
 def test_no_layouts_are_an_error() -> None:

@@ -1,5 +1,6 @@
 """Anybody's policy under `evaluate`: functions, Stable-Baselines3 models, wrapped environments."""
 
+from collections.abc import Callable
 from typing import Any
 
 import gymnasium as gym
@@ -10,6 +11,7 @@ from gymnasium.spaces import Box, Discrete
 from gymnasium.wrappers import FlattenObservation, TimeLimit, TransformObservation
 from stable_baselines3 import PPO
 from stable_baselines3.common.monitor import Monitor
+from torch.distributions import Categorical
 
 from rand_agents import QNorm, QNormConfig, evaluate
 from rand_agents.evaluation.players import as_player
@@ -46,7 +48,8 @@ def test_a_function_that_always_says_the_same_is_right_a_third_of_the_time() -> 
     assert report.average.estimate == pytest.approx(1 / 3)
     assert report.worst.estimate == 0.0
     assert report.worst.layout in ({"keeper": 0}, {"keeper": 1})
-    assert (report.game_value, report.game_value_kind) == (pytest.approx(1 / 3), "exact")
+    assert report.game_value == pytest.approx(1 / 3)
+    assert report.game_value_kind == "exact"
     assert report.gap is not None
     assert report.gap.estimate == pytest.approx(1 / 3)
 
@@ -78,15 +81,17 @@ def test_a_function_plays_by_the_rules_however_the_game_is_given(wrap: str, seen
         total = int(np.abs(np.asarray(observation, float)).sum() * 10)
         return np.array([total % 2, total // 2 % 2])
 
-    env: Any = {
+    wraps: dict[str, Callable[[], Any]] = {
         "task": lambda: task,
         "env": lambda: made,
         "monitor": lambda: Monitor(made),
         "copied": lambda: TransformObservation(made, lambda x: x, made.observation_space),
         "id": lambda: task,
-    }[wrap]()
+    }
+    env = wraps[wrap]()
     if wrap == "copied":
-        assert as_player(policy, env).stage.env is env
+        copied: Any = as_player(policy, env)
+        assert copied.stage.env is env
     layouts = task.layout_space.enumerate()
     player = as_player(policy, env)
     outcome = player.play(layouts, player.draw_seeds(np.random.default_rng(0), 2)).outcome
@@ -147,6 +152,7 @@ def test_a_sampled_model_draws_its_actions() -> None:
     env = gym.make("test/Penalty-v0")
     model = PPO("MlpPolicy", env, n_steps=8, batch_size=8, seed=1)
     chances = model.policy.get_distribution(model.policy.obs_to_tensor(np.array(0))[0])
+    assert isinstance(chances.distribution, Categorical)
     p = chances.distribution.probs[0].detach().numpy()
     report = evaluate(model, env, deterministic=False, num_seeds=50, num_fresh_seeds=2000)
     assert report.worst.ci95[0] - 0.02 <= p.min() <= report.worst.ci95[1] + 0.02
@@ -361,6 +367,6 @@ def test_an_agent_of_any_task_is_evaluated_as_it_is_played() -> None:
 
 def test_task_of_an_env_keeps_the_task_under_plain_wrappers_only() -> None:
     env = gym.make("RandGrid-v0", **GRID)
-    assert task_of(Monitor(env)) is env.unwrapped.task  # type: ignore[attr-defined]
+    assert task_of(Monitor(env)) is env.get_wrapper_attr("task")
     assert isinstance(FlattenObservation(env).observation_space, Box)
     assert task_of(FlattenObservation(env)).unit == "return"

@@ -17,7 +17,7 @@ FEW: dict[str, Any] = {"num_seeds": 10, "num_fresh_seeds": 20, "votes": ()}
 
 def belady(requests: tuple[int, ...]) -> int:
     """The fewest faults of all ways to serve requests with slots 0 and 1 at first."""
-    states = {(0, 1): 0}
+    states: dict[tuple[int, ...], int] = {(0, 1): 0}
     for page in requests:
         after: dict[tuple[int, ...], int] = {}
         for cache, faults in states.items():

@@ -87,7 +87,7 @@ class Automaton(Task[FieldLayout]):
         self.max_steps, self.ends, self.alike = max_steps, ends, alike
         self.observation_space, self._shown = OBSERVATIONS[seen]
         self.action_space = ACTIONS[asked]
-        self._digits = int(np.prod(self.action_space.shape))
+        self._digits = int(np.prod(self.action_space.shape or ()))
         rng = np.random.default_rng(rng_seed)
         same = rng.random((4, 6)) < alike
         same[:, 0] |= alike > 0
@@ -165,7 +165,7 @@ class Corridor(gym.Env[Any, Any]):
         return self.place, -1.0, self.place == self.door, False, {}
 
 
-gym.register("test/Corridor-v0", Corridor, max_episode_steps=6)
+gym.register("test/Corridor-v0", "tests.rand_agents.games.strangers:Corridor", max_episode_steps=6)
 
 
 def every_code(sizes: list[int], steps: int) -> Array:

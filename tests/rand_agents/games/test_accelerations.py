@@ -11,6 +11,7 @@ import torch
 from rand_agents import PEPG, MLPConfig, QNorm, TransformerConfig
 from rand_agents.games.generic import TaskGame
 from rand_agents.games.registry import game_for, model_of
+from rand_agents.training.agent import Agent
 from rand_envs import ColoringTask, GridTask, RecallTask
 from rand_envs.core.arrays import Array
 from rand_envs.core.task import Task
@@ -28,6 +29,11 @@ from tests.rand_agents.games.test_rollout import (
 def _without_gradients() -> Iterator[None]:
     with torch.no_grad():
         yield
+
+
+def game_of(agent: Agent[Any]) -> TaskGame[Any]:
+    assert isinstance(agent.game, TaskGame)
+    return agent.game
 
 
 RECALL_POLICIES: dict[str, dict[str, Any]] = {
@@ -69,7 +75,7 @@ def test_recall_is_the_generic_path(name: str, size: tuple[int, int]) -> None:
         agent = shaken(QNorm(policy, task, rng_seed=rng_seed), rng_seed, 0.3)
         given = torch.from_numpy(seeds).double()
         fast = agent.game.play(agent.model, layouts, given).outcome
-        slow = TaskGame.play(agent.game, agent.model, layouts, given).outcome
+        slow = TaskGame.play(game_of(agent), agent.model, layouts, given).outcome
         np.testing.assert_array_equal(fast, slow)
         successes.append(slow.mean())
     assert 0 < np.mean(successes) < 1
@@ -93,13 +99,13 @@ def test_the_grid_is_the_generic_path_for_whole_populations(name: str, attention
             for key, w in own.items()
         }
         fast = agent.game.costs(agent.model, layouts, seeds, weights)
-        slow = TaskGame.costs(agent.game, agent.model, layouts, seeds, weights)
+        slow = TaskGame.costs(game_of(agent), agent.model, layouts, seeds, weights)
         assert slow.shape == (candidates, len(layouts), 3)
         np.testing.assert_array_equal(fast, slow)
-        alone = TaskGame.costs(agent.game, agent.model, layouts, seeds)
+        alone = TaskGame.costs(game_of(agent), agent.model, layouts, seeds)
         np.testing.assert_array_equal(agent.game.costs(agent.model, layouts, seeds), alone)
         played = agent.game.play(agent.model, layouts, seeds)
-        generic = TaskGame.play(agent.game, agent.model, layouts, seeds)
+        generic = TaskGame.play(game_of(agent), agent.model, layouts, seeds)
         np.testing.assert_array_equal(played.outcome, generic.outcome)
         np.testing.assert_array_equal(played.output, generic.output)
         found.append((slow < task.max_steps).double().mean())
@@ -116,7 +122,7 @@ def test_the_grid_without_positions_layer_norm_and_mlp_is_the_generic_path() -> 
         agent = shaken(PEPG(policy, task, PEPG_TINY), 1, 1.0)
         np.testing.assert_array_equal(
             agent.game.play(agent.model, layouts, seeds).outcome,
-            TaskGame.play(agent.game, agent.model, layouts, seeds).outcome,
+            TaskGame.play(game_of(agent), agent.model, layouts, seeds).outcome,
         )
 
 
@@ -128,7 +134,7 @@ def test_sampled_grid_steps_are_distributed_as_in_the_generic_path() -> None:
     seeds = torch.from_numpy(np.repeat(draws(3, 1), m, 0)).double()
     arguments = (agent.model, task.layout_space.enumerate(), seeds)
     fast = agent.game.play(*arguments, np.random.default_rng(0)).outcome
-    slow = TaskGame.play(agent.game, *arguments, np.random.default_rng(1)).outcome
+    slow = TaskGame.play(game_of(agent), *arguments, np.random.default_rng(1)).outcome
     for ours, theirs in zip(fast, slow, strict=True):
         share, other = (np.bincount(x.astype(int), minlength=7) / m for x in (ours, theirs))
         error = np.sqrt((share * (1 - share) + other * (1 - other)) / m)
@@ -175,7 +181,7 @@ def test_a_perceptron_plays_our_games_by_the_generic_path(
     assert type(game) is TaskGame
     model = model_of(MLPConfig(game.token_dim, game.output_dim, 3, hidden), 0).double()
     for weight in model.parameters():
-        weight *= 3.0
+        weight.mul_(3.0)
     layouts, seeds = task.layout_space.enumerate(), torch.from_numpy(draws(3, 4)).double()
     outcome = game.play(model, layouts, seeds).outcome
     for j, seed in enumerate(seeds):

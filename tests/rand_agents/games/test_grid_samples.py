@@ -31,7 +31,9 @@ GRIDS = {
 def played(task: GridTask, layouts: Array, temperature: float = 1.0) -> Episodes:
     game: Any = as_game(task)
     rng = np.random.default_rng(4)
-    return game.sample(attentive(game), layouts, SEEDS, rng, paths=3, temperature=temperature)
+    model = attentive(game)
+    episodes: Episodes = game.sample(model, layouts, SEEDS, rng, paths=3, temperature=temperature)
+    return episodes
 
 
 @pytest.mark.parametrize("name", GRIDS)
@@ -87,7 +89,7 @@ def test_the_mean_of_estimates_is_the_exact_gradient(kind: str, branches: int | 
     accelerated: Any = as_game(task)
     model, layouts = attentive(accelerated), task.layout_space.enumerate()
     slopes = torch.tensor([[1.0, 2.0], [0.5, 0.3], [1.0, 3.0]]).double()
-    (slopes * exact_means(accelerated, model, layouts)).sum().backward()
+    torch.autograd.backward((slopes * exact_means(accelerated, model, layouts)).sum())
     exact = flat_gradient(model)
     if kind == "generic":
         accelerated._recorded = TaskGame._recorded.__get__(accelerated)

@@ -59,7 +59,7 @@ class Odd(Echo):
 
     def __init__(self, part: str, space: str) -> None:
         super().__init__()
-        inner = {"d": Discrete(2)}
+        inner: dict[str, gym.Space[Any]] = {"d": Discrete(2)}
         odd: dict[str, gym.Space[Any]] = {
             "Dict": Dict(inner),
             "Tuple": Tuple([Discrete(2)]),
@@ -68,9 +68,9 @@ class Odd(Echo):
         setattr(self, f"{part}_space", odd[space])
 
 
-gym.register("test/Echo-v0", Echo, max_episode_steps=STEPS)
-gym.register("test/Odd-v0", Odd, max_episode_steps=STEPS)
-gym.register("test/Endless-v0", Echo)
+gym.register("test/Echo-v0", f"{__name__}:Echo", max_episode_steps=STEPS)
+gym.register("test/Odd-v0", f"{__name__}:Odd", max_episode_steps=STEPS)
+gym.register("test/Endless-v0", f"{__name__}:Echo")
 
 SMALL = PEPGConfig(ObjectiveConfig(q=1.0), SearchConfig(population=10, std=0.3), m=2, batch_size=3)
 policies = pytest.mark.parametrize("policy", ["MlpPolicy", "SeedTransformer"])
@@ -333,11 +333,13 @@ def test_evaluate_tells_the_mean_return_over_resets() -> None:
     report = evaluate(agent, layouts=100, num_fresh_seeds=2, search_rounds=0)
     assert (report.env_id, report.unit, report.num_seeds) == ("CartPole-v1", "return", 1)
     agent.get_env().seed(0)
-    mean, spread = evaluate_policy(agent, agent.get_env(), 100, deterministic=True, warn=False)
+    found: Any = evaluate_policy(agent, agent.get_env(), 100, deterministic=True, warn=False)
+    mean, spread = found
     half = report.average.ci95[1] - report.average.estimate
     assert abs(report.average.estimate - mean) < 2 * half
     assert half == pytest.approx(1.96 * spread / 100**0.5, rel=0.3)
-    assert report.game_value is report.gap is report.regret is report.certificate is None
+    unknown = (report.game_value, report.gap, report.regret, report.certificate)
+    assert unknown == (None,) * 4
 
 
 def test_reset_seeds_are_layouts() -> None:

@@ -113,14 +113,19 @@ def estimates(
     slopes: Tensor,
     paths: int,
     draws: int,
-    **options: float,
+    *,
+    temperature: float = 1.0,
+    branches: int | None = None,
 ) -> Array:
     """Many estimates of the gradient of (slopes * means).sum(), (draws, parameters)."""
     rng = np.random.default_rng(0)
     spread = slopes.repeat_interleave(paths, 1) / paths
     found = []
     for _ in range(draws):
-        game.sample(model, layouts, SEEDS, rng, paths=paths, **options).backward(model, spread, 0.0)
+        episodes = game.sample(
+            model, layouts, SEEDS, rng, paths=paths, temperature=temperature, branches=branches
+        )
+        episodes.backward(model, spread, 0.0)
         found.append(flat_gradient(model))
     return np.array(found)
 
@@ -153,7 +158,7 @@ def test_the_mean_of_estimates_is_the_exact_gradient(name: str, policy: str, pat
     slopes = torch.tensor([[1.0, 2.0], [0.5, 0.0], [1.0, 3.0], [2.0, 0.2]]).double()
     if policy == "linear":
         slopes = torch.full((4, 2), 1 / 8).double()
-    (slopes * exact_means(game, model, layouts)).sum().backward()
+    torch.autograd.backward((slopes * exact_means(game, model, layouts)).sum())
     exact = flat_gradient(model)
     found = estimates(game, model, layouts, slopes, paths, draws=400 // paths)
     assert_unbiased(found, exact)
@@ -163,7 +168,7 @@ def test_at_another_temperature_it_is_the_gradient_of_that_policy() -> None:
     game = game_of(Automaton(**GAMES["ends early"]))
     model, layouts = linear(game), game.task.layout_space.enumerate()
     slopes = torch.full((4, 2), 1 / 8).double()
-    (slopes * exact_means(game, model, layouts, temperature=0.5)).sum().backward()
+    torch.autograd.backward((slopes * exact_means(game, model, layouts, temperature=0.5)).sum())
     exact = flat_gradient(model)
     found = estimates(game, model, layouts, slopes, 2, draws=200, temperature=0.5)
     assert_unbiased(found, exact)
@@ -175,7 +180,7 @@ def test_a_few_branches_of_each_path_stand_for_all(name: str, branches: int) -> 
     game = game_of(Automaton(**GAMES[name]))
     model, layouts = attentive(game), game.task.layout_space.enumerate()
     slopes = torch.tensor([[1.0, 2.0], [0.5, 0.0], [1.0, 3.0], [2.0, 0.2]]).double()
-    (slopes * exact_means(game, model, layouts)).sum().backward()
+    torch.autograd.backward((slopes * exact_means(game, model, layouts)).sum())
     exact = flat_gradient(model)
     found = estimates(game, model, layouts, slopes, 3, draws=150, branches=branches)
     assert_unbiased(found, exact)
@@ -235,7 +240,7 @@ def test_beyond_the_mean_more_paths_are_less_biased() -> None:
     """The q-norm's weights are those of sampled means, which only many paths make the true ones."""
     game = game_of(Automaton(**GAMES["ends early"]))
     model, layouts = linear(game), game.task.layout_space.enumerate()
-    q_norm(exact_means(game, model, layouts).mean(-1), 6.0).backward()
+    torch.autograd.backward(q_norm(exact_means(game, model, layouts).mean(-1), 6.0))
     exact = flat_gradient(model)
     biases = []
     for paths, draws in ((1, 600), (200, 30)):
@@ -283,7 +288,7 @@ def test_the_entropy_of_one_step_is_exact() -> None:
     model, layouts = linear(game), game.task.layout_space.enumerate()
     logs = [exact_paths(game, model, layouts[0], seed)[2] for seed in SEEDS]
     value = torch.stack([-(log.exp() * log).sum() for log in logs]).mean()
-    (-0.7 * value).backward()
+    torch.autograd.backward(-0.7 * value)
     exact = flat_gradient(model)
     episodes = game.sample(model, layouts, SEEDS, np.random.default_rng(0), paths=2)
     mean = episodes.backward(model, torch.zeros(3, 4), 0.7)
@@ -305,7 +310,7 @@ def test_entropy_is_the_mean_over_what_rows_did(name: str, policy: str) -> None:
         outputs = model(torch.stack(tokens)[None], SEEDS[[row % 6 // 3]])[0, -len(tokens) :]
         terms.append(game.codes.actions.entropy(outputs))
     value = torch.cat(terms).mean()
-    value.backward()
+    torch.autograd.backward(value)
     exact = flat_gradient(model)
     mean = episodes.backward(model, torch.zeros(4, 6), -1.0)
     assert mean == pytest.approx(float(value.detach()))

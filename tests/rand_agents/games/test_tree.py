@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from rand_envs import GridTask, PagingTask, PatrolTask
 from rand_envs.core.arrays import Array
 from rand_envs.core.task import Task
 
-TASKS: dict[str, Task] = {
+TASKS: dict[str, Task[Any]] = {
     "paging": PagingTask(num_requests=3),
     "patrol": PatrolTask(horizon=3),
     "grid": GridTask((2, 2), horizon=3),
@@ -24,7 +25,7 @@ TASKS: dict[str, Task] = {
 every_task = pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
 
 
-def played(task: Task, paths: int, temperature: float = 3.0) -> tuple[list[Moment], Floats]:
+def played(task: Task[Any], paths: int, temperature: float = 3.0) -> tuple[list[Moment], Floats]:
     game = game_for(task)
     model = SeedTransformer(game.default_policy(), 3)
     seeds = torch.zeros(1, game.default_seeds().dim)
@@ -34,7 +35,7 @@ def played(task: Task, paths: int, temperature: float = 3.0) -> tuple[list[Momen
     return episodes.moments, episodes.costs.double().numpy()
 
 
-def replayed(task: Task, strategy: Strategy) -> Floats:
+def replayed(task: Task[Any], strategy: Strategy) -> Floats:
     """What it costs in each layout, step by step by the rules, from what is seen."""
     game = game_for(task)
     assert isinstance(game, TaskGame)
@@ -60,11 +61,14 @@ def replayed(task: Task, strategy: Strategy) -> Floats:
     return np.array(costs)
 
 
-def every_history(moments: list[Moment], costs: Floats) -> Iterator[tuple[int, list, list]]:
+def every_history(
+    moments: list[Moment], costs: Floats
+) -> Iterator[tuple[int, list[bytes], list[bytes]]]:
     """Of each layout and path: the layout, and what was seen and done, step by step."""
     paths = costs.shape[1]
     for row in range(costs.size):
-        seen, done = [], []
+        seen: list[bytes] = []
+        done: list[bytes] = []
         for moment in moments:
             if row in moment.rows:
                 mind = moment.minds[list(moment.rows).index(row)]
@@ -81,9 +85,9 @@ def least(moments: list[Moment], costs: Floats, weights: Floats) -> float:
         for row, (layout, seen, done) in enumerate(every_history(moments, costs))
     }
 
-    def value(history: tuple) -> float:
+    def value(history: tuple[tuple[bytes, bytes], ...]) -> float:
         """Of all layouts that go on after a history."""
-        ended = sum(cost for (_, whole), cost in games.items() if whole == history)
+        ended = sum(float(cost) for (_, whole), cost in games.items() if whole == history)
         here = len(history)
         later = {whole for _, whole in games if whole[:here] == history and len(whole) > here}
         sights = {whole[here][0] for whole in later}
@@ -97,7 +101,7 @@ def least(moments: list[Moment], costs: Floats, weights: Floats) -> float:
 
 
 @every_task
-def test_the_best_strategy_is_that_of_a_plain_recursion(task: Task) -> None:
+def test_the_best_strategy_is_that_of_a_plain_recursion(task: Task[Any]) -> None:
     moments, costs = played(task, 12)
     tree = Tree(moments, costs)
     rng = np.random.default_rng(1)
@@ -110,7 +114,7 @@ def test_the_best_strategy_is_that_of_a_plain_recursion(task: Task) -> None:
 
 
 @every_task
-def test_a_strategy_costs_what_it_says_by_the_rules(task: Task) -> None:
+def test_a_strategy_costs_what_it_says_by_the_rules(task: Task[Any]) -> None:
     tree = Tree(*played(task, 20))
     rng = np.random.default_rng(2)
     for _ in range(4):

@@ -1,7 +1,7 @@
 """The fast path of colouring against whole cycles through the transformer."""
 
 import dataclasses
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -26,7 +26,7 @@ def model_of(config: TransformerConfig, dtype: torch.dtype = torch.float64) -> S
     generator = torch.Generator().manual_seed(2)
     with torch.no_grad():
         for weight in model.parameters():
-            weight += 0.1 * torch.randn(weight.shape, generator=generator)
+            weight.add_(0.1 * torch.randn(weight.shape, generator=generator))
     return model.to(dtype)
 
 
@@ -41,7 +41,11 @@ def plain_costs(model: SeedTransformer, layouts: Any, seeds: Tensor, weights: An
     tokens = torch.nn.functional.one_hot(cycles, cycles.shape[1]).to(seeds).unsqueeze(1)
     probabilities = model(tokens, seeds, weights).softmax(-1)
     edges = range(cycles.shape[1])
-    return sum((probabilities[..., e, :] * probabilities[..., e - 1, :]).sum(-1) for e in edges)
+    clashes = [(probabilities[..., e, :] * probabilities[..., e - 1, :]).sum(-1) for e in edges]
+    return torch.stack(clashes).sum(0)
+
+
+PLACEMENTS: tuple[Literal["own", "every"], ...] = ("own", "every")
 
 
 @pytest.mark.parametrize(("heads", "key_size", "colors"), SIZES)
@@ -51,7 +55,7 @@ def test_losses_and_gradients_are_those_of_whole_cycles(
     heads: int, key_size: int, colors: int, data: st.DataObject
 ) -> None:
     game = ColoringGame(ColoringTask(data.draw(st.integers(3, 7)), colors))
-    placement = data.draw(st.sampled_from(("own", "every")))
+    placement: Literal["own", "every"] = data.draw(st.sampled_from(PLACEMENTS))
     config = dataclasses.replace(
         game.default_policy(),
         seed_dim=3 if placement == "every" else game.token_dim,
@@ -85,7 +89,7 @@ def test_compiled_loops_are_the_torch_round(heads: int, key_size: int, colors: i
     rng = np.random.default_rng(0)
     number = torch.from_numpy(rng.integers(0, 12, (9, 4)))
     tables = torch.from_numpy(rng.standard_normal((3, 12, columns))).requires_grad_()
-    compiled = ring._Round.apply(tables, number, sizes)
+    compiled = ring._Round.apply(tables, number, sizes)  # type: ignore[no-untyped-call]
     plain = ring._round(tables, number, sizes)
     assert compiled.shape == (4, colors, 3, 9)
     torch.testing.assert_close(compiled, plain, rtol=1e-12, atol=1e-12)

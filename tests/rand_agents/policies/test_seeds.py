@@ -143,9 +143,9 @@ def test_an_illegal_dimension_is_an_error(dim: Any) -> None:
 
 def test_unknown_names_are_errors() -> None:
     with pytest.raises(ValueError, match=r"seed distribution must be one of .*got 'cauchy'"):
-        SeedSpec(2, "cauchy")
+        SeedSpec(2, "cauchy")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"seed draw must be one of .*got 'halton'"):
-        SeedSpec(2, draw="halton")
+        SeedSpec(2, draw="halton")  # type: ignore[arg-type]
 
 
 def test_every_seed_is_listed_where_there_are_few() -> None:

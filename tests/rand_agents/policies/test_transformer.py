@@ -45,7 +45,7 @@ def model_of(config: TransformerConfig, noise: float = 0.3) -> SeedTransformer:
     generator = torch.Generator().manual_seed(2)
     with torch.no_grad():
         for weight in model.parameters():
-            weight += noise * torch.randn(weight.shape, generator=generator, dtype=torch.float64)
+            weight.add_(noise * torch.randn(weight.shape, generator=generator, dtype=torch.float64))
     return model
 
 
@@ -267,7 +267,8 @@ def test_steps_with_a_cache_equal_whole_sequences(
     tokens, seeds = numbers(2, 5, 10, 7), numbers(2, 5, 5, key=1)
 
     def whole(i: int, row: int, upto: int) -> Tensor:
-        return model(tokens[i, row, :upto], seeds[i, row], candidate(weights, i))
+        output: Tensor = model(tokens[i, row, :upto], seeds[i, row], candidate(weights, i))
+        return output
 
     cache = model.empty_cache((2, 5), 7)
     seed_output = model.step(weights, model.embed_seed_token(weights, seeds), cache)

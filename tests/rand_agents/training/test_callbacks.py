@@ -60,7 +60,7 @@ class Triggered(sb3.EventCallback):
 
 
 def stop_at_two(locals_: dict[str, Any], globals_: dict[str, Any]) -> bool:
-    return locals_["self"].num_timesteps < 2
+    return bool(locals_["self"].num_timesteps < 2)
 
 
 # What each does in a run of six updates: how many are done.
@@ -176,7 +176,11 @@ def test_every_n_updates_are_logged(tmp_path: Path) -> None:
 )
 def test_what_cannot_be_called_is_refused_before_training(callback: Any, message: str) -> None:
     learner = agent()
-    for train in (lambda: learner.learn(2, callback), lambda: learner.resume(callback)):
+    trainings: list[Callable[[], Any]] = [
+        lambda: learner.learn(2, callback),
+        lambda: learner.resume(callback),
+    ]
+    for train in trainings:
         with pytest.raises(ValueError, match=message):
             train()
         assert (learner.num_timesteps, learner.total_timesteps, learner.env_steps) == (0, 0, 0)

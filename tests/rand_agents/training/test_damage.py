@@ -154,7 +154,7 @@ def test_no_nested_fact_may_be_of_any_other_kind(
     files: dict[str, Path], nested: str, tmp_path: Path
 ) -> None:
     whole = read_agent(files["recall"]).facts[nested]
-    wrongs = ("x", -1, 10**6 + 0.5, 2**40, [[]], float("nan"), {"a": 1})
+    wrongs: tuple[Any, ...] = ("x", -1, 10**6 + 0.5, 2**40, [[]], float("nan"), {"a": 1})
     for name, value in whole.items():
         for wrong in wrongs:
             is_legal = type(wrong) is type(value) and wrong == wrong
@@ -169,7 +169,7 @@ def test_generators_are_in_a_state_that_they_can_have(
     facts = read_agent(files["grid"]).facts
     states = facts["rngs"]
     good = states["seeds"]
-    for wrong in (
+    wrongs: tuple[Any, ...] = (
         None,
         {},
         [],
@@ -182,7 +182,8 @@ def test_generators_are_in_a_state_that_they_can_have(
         good | {"has_uint32": 2},
         good | {"uinteger": 2**32},
         good | {"extra": 1},
-    ):
+    )
+    for wrong in wrongs:
         change = {"rngs": states | {"seeds": wrong}}
         message = refused(files["grid"], tmp_path / "a.safetensors", {}, change)
         assert "state is malformed" in message

@@ -50,7 +50,7 @@ def trained_on(agent: Any) -> list[Any]:
 LIMITED: dict[str, Any] = {
     "as it is": lambda **k: grid(**k),
     "with a limit of steps": lambda **k: grid(max_episode_steps=3, **k),
-    "with another reward": lambda **k: TransformReward(grid(**k), lambda r: 2 * r),
+    "with another reward": lambda **k: TransformReward(grid(**k), lambda r: 2 * float(r)),
     "with a seed": lambda **k: RandomSeedObservation(grid(**k), 2),
     "side by side": lambda **k: DummyVecEnv([lambda: grid(**k)] * 2),
 }
@@ -99,7 +99,7 @@ def test_a_limit_a_reward_and_a_seed_are_what_is_played() -> None:
 
     assert outcome(grid(max_episode_steps=3)) == pytest.approx(-0.3)
     whole = outcome(grid(max_episode_steps=50))
-    doubled = TransformReward(grid(max_episode_steps=50), lambda r: 2 * r)
+    doubled = TransformReward(grid(max_episode_steps=50), lambda r: 2 * float(r))
     assert outcome(doubled) == 2 * whole
     seeded = PEPG("SeedTransformer", RandomSeedObservation(grid(), 2), CONFIG)
     assert seeded.game.observed(np.zeros((1, 10), np.float32)).shape == (1, 1, 10)
@@ -124,7 +124,7 @@ def different() -> DummyVecEnv:
 REFUSED: list[tuple[Any, str]] = [
     (lambda: VecNormalize(make_vec_env("CartPole-v1")), "without wrappers .* got VecNormalize"),
     (
-        lambda: make_vec_env("CartPole-v1", vec_env_cls=SubprocVecEnv),  # type: ignore[type-abstract]
+        lambda: make_vec_env("CartPole-v1", vec_env_cls=SubprocVecEnv),
         "got SubprocVecEnv: give one environment",
     ),
     (different, "side by side must all be made alike"),
@@ -163,7 +163,7 @@ def test_an_evaluation_drops_no_layouts() -> None:
             evaluate(policy, grid(layouts=TREASURE), num_seeds=2, num_fresh_seeds=2)
     with pytest.raises(ValueError, match=r"QNorm plays RandGrid-v0 with .*, not RandGrid-v0"):
         evaluate(agent, grid(max_episode_steps=3), num_seeds=2, num_fresh_seeds=2)
-    doubled = TransformReward(grid(), lambda r: 2 * r)
+    doubled = TransformReward(grid(), lambda r: 2 * float(r))
     seeded = RandomSeedObservation(grid(), 2)
     with pytest.raises(ValueError, match="PEPG plays RandGrid-v0"):
         evaluate(PEPG("SeedTransformer", doubled, CONFIG), seeded)

@@ -68,7 +68,7 @@ def test_numpys_numbers_train_and_save_as_pythons(
     make: Callable[[Number], Agent[Any]], tmp_path: Path
 ) -> None:
     ours = make(lambda value: value).learn(3).save(tmp_path / "ours")
-    theirs = make(of_numpy).learn(np.int64(3)).save(tmp_path / "theirs")
+    theirs = make(of_numpy).learn(of_numpy(3)).save(tmp_path / "theirs")
     assert theirs.read_bytes() == ours.read_bytes()
     assert load_agent(theirs).num_timesteps == 3
 
@@ -95,7 +95,8 @@ def test_every_option_takes_numpys_numbers_and_no_others(options: Any) -> None:
     for field in dataclasses.fields(options):
         value = getattr(options, field.name)
         assert type(getattr(again, field.name)) is type(value)
-        for wrong in ("1", float("nan"), [[]], 1j):
+        wrongs: tuple[Any, ...] = ("1", float("nan"), [[]], 1j)
+        for wrong in wrongs:
             if isinstance(value, str) and isinstance(wrong, str):
                 continue
             with pytest.raises(ValueError, match=r"must be|needs"):
@@ -123,9 +124,10 @@ def test_what_is_no_number_of_updates_is_refused_at_once(wrong: Any) -> None:
 
 def test_an_evaluation_with_numpys_numbers_is_written(tmp_path: Path) -> None:
     agent = recall(lambda value: value)
-    numbers = {"num_seeds": 3, "num_fresh_seeds": 4, "rng_seed": 5}
+    numbers: dict[str, Any] = {"num_seeds": 3, "num_fresh_seeds": 4, "rng_seed": 5}
     ours = evaluate(agent, votes=(3,), **numbers)
-    theirs = evaluate(agent, votes=(np.int64(3),), **{k: np.int64(v) for k, v in numbers.items()})
+    given = {name: of_numpy(value) for name, value in numbers.items()}
+    theirs = evaluate(agent, votes=(of_numpy(3),), **given)
     for name, report in {"ours": ours, "theirs": theirs}.items():
         report.save(tmp_path / name)
     assert (tmp_path / "ours").read_bytes() == (tmp_path / "theirs").read_bytes()

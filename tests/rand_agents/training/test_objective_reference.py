@@ -45,7 +45,7 @@ def test_the_q_norm_and_its_gradient(q: float, scale: float, dtype: torch.dtype)
     for draw in DRAWS:
         losses = losses_of(scale, draw, dtype)
         value = QNormObjective(q)(losses)
-        value.backward()
+        torch.autograd.backward(value)
         with mp.workdps(50):
             norm, slopes = exact_norm(means_of(losses), q)
             assert abs(mpf(value.item()) - norm) <= VALUE[dtype] * norm

@@ -31,7 +31,8 @@ def ordinal(function: Any) -> Any:
     """
 
     def order(x: torch.Tensor) -> torch.Tensor:
-        return function(x.double()).argsort().argsort().float()
+        costs: torch.Tensor = function(x.double())
+        return costs.argsort().argsort().float()
 
     return order
 

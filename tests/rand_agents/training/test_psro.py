@@ -60,6 +60,14 @@ def test_each_seed_plays_the_strategy_that_was_chosen_for_it() -> None:
     assert chosen.mean(0).max() < chosen.max(1).min()
 
 
+def test_a_run_that_was_stopped_in_its_rounds_is_not_made_shorter() -> None:
+    agent = PSRO("SeedTransformer", PAGING, SMALL).learn(20, callback=lambda *_: False)
+    with pytest.raises(ValueError, match=r"after 1 updates .* with 2 in all .* resume\(\)"):
+        agent.learn(1, reset_num_timesteps=False)
+    assert agent.resume().num_timesteps == 20
+    assert agent.learn(1, reset_num_timesteps=False).num_timesteps == 21
+
+
 def test_a_fixed_seed_holds_the_best_single_strategy() -> None:
     policy = dataclasses.replace(game_for(PAGING).default_policy(), seed_dim=2)
     seeds = SeedSpec(2, "bits", "fixed")

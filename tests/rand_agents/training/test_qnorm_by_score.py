@@ -4,7 +4,7 @@ import dataclasses
 import json
 import math
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -201,7 +201,7 @@ def test_play_is_as_random_as_is_wanted() -> None:
         dataclasses.replace(config, score=dataclasses.replace(score, entropy=None)),
     )
     entropies: list[float] = []
-    alone._step.thermostat.read = lambda share, _: entropies.append(share)  # type: ignore[method-assign]
+    alone._step.thermostat.read = lambda share, _: entropies.append(share)  # type: ignore[method-assign, assignment]
     alone.learn(600)
     held = [config.score.entropy_at(k / 600) - lack for k, lack in enumerate(lacks)]
     assert np.mean(held[200:400]) > np.mean(entropies[200:400]) + 0.05
@@ -230,7 +230,8 @@ def regrets(agent: Any, m: int = 200) -> Array:
     layouts = agent.task.layout_space.enumerate()
     seeds = agent.draw_seeds(np.random.default_rng(10**6), m)
     best: Array = agent.task.best_outcome(layouts)
-    return agent.play(layouts, seeds).outcome.mean(1) - best
+    regret: Array = agent.play(layouts, seeds).outcome.mean(1) - best
+    return regret
 
 
 @pytest.mark.parametrize("trainer", ["QNorm", "PEPG"])
@@ -239,8 +240,9 @@ def test_regret_is_what_is_minimised_if_asked_for(trainer: str) -> None:
     best = task.best_outcome(task.layout_space.enumerate())
     assert len(set(best.tolist())) > 2
     means = []
-    for of in ("cost", "regret"):
-        objective = ObjectiveConfig(q=1.0, of=of)  # type: ignore[arg-type]
+    kinds: tuple[Literal["cost", "regret"], ...] = ("cost", "regret")
+    for of in kinds:
+        objective = ObjectiveConfig(q=1.0, of=of)
         if trainer == "PEPG":
             agent: Any = PEPG("SeedTransformer", task, PEPGConfig(objective, m=4, batch_size=None))
             means.append(float(agent.costs(agent.search.center[None]).mean()))
@@ -298,7 +300,8 @@ def test_a_run_whose_layouts_fight_back_is_resumed_to_the_bit(tmp_path: Path) ->
     cut = started().learn(10, lambda found, _: found["self"].num_timesteps < 4)
     assert cut.num_timesteps == 4
     resumed = QNorm.load(cut.save(tmp_path / "cut"), env=PATROL).resume()
-    assert resumed.layouts is not None
+    assert isinstance(resumed.layouts, Found)
+    assert isinstance(whole.layouts, Found)
     assert resumed.layouts.learn_every == 3
     assert resumed.layouts.to_json() == whole.layouts.to_json()
     for name, weight in whole.model.named_weights().items():

@@ -32,7 +32,7 @@ def agent_of(env: gym.Env[Any, Any]) -> PEPG:
 
 def played(agent: PEPG, env: gym.Env[Any, Any], episodes: int) -> list[list[float]]:
     """The rewards of each episode."""
-    returns = []
+    returns: list[list[float]] = []
     for _ in range(episodes):
         seen, _ = env.reset(seed=len(returns))
         state, start, over, rewards = None, np.ones(1, bool), False, []
@@ -67,7 +67,7 @@ def test_minari_records_what_an_agent_plays(
 def test_a_video_shows_an_agent(tmp_path: Path) -> None:
     film = RecordVideo(small("RandGrid-v0", render_mode="rgb_array"), str(tmp_path))
     evaluate_policy(agent_of(small("RandGrid-v0")), film, 1, warn=False)
-    film.close()
+    film.close()  # type: ignore[no-untyped-call]
     assert any(file.stat().st_size > 0 for file in tmp_path.glob("*.mp4"))
 
 

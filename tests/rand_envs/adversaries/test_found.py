@@ -44,7 +44,8 @@ class Guesser:
 
 
 def ones(layouts: Array) -> Array:
-    return layouts["values"].sum((1, 2))
+    count: Array = layouts["values"].sum((1, 2))
+    return count
 
 
 def asked(layouts: Array) -> Array:
@@ -105,7 +106,7 @@ def test_the_easiest_make_room_first_of_all_those_that_repeat() -> None:
 def test_learning_costs_what_it_says() -> None:
     class Cycles(Guesser):
         task = ColoringTask(8)
-        losses = None
+        losses = None  # type: ignore[assignment]  # as of a player that tells none
 
     player = Cycles(lambda layouts: layouts["cycle"][:, 3] == 5)
     Found(player.task.layout_space, size=10, num_seeds=4).learn(player)

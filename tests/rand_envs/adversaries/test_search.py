@@ -30,7 +30,8 @@ class Known:
 
 
 def ones(layouts: Array) -> Array:
-    return layouts["values"].reshape(len(layouts), -1).sum(1)
+    count: Array = layouts["values"].reshape(len(layouts), -1).sum(1)
+    return count
 
 
 RECALL = RecallTask(4, 4)

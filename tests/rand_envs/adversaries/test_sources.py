@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from rand_agents import ObjectiveConfig, QNorm, QNormConfig, TransformerConfig
-from rand_envs import Fixed, GridTask, RecallTask, Sweep, Uniform
+from rand_envs import Fixed, GridLayout, GridTask, RecallLayout, RecallTask, Sweep, Uniform
 from rand_envs.adversaries.found import Found
 from rand_envs.adversaries.search import (
     PlayerWithLosses,
@@ -48,7 +48,7 @@ def drawn(source: Adversary[Any], n: int, seed: int = 0) -> list[Any]:
 
 def test_the_worst_layout_is_exact_where_all_can_be_tried() -> None:
     player = GridSweep(GridTask(4))
-    source = WorstFor(player)
+    source = WorstFor[GridLayout](player)
     assert source.kind == "exact"
     assert source.layout.treasure == (3, 0), "the end of the snake"
     assert drawn(source, 5) == [source.layout] * 5
@@ -56,7 +56,7 @@ def test_the_worst_layout_is_exact_where_all_can_be_tried() -> None:
 
 def test_the_worst_layout_is_a_bound_where_it_was_searched_for() -> None:
     player = SlotMemory(RecallTask(6, 2), 2, random=False)
-    source = WorstFor(player, num_seeds=1)
+    source = WorstFor[RecallLayout](player, num_seeds=1)
     assert source.kind == "bound"
     packed = source.space.pack([source.layout])
     assert player.play(packed, np.zeros((1, 6))).outcome == 0
@@ -134,6 +134,7 @@ def test_hedge_against_best_responses_tends_to_the_optimal_treasure() -> None:
     solution = load_solution(3)
     value, space = solution.upper, GridTask(3).layout_space
     rounds, loss_range = 2000, 10.0
+    assert space.size is not None
     source = Hedge(space, Hedge.rate_for(space.size, rounds, loss_range))
     paid = 0.0
     for _ in range(rounds):
@@ -249,9 +250,10 @@ def test_layouts_depend_neither_on_actions_nor_on_the_policys_seeds(name: str) -
         envs = gym.make_vec("RandGrid-v0", count, "vector_entry_point", layouts=build(), **config)
         envs.reset(seed=7)
         policy = rng(policy_seed)
+        inner: Any = envs.unwrapped
         seen: list[list[Any]] = [[] for _ in range(count)]
         for _ in range(60):
-            for i, layout in enumerate(envs.unwrapped.layouts):
+            for i, layout in enumerate(inner.layouts):
                 seen[i].append(layout)
             envs.step(policy.integers(4, size=count))
         sequences.append([_in_order(layouts) for layouts in seen])
@@ -283,10 +285,10 @@ def test_drawing_neither_plays_nor_learns(named: Any, monkeypatch: pytest.Monkey
 
 def test_what_is_found_depends_on_the_seeds_distribution_alone() -> None:
     player = RandomGridSweep(GridTask(3))
-    first = WorstFor(player).layout
+    first = WorstFor[GridLayout](player).layout
     player.play(GridTask(3).layout_space.enumerate(), player.draw_seeds(rng(9), 5))
-    assert WorstFor(player).layout == first
-    fixed = WorstFor(GridSweep(GridTask(3))).layout
+    assert WorstFor[GridLayout](player).layout == first
+    fixed = WorstFor[GridLayout](GridSweep(GridTask(3))).layout
     assert fixed.treasure == (2, 2)
 
 

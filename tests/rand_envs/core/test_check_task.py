@@ -296,27 +296,27 @@ def test_the_method_at_fault_is_named(task: type[Hunt]) -> None:
     assert "\n" not in str(caught.value)
 
 
+ONES = np.ones((6, 4, 1), np.float32)
+
+
 class BadPlayer(InOrder):
     """Plays as it is told to."""
 
     def __init__(self, task: Hunt, play: Callable[[Any, Any], Any]) -> None:
         super().__init__(task)
-        self.play = play  # type: ignore[method-assign]
+        self.play = play  # type: ignore[method-assign, assignment]
 
 
 @pytest.mark.parametrize(
     ("play", "message"),
     [
         (lambda x, s: np.ones((len(x), len(s))), "play must give a Play, got"),
-        (
-            lambda x, s: Play(np.ones(len(x)), None, np.ones((6, 4, 1))),
-            r"outcomes of shape \(6, 4\)",
-        ),
-        (lambda x, s: Play(np.full((6, 4), 7.0), None, np.ones((6, 4, 1))), "from 0 to 5"),
-        (lambda x, s: Play(np.full((6, 4), np.nan), None, np.ones((6, 4, 1))), "must be finite"),
-        (lambda x, s: Play(np.full((6, 4), 0.5), None, np.ones((6, 4, 1))), "what nobody beats"),
-        (lambda x, s: Play(np.ones((6, 4)), None, np.ones((6, 4))), "must give an output"),
-        (lambda x, s: Play(np.ones((6, 4)), np.ones(6, int), np.ones((6, 4, 1))), "an answer"),
+        (lambda x, s: Play(np.ones(len(x)), None, ONES), r"outcomes of shape \(6, 4\)"),
+        (lambda x, s: Play(np.full((6, 4), 7.0), None, ONES), "from 0 to 5"),
+        (lambda x, s: Play(np.full((6, 4), np.nan), None, ONES), "must be finite"),
+        (lambda x, s: Play(np.full((6, 4), 0.5), None, ONES), "what nobody beats"),
+        (lambda x, s: Play(np.ones((6, 4)), None, ONES[..., 0]), "must give an output"),
+        (lambda x, s: Play(np.ones((6, 4)), np.ones(6, int), ONES), "an answer"),
     ],
 )
 def test_a_player_at_fault_is_named(play: Any, message: str) -> None:

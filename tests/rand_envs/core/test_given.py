@@ -76,7 +76,7 @@ def test_what_is_no_seed_is_refused(seed: Any) -> None:
 
 
 def test_a_seed_may_be_numpys() -> None:
-    env = gym.make("RandGrid-v0", size=9).unwrapped
+    env: Any = gym.make("RandGrid-v0", size=9).unwrapped
     env.reset(seed=np.int64(3))
     layout, seed = env.layout, env.np_random_seed
     env.reset(seed=3)

@@ -21,8 +21,10 @@ SHORT: dict[str, dict[str, Any]] = {
 }
 """Arguments such that games end soon."""
 STEPS = 20
-FILMS = ("AddRenderObservation", "GrayscaleObservation", "RenderCollection", "RecordVideo")
-FILMS += ("HumanRendering", "AddWhiteNoise", "ObstructView")
+FILMS = (
+    *("AddRenderObservation", "GrayscaleObservation", "RenderCollection", "RecordVideo"),
+    *("HumanRendering", "AddWhiteNoise", "ObstructView"),
+)
 """Pictures are slow, and the same for a wrapper whatever they show: one game is enough."""
 Env = gym.Env[Any, Any]
 
@@ -82,7 +84,7 @@ SINGLE: dict[str, Callable[[Env, Path], Env]] = {
     "StickyAction": lambda env, _: wrappers.StickyAction(env, 0.3),
     "RepeatAction": lambda env, _: wrappers.RepeatAction(env, 2),
     "ClipReward": lambda env, _: wrappers.ClipReward(env, -0.05, 0.5),
-    "TransformReward": lambda env, _: wrappers.TransformReward(env, lambda r: 2 * r),
+    "TransformReward": lambda env, _: wrappers.TransformReward(env, lambda r: 2 * float(r)),
     "NormalizeReward": lambda env, _: wrappers.NormalizeReward(env),
     "TimeLimit": lambda env, _: wrappers.TimeLimit(env, 4),
     "Autoreset": lambda env, _: wrappers.Autoreset(env),

@@ -2,6 +2,7 @@ import copy
 import json
 import pickle
 import warnings
+from functools import partial
 from typing import Any
 
 import gymnasium as gym
@@ -85,7 +86,7 @@ def test_a_longer_pole_falls_as_the_book_says() -> None:
     layout = {"length": 1.0, "masspole": 0.5, "force_mag": 15.0, "push": 0.0}
     env = cart_pole(layouts=layout)
     env.reset(seed=0)
-    x, v, angle, spin = env.unwrapped.state.copy()
+    x, v, angle, spin = env.get_wrapper_attr("state").copy()
     sin, cos = np.sin(angle), np.cos(angle)
     temp = (15.0 + 0.5 * 1.0 * spin**2 * sin) / 1.5
     acceleration = (9.8 * sin - cos * temp) / (1.0 * (4 / 3 - 0.5 * cos**2 / 1.5))
@@ -108,10 +109,10 @@ def test_layouts_are_set_before_the_environment_is_reset() -> None:
     assert env.reset() == ([4.0], {"seen": 4, "layout": {"level": 4}})
     options = {"layout": {"level": 7}, "start": "left"}
     assert env.reset(options=options)[0] == [7.0]
-    assert env.unwrapped.options == {"start": "left"}
+    assert env.get_wrapper_attr("options") == {"start": "left"}
     assert options == {"layout": {"level": 7}, "start": "left"}
     assert env.reset()[0] == [4.0]
-    assert env.unwrapped.options is None
+    assert env.get_wrapper_attr("options") is None
 
 
 def test_the_layout_is_known_and_told() -> None:
@@ -120,7 +121,7 @@ def test_the_layout_is_known_and_told() -> None:
         _ = env.layout
     info = env.reset(seed=0)[1]
     assert env.layout.to_json() == info["layout"] == json.loads(json.dumps(info["layout"]))
-    assert env.unwrapped.length == env.layout.length
+    assert env.get_wrapper_attr("length") == env.layout.length
     assert POLES.validate(info["layout"]) == env.layout
 
 
@@ -167,7 +168,7 @@ def test_a_layout_for_one_instance_leaves_the_stream_alone() -> None:
 def test_layouts_persist_through_autoreset(mode: AutoresetMode) -> None:
     heavy = PLAIN | {"masspole": 0.5}
     envs = SyncVectorEnv(
-        [lambda i=i: cart_pole(layouts=(PLAIN, heavy)[i]) for i in range(2)], autoreset_mode=mode
+        [partial(cart_pole, layouts=layout) for layout in (PLAIN, heavy)], autoreset_mode=mode
     )
     infos = envs.reset(seed=0)[1]
     assert infos["layout"]["masspole"].tolist() == [0.1, 0.5]
@@ -177,8 +178,8 @@ def test_layouts_persist_through_autoreset(mode: AutoresetMode) -> None:
         begun += over
         if mode is AutoresetMode.DISABLED and over.any():
             envs.reset(options={"reset_mask": over})
-        assert [env.layout.masspole for env in envs.envs] == [0.1, 0.5]
-        assert [env.unwrapped.total_mass for env in envs.envs] == [1.1, 1.5]
+        assert [layout.masspole for layout in envs.get_attr("layout")] == [0.1, 0.5]
+        assert list(envs.get_attr("total_mass")) == [1.1, 1.5]
     assert (begun > 2).all()
 
 
@@ -192,12 +193,12 @@ def test_a_source_picks_at_every_autoreset() -> None:
         [lambda: LayoutWrapper(gym.make("CartPole-v1"), space, layouts=source)] * 3
     )
     envs.reset(seed=0)
-    forces = [env.layout.force_mag for env in envs.envs]
+    forces = [layout.force_mag for layout in envs.get_attr("layout")]
     assert forces == [8, 9, 10]
     for _ in range(30):
         envs.step(np.ones(3, int))
-    assert {env.layout.force_mag for env in envs.envs} <= {8, 9, 10, 11}
-    assert [env.layout.force_mag for env in envs.envs] != forces
+    assert {layout.force_mag for layout in envs.get_attr("layout")} <= {8, 9, 10, 11}
+    assert [layout.force_mag for layout in envs.get_attr("layout")] != forces
 
 
 def test_checkers_accept_it() -> None:
@@ -232,6 +233,7 @@ def test_it_can_be_pickled_copied_and_made_from_its_spec() -> None:
         assert twin.layout == env.layout
         ours = pickle.loads(pickle.dumps(env))
         assert data_equivalence(ours.reset(), twin.reset())
+    assert env.spec is not None
     made = gym.make(env.spec)
     assert np.array_equal(watched(made, 4), watched(env, 4))
     assert layout_of(made) == env.layout

@@ -37,7 +37,7 @@ class Options:
 
 
 def test_numbers_of_numpy_become_pythons_own() -> None:
-    options = Options(
+    given: list[Any] = [
         np.int64(3),
         np.float32(0.25),
         np.float64("inf"),
@@ -46,7 +46,8 @@ def test_numbers_of_numpy_become_pythons_own() -> None:
         np.str_("two"),
         np.array([4, 5]),
         np.uint64(2**64 - 1),
-    )
+    ]
+    options = Options(*given)
     expected = Options(3, 0.25, float("inf"), 7, True, "two", (4, 5), 2**64 - 1)
     assert options == expected
     stored = json.dumps(dataclasses.asdict(options))

@@ -12,12 +12,13 @@ from rand_envs.core.plain import PLAIN, UNREAD, plain_where_needed
 
 
 def written(encoding: str, text: str, monkeypatch: pytest.MonkeyPatch, errors: str) -> bytes:
-    stream = io.TextIOWrapper(io.BytesIO(), encoding, errors)
+    held = io.BytesIO()
+    stream = io.TextIOWrapper(held, encoding, errors)
     monkeypatch.setattr(sys, "stdout", stream)
     plain_where_needed()
     stream.write(text)
     stream.flush()
-    return stream.buffer.getvalue()  # type: ignore[attr-defined, no-any-return]
+    return held.getvalue()
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252", "cp437", "utf-8"])

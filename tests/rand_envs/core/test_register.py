@@ -50,7 +50,7 @@ def test_it_is_a_decorator_and_passes_arguments_on() -> None:
     class Shootout(Goals):
         env_id = "tests/Shootout-v3"
 
-    assert gym.make("tests/Shootout-v3", goals=4).unwrapped.task.config == {"goals": 4}
+    assert gym.make("tests/Shootout-v3", goals=4).get_wrapper_attr("task").config == {"goals": 4}
     assert TASKS["tests/Shootout-v3"] is Shootout
 
 
@@ -75,10 +75,11 @@ def test_many_at_once_play_as_each_alone() -> None:
 def test_a_spec_survives_json() -> None:
     register(Goals)
     env = gym.make("Goals-v0", goals=2, layouts={"keeper": 2})
+    assert env.spec is not None
     twin = gym.make(EnvSpec.from_json(env.spec.to_json()))
     twin.reset()
-    assert twin.unwrapped.layout.keeper == 2
-    assert twin.unwrapped.task.goals == 2
+    assert twin.get_wrapper_attr("layout").keeper == 2
+    assert twin.get_wrapper_attr("task").goals == 2
 
 
 ARRAYS: list[tuple[str, dict[str, Any]]] = [
@@ -112,6 +113,7 @@ def test_arrays_in_the_arguments_keep_no_spec_from_becoming_json(
 def test_a_spec_of_a_game_that_was_not_imported_says_so() -> None:
     register(Penalty)
     spec = gym.make("Penalty-v0").spec
+    assert spec is not None
     del TASKS["Penalty-v0"], gym.registry["Penalty-v0"]
     with pytest.raises(ValueError, match="Penalty-v0 must be the id of a registered task: import"):
         gym.make(spec)
@@ -128,6 +130,7 @@ def test_a_source_of_its_layouts_can_be_given() -> None:
         layouts=Sweep(Penalty.layout_space),
     )
     envs.reset()
+    assert isinstance(envs.unwrapped, TaskVectorEnv)
     assert [layout.keeper for layout in envs.unwrapped.layouts] == [0, 1, 2]
 
 
@@ -143,10 +146,10 @@ def test_the_same_class_again_replaces_it() -> None:
 
     first, second = cell(1), cell(2)
     assert first is not second
-    assert gym.make("Shot-v0").unwrapped.task.wrong_answers == 2
+    assert gym.make("Shot-v0").get_wrapper_attr("task").wrong_answers == 2
     del gym.registry["Shot-v0"]
     cell(3)
-    assert gym.make("Shot-v0").unwrapped.task.wrong_answers == 3
+    assert gym.make("Shot-v0").get_wrapper_attr("task").wrong_answers == 3
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 import copy
 import pickle
+from collections.abc import Callable
 from typing import Any
 
 import gymnasium as gym
@@ -14,6 +15,7 @@ from rand_envs import (
     LayoutSource,
     RecallTask,
     Sweep,
+    Task,
     Uniform,
 )
 from rand_envs.core.register import make_vector_env
@@ -73,9 +75,9 @@ def test_environments_share_one_source() -> None:
     seen = []
     for env in envs * 2:
         env.reset(seed=0)
-        seen.append(env.unwrapped.layout)
+        seen.append(env.get_wrapper_attr("layout"))
     assert seen == CELLS[:6]
-    assert envs[0].unwrapped.source is source
+    assert envs[0].get_wrapper_attr("source") is source
 
 
 def test_a_source_of_ones_own_persists_through_autoreset() -> None:
@@ -130,6 +132,12 @@ def test_sources_of_other_games_are_refused(task: Any) -> None:
 
 
 def test_sources_of_an_equal_game_are_taken() -> None:
-    for build in (lambda: GridTask(3), lambda: GridTask(3, walls=2), ColoringTask, RecallTask):
+    builds: list[Callable[[], Task[Any]]] = [
+        lambda: GridTask(3),
+        lambda: GridTask(3, walls=2),
+        ColoringTask,
+        RecallTask,
+    ]
+    for build in builds:
         source = Uniform(build().layout_space)
         assert as_source(source, build().layout_space) is source

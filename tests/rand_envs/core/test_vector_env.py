@@ -6,7 +6,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 from gymnasium.error import InvalidAction, ResetNeeded
-from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
+from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from gymnasium.wrappers import TimeLimit
 
 from rand_envs import GridLayout, GridTask, Sweep, TaskEnv, TaskVectorEnv
@@ -61,7 +61,7 @@ def assert_equal(ours: Any, theirs: Any) -> None:
         assert ours == theirs
 
 
-def told(envs: VectorEnv[Any, Any, Any], mode: AutoresetMode) -> list[Any]:
+def told(envs: Any, mode: AutoresetMode) -> list[Any]:
     """Everything a vector environment says in a seeded roll-out."""
     envs.action_space.seed(0)
     said: list[Any] = [envs.reset(seed=11)]
@@ -79,7 +79,7 @@ def told(envs: VectorEnv[Any, Any, Any], mode: AutoresetMode) -> list[Any]:
 @pytest.mark.parametrize("kind", ["uniform", "each", "sweep"])
 def test_native_equals_synchronous(case: Case, mode: AutoresetMode, kind: str) -> None:
     def layouts() -> Any:
-        space = gym.make(case[0], **case[1]).unwrapped.task.layout_space
+        space = gym.make(case[0], **case[1]).get_wrapper_attr("task").layout_space
         if kind == "each":
             return space.unpack(space.sample(np.random.default_rng(0), NUM_ENVS))
         return Sweep(space) if kind == "sweep" else None
@@ -95,7 +95,7 @@ def test_native_equals_synchronous(case: Case, mode: AutoresetMode, kind: str) -
     said = told(ours, mode)
     assert_equal(said, told(theirs, mode))
     assert sum(answer[2].any() for answer in said if len(answer) == 5) > 0
-    assert list(ours.layouts) == [env.unwrapped.layout for env in theirs.envs]
+    assert list(ours.layouts) == list(theirs.get_attr("layout"))
     assert_equal(ours.np_random_seed, theirs.np_random_seed)
     states = [rng.bit_generator.state for rng in ours.np_random]
     assert states == [rng.bit_generator.state for rng in theirs.np_random]
@@ -103,9 +103,9 @@ def test_native_equals_synchronous(case: Case, mode: AutoresetMode, kind: str) -
 
 @pytest.mark.parametrize("mode", list(AutoresetMode))
 def test_one_layout_for_all_and_overrides_equal_synchronous(case: Case, mode: Any) -> None:
-    space = gym.make(case[0], **case[1]).unwrapped.task.layout_space
+    space = gym.make(case[0], **case[1]).get_wrapper_attr("task").layout_space
     given, override = space.unpack(space.sample(np.random.default_rng(0), 2))
-    said = []
+    said: list[list[Any]] = []
     for envs in (native(case, mode, given), synchronous(case, mode, given)):
         envs.action_space.seed(0)
         said.append([envs.reset(seed=0), envs.reset(options={"layout": override})])
@@ -139,11 +139,11 @@ def test_each_sub_environment_may_get_its_own_override() -> None:
     mask = np.array([True, False, True, False])
     envs.reset(options={"reset_mask": mask})
     assert envs.layouts == [GridLayout((4, 4)), layouts[1], GridLayout((4, 4)), layouts[3]]
-    options = {"layout": layouts[::-1], "reset_mask": mask}
-    _, infos = envs.reset(options=options)
+    both = {"layout": layouts[::-1], "reset_mask": mask}
+    _, infos = envs.reset(options=both)
     assert envs.layouts == [layouts[3], layouts[1], layouts[1], layouts[3]]
     assert infos["_steps"].tolist() == mask.tolist()
-    assert list(options) == ["layout", "reset_mask"]
+    assert list(both) == ["layout", "reset_mask"]
 
 
 @pytest.mark.parametrize("mode", list(AutoresetMode))
@@ -281,7 +281,8 @@ def test_a_limit_of_steps_truncates_as_a_time_limit_does(case: Case, mode: Autor
         )
         said = told(ours, mode)
         assert_equal(said, told(theirs, mode))
-        longest = ours.unwrapped.task.max_steps  # type: ignore[attr-defined]
+        assert isinstance(ours.unwrapped, TaskVectorEnv)
+        longest = ours.unwrapped.task.max_steps
         truncated = [answer[3].any() for answer in said if len(answer) == 5]
         assert any(truncated) == (longest >= limit)
 

@@ -89,6 +89,7 @@ def neighbours(graph: Any) -> dict[int, set[int]]:
         return {a: {b for b, edge in enumerate(row) if edge} for a, row in enumerate(graph)}
     if kind == "grid":
         rows, columns = sizes
+        n = rows * columns
         places = [(row, column) for row in range(rows) for column in range(columns)]
         edges = [
             (a, b)
@@ -103,8 +104,7 @@ def neighbours(graph: Any) -> dict[int, set[int]]:
             "star": [(0, a) for a in range(1, n)],
             "cycle": [(a, (a + 1) % n) for a in range(n)],
         }[kind]
-        places = list(range(n))
-    near: dict[int, set[int]] = {a: set() for a in range(len(places))}
+    near: dict[int, set[int]] = {a: set() for a in range(n)}
     for a, b in edges:
         near[a].add(b)
         near[b].add(a)
@@ -113,7 +113,8 @@ def neighbours(graph: Any) -> dict[int, set[int]]:
 
 def patrol(layout: Json, graph: Any, horizon: int, attack_duration: int) -> Story:
     near = neighbours(graph)
-    place, walk = len(near), []
+    place = len(near)
+    walk: list[int] = []
     for time in range(horizon):
         wish = yield Told([place, time], 0.0, False, {"place": place, "is_success": False})
         if not walk or wish in near[place]:

@@ -175,6 +175,8 @@ def test_all_cycles_at_once_equal_one_by_one() -> None:
     whole = player.play_all(seeds)
     direct = player.play(player.task.layout_space.enumerate(), seeds)
     assert np.array_equal(whole.outcome, direct.outcome)
+    assert whole.answer is not None
+    assert direct.answer is not None
     assert np.array_equal(whole.answer, direct.answer)
     assert whole.output.var(1).mean() == pytest.approx(direct.output.var(1).mean())
 
@@ -229,6 +231,7 @@ def test_evaluation_finds_the_game_value(size: int, value: float) -> None:
 def test_the_optimal_mix_respects_walls() -> None:
     solution = solve_search_game((3, 4), WALLS, start=(0, 1))
     player = OptimalMix(solution)
+    assert isinstance(player.task.walls, np.ndarray)
     assert np.array_equal(player.task.walls, WALLS)
     costs = exact_costs(player, solution.probabilities)
     assert costs.max() == pytest.approx(solution.upper, abs=1e-6)

@@ -24,11 +24,11 @@ class Alone:
     def __init__(self, env_id: str, **arguments: Any) -> None:
         self.env = gym.make(env_id, disable_env_checker=True, **arguments)
         self.single_action_space = self.env.action_space
-        self.task = self.env.unwrapped.task  # type: ignore[attr-defined]
+        self.task = self.env.get_wrapper_attr("task")
 
     @property
     def layouts(self) -> list[Any]:
-        return [self.env.unwrapped.layout]  # type: ignore[attr-defined]
+        return [self.env.get_wrapper_attr("layout")]
 
     def reset(self, *, seed: Any = None, options: Any = None) -> tuple[Any, Json]:
         seen, facts = self.env.reset(seed=seed, options=options)

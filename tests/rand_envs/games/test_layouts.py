@@ -9,15 +9,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rand_envs import ColoringLayout, ColoringTask, GridLayout, GridTask, RecallLayout, RecallTask
+from rand_envs import (
+    ColoringLayout,
+    ColoringTask,
+    GridLayout,
+    GridTask,
+    PagingTask,
+    RecallLayout,
+    RecallTask,
+)
 from rand_envs.core.layouts.space import LayoutSpace
 
 
 def space_of(case: tuple[str, dict[str, Any]]) -> LayoutSpace[Any]:
-    return gym.make(case[0], **case[1]).unwrapped.task.layout_space
+    space: LayoutSpace[Any] = gym.make(case[0], **case[1]).get_wrapper_attr("task").layout_space
+    return space
 
 
-def reachable(size: tuple[int, int], walls: set[tuple[int, int]], start: tuple[int, int]) -> set:
+def reachable(
+    size: tuple[int, int], walls: set[tuple[int, int]], start: tuple[int, int]
+) -> set[tuple[int, int]]:
     seen, todo = {start}, [start]
     while todo:
         row, column = todo.pop()
@@ -72,7 +83,7 @@ def test_mutations_reach_every_layout_of_a_small_space() -> None:
     ):
         rng = np.random.default_rng(0)
         layouts = task.layout_space.sample(rng, 1)
-        seen = set()
+        seen: set[Any] = set()
         for _ in range(400):
             layouts = task.layout_space.mutate(rng, layouts)
             seen.update(task.layout_space.unpack(layouts))
@@ -164,6 +175,7 @@ def test_recall_layouts_are_all_bits_and_queries() -> None:
 def test_sampling_is_uniform() -> None:
     for task in (RecallTask(2, 1), ColoringTask(5), GridTask(3)):
         space = task.layout_space
+        assert space.size is not None
         drawn = space.unpack(space.sample(np.random.default_rng(0), 1000 * space.size))
         counts = Counter(drawn)
         assert len(counts) == space.size
@@ -241,10 +253,23 @@ def test_illegal_layouts_are_refused(task: Any, layout: Any, message: str) -> No
         task.layout_space.validate(layout)
 
 
-@pytest.mark.parametrize("task", [RecallTask(), ColoringTask(12), GridTask(10, walls=20)])
-def test_spaces_too_large_to_list_say_so(task: Any) -> None:
-    with pytest.raises(ValueError, match="at most 2000000 layouts can be listed"):
+@pytest.mark.parametrize(
+    ("task", "count"),
+    [
+        (RecallTask(), r"2\.5e\+31"),
+        (RecallTask(2000, 2000), r"about 1e\+1204123"),
+        (ColoringTask(12), "19,958,400"),
+        (ColoringTask(3000), r"about 1e\+9127"),
+        (PagingTask(num_requests=10_000), r"about 1e\+4771"),
+        (GridTask(10, walls=20), r"3\.4e\+22"),
+        # Of few layouts, each of which has the walls of 90,000 cells.
+        (GridTask(300), "89,999"),
+    ],
+)
+def test_spaces_too_large_to_list_say_so(task: Any, count: str) -> None:
+    with pytest.raises(ValueError, match=rf"at most 2000000 .* there are {count} of \d+ bytes"):
         task.layout_space.enumerate()
+    assert repr(task.layout_space)
 
 
 def test_a_sample_holds_at_least_one_layout() -> None:

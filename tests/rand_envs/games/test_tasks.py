@@ -19,7 +19,8 @@ class Played:
         self.state = task.initial(task.layout_space.pack([layout]))
 
     def see(self) -> list[Any]:
-        return self.task.observe(self.state)[0].tolist()
+        seen: list[Any] = self.task.observe(self.state)[0].tolist()
+        return seen
 
     def play(self, action: Any) -> tuple[list[Any], float, bool]:
         self.state, reward, terminated = self.task.step(self.state, np.array([action]))
@@ -177,7 +178,7 @@ def test_a_walk_in_the_grid_obeys_the_rules(rng_seed: int) -> None:
 
 
 def test_rules_leave_their_arguments_alone(case: tuple[str, dict[str, Any]]) -> None:
-    task: Task[Any] = gym.make(case[0], **case[1]).unwrapped.task
+    task: Task[Any] = gym.make(case[0], **case[1]).get_wrapper_attr("task")
     rng = np.random.default_rng(0)
     layouts = task.layout_space.sample(rng, 4)
     kept_layouts = layouts.copy()
@@ -200,7 +201,7 @@ def test_rules_leave_their_arguments_alone(case: tuple[str, dict[str, Any]]) -> 
 
 
 def test_an_instance_ends_within_max_steps(case: tuple[str, dict[str, Any]]) -> None:
-    env = gym.make(case[0], **case[1]).unwrapped
+    env: Any = gym.make(case[0], **case[1]).unwrapped
     env.reset(seed=0)
     blocked_or_wrong = np.zeros(env.action_space.shape, np.int64)
     steps = 0
@@ -215,12 +216,12 @@ def test_an_instance_ends_within_max_steps(case: tuple[str, dict[str, Any]]) -> 
 
 
 def test_config_builds_an_equal_task(case: tuple[str, dict[str, Any]]) -> None:
-    task = gym.make(case[0], **case[1]).unwrapped.task
+    task = gym.make(case[0], **case[1]).get_wrapper_attr("task")
     twin = type(task)(**json.loads(json.dumps(task.config)))
     assert twin.config == task.config
     assert twin.layout_space.dtype == task.layout_space.dtype
     assert twin.observation_space == task.observation_space
-    assert gym.make(case[0], **task.config).unwrapped.task.config == task.config
+    assert gym.make(case[0], **task.config).get_wrapper_attr("task").config == task.config
 
 
 def test_units_say_which_way_is_better() -> None:

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from rand_agents import QNorm, QNormConfig, TransformerConfig, evaluate
-from rand_agents.evaluation.evaluate import MAX_EXHAUSTIVE
 from rand_envs import ColoringTask, RecallTask
+from rand_envs.adversaries import MAX_EXHAUSTIVE
 from rand_envs.core.player import WholePlayer
 
 
@@ -55,6 +55,8 @@ def test_all_cycles_of_seven_vertices(changes: Any) -> None:
     whole = agent.play_all(seeds)
     direct = agent.play(agent.task.layout_space.enumerate(), seeds)
     assert np.array_equal(whole.outcome, direct.outcome)
+    assert whole.answer is not None
+    assert direct.answer is not None
     assert np.array_equal(whole.answer, direct.answer)
     assert 0 < direct.outcome.mean() < 1
     by_windows, by_cycles = (p.output.astype(np.float64).var(1).mean() for p in (whole, direct))

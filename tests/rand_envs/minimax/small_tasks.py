@@ -104,12 +104,13 @@ class Penalty(SmallTask):
     observation_space = Discrete(1)
 
     def __init__(self, corners: int = 3) -> None:
+        self.corners = corners
         self.layout_space = NumbersSpace(corners)
         self.action_space = Discrete(corners)
 
     @property
     def config(self) -> Json:
-        return {"corners": int(self.action_space.n)}
+        return {"corners": self.corners}
 
     def move(self, after: Array, actions: Array) -> None:
         after["memory"][:, 0] = after["numbers"][:, 0] == actions
@@ -234,12 +235,13 @@ class RandomGame(SmallTask):
         rng = np.random.default_rng(rng_seed)
         self.unit = "return" if rng_seed % 2 else "steps"
         self.next = rng.integers(5, size=(4, 5, 2, 2))
-        self.shown = rng.integers(2, size=(4, 5))
+        self.shown: Array = rng.integers(2, size=(4, 5))
         self.over = rng.random((4, 5)) < 0.2
         self.costs = rng.integers(-3, 4, size=(4, 5))
 
     def observe(self, state: Array) -> Array:
-        return self.shown[state["numbers"][:, 0], state["memory"][:, 1]]
+        shown: Array = self.shown[state["numbers"][:, 0], state["memory"][:, 1]]
+        return shown
 
     def step(self, state: Array, actions: Array) -> Transition:
         after, reward, terminated = super().step(state, actions)

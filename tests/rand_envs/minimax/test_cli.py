@@ -1,34 +1,38 @@
 import json
 import subprocess
 import sys
-from types import SimpleNamespace
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace as Done
 
 import pytest
 
 from rand_envs import minimax
 from rand_envs.minimax.__main__ import main
 
+Run = Callable[..., Done]
+
 
 @pytest.fixture
-def run(capsys, monkeypatch):
+def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
     """Run the command line here, as a shell sees it."""
 
-    def in_this_process(*arguments):
+    def in_this_process(*arguments: str) -> Done:
         monkeypatch.setattr(sys, "argv", ["rand_envs.minimax", *arguments])
         with pytest.raises(SystemExit) as ended:
             main()
         said = capsys.readouterr()
-        message = isinstance(ended.value.code, str)  # which the interpreter prints, and returns 1
-        return SimpleNamespace(
-            returncode=int(message) or ended.value.code,
-            stdout=said.out,
-            stderr=said.err + (ended.value.code if message else ""),
-        )
+        code = ended.value.code
+        if isinstance(code, str):  # which the interpreter prints, and returns 1
+            return Done(returncode=1, stdout=said.out, stderr=said.err + code)
+        return Done(returncode=code, stdout=said.out, stderr=said.err)
 
     return in_this_process
 
 
-def test_the_grid_command_prints_value_bracket_and_treasure_and_writes_what_verifies(tmp_path, run):
+def test_the_grid_command_prints_value_bracket_and_treasure_and_writes_what_verifies(
+    tmp_path: Path, run: Run
+) -> None:
     file = tmp_path / "solution.json"
     done = run("grid", "--size", "4", "--out", str(file))
     assert done.returncode == 0
@@ -42,7 +46,7 @@ def test_the_grid_command_prints_value_bracket_and_treasure_and_writes_what_veri
     assert "verified" in checked.stdout
 
 
-def test_bad_input_is_one_sentence():
+def test_bad_input_is_one_sentence() -> None:
     command = [sys.executable, "-m", "rand_envs.minimax", "grid", "--size", "3"]
     command += ["--walls", "0,1", "1,0"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -51,7 +55,7 @@ def test_bad_input_is_one_sentence():
     assert "Traceback" not in done.stderr
 
 
-def test_any_small_task_is_solved_and_its_file_verifies(tmp_path, run):
+def test_any_small_task_is_solved_and_its_file_verifies(tmp_path: Path, run: Run) -> None:
     file = tmp_path / "line.json"
     graph = '{"graph": ["line", 4]}'
     done = run("task", "RandPatrol-v0", "--arguments", graph, "--out", str(file))
@@ -72,12 +76,12 @@ def test_any_small_task_is_solved_and_its_file_verifies(tmp_path, run):
     assert (rejected.returncode, "not verified" in rejected.stdout) == (1, True)
 
 
-def test_the_least_regret_of_a_task_is_solved_too(run):
+def test_the_least_regret_of_a_task_is_solved_too(run: Run) -> None:
     done = run("task", "RandPaging-v0", "--arguments", '{"num_requests": 4}', "--regret")
     assert "value 0.75 (regret)" in done.stdout
 
 
-def test_what_cannot_be_solved_is_one_sentence(run):
+def test_what_cannot_be_solved_is_one_sentence(run: Run) -> None:
     for arguments, sentence in (
         (["RandRecall-v0"], "a game is solved exactly with at most 20000 layouts"),
         (["Nope-v0"], "the task must be one of RandColoring-v0, RandGrid-v0"),
@@ -90,21 +94,23 @@ def test_what_cannot_be_solved_is_one_sentence(run):
         assert "Traceback" not in done.stderr
 
 
-def test_a_log_gets_a_few_lines_and_no_bar(run):
+def test_a_log_gets_a_few_lines_and_no_bar(run: Run) -> None:
     done = run("grid", "--size", "3")
     [line] = done.stderr.splitlines()
     assert "bracket 8.000000 to 8.000000" in line
     assert "\r" not in done.stderr
 
 
-def test_the_command_alone_is_its_help():
+def test_the_command_alone_is_its_help() -> None:
     command = [sys.executable, "-m", "rand_envs.minimax"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0
     assert all(word in done.stdout for word in ("grid", "bracket", "task", "verify"))
 
 
-def test_numbers_and_files_are_checked_before_anything_is_solved(tmp_path, monkeypatch, run):
+def test_numbers_and_files_are_checked_before_anything_is_solved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Run
+) -> None:
     for solver in ("solve_search_game", "bracket_search_game", "solve_task"):
         monkeypatch.setattr(minimax, solver, lambda *_, **__: pytest.fail("it solved"))
     there = tmp_path / "there.json"
@@ -124,11 +130,11 @@ def test_numbers_and_files_are_checked_before_anything_is_solved(tmp_path, monke
     assert there.read_text() == "precious"
 
 
-def test_a_grid_too_large_for_the_solver_is_sent_to_the_command_that_takes_it(run):
+def test_a_grid_too_large_for_the_solver_is_sent_to_the_command_that_takes_it(run: Run) -> None:
     assert "on the command line bracket instead of grid" in run("grid", "--size", "6").stderr
 
 
-def test_a_folder_is_no_solution_file(tmp_path, run):
+def test_a_folder_is_no_solution_file(tmp_path: Path, run: Run) -> None:
     done = run("verify", str(tmp_path))
     assert done.returncode == 1
     assert "is a folder: give a solution file in it" in done.stderr

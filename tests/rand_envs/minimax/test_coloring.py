@@ -6,7 +6,7 @@ import pytest
 from rand_envs.minimax import anneal_coloring_rule, solve_coloring_game
 
 
-def test_one_round_colours_five_vertices_for_certain():
+def test_one_round_colours_five_vertices_for_certain() -> None:
     bracket = solve_coloring_game(5, 1)
     assert (bracket.num_cycles, bracket.failures) == (12, 0)
     assert bracket.lower == bracket.upper == 1
@@ -14,13 +14,13 @@ def test_one_round_colours_five_vertices_for_certain():
 
 
 @pytest.mark.slow
-def test_one_round_colours_six_vertices_nine_times_in_ten():
+def test_one_round_colours_six_vertices_nine_times_in_ten() -> None:
     bracket = solve_coloring_game(6, 1)
     assert (bracket.num_cycles, bracket.fewest_failures, bracket.failures) == (60, 6, 6)
     assert bracket.rule.success() == pytest.approx(0.9)
 
 
-def test_the_value_without_a_round_is_that_of_all_rules():
+def test_the_value_without_a_round_is_that_of_all_rules() -> None:
     # Without a round a rule is one colour for each label.
     cycles = [(0, *p) for p in permutations(range(1, 5)) if p[0] < p[-1]]
     best = max(
@@ -31,7 +31,7 @@ def test_the_value_without_a_round_is_that_of_all_rules():
     assert bracket.lower == bracket.upper == pytest.approx(best)
 
 
-def test_the_success_of_a_rule_is_its_share_of_cycles_and_its_chance_on_each():
+def test_the_success_of_a_rule_is_its_share_of_cycles_and_its_chance_on_each() -> None:
     rule = anneal_coloring_rule(6, 1, steps=3000)
     chance = []
     for cycle in [(0, 1, 2, 3, 4, 5), (0, 3, 1, 5, 2, 4)]:
@@ -42,12 +42,12 @@ def test_the_success_of_a_rule_is_its_share_of_cycles_and_its_chance_on_each():
     assert (rule.table == rule.table.transpose(2, 1, 0)).all()
 
 
-def test_a_rule_fails_on_almost_no_cycle_of_eight_after_two_rounds():
+def test_a_rule_fails_on_almost_no_cycle_of_eight_after_two_rounds() -> None:
     assert anneal_coloring_rule(8, 2, steps=3_000_000).success() > 0.98
 
 
 @pytest.mark.slow
-def test_two_rounds_colour_ten_vertices_almost_for_certain():
+def test_two_rounds_colour_ten_vertices_almost_for_certain() -> None:
     assert anneal_coloring_rule(10, 2).success() > 0.997
 
 
@@ -60,6 +60,6 @@ def test_two_rounds_colour_ten_vertices_almost_for_certain():
         ((5, 1, 1), "two colours"),
     ],
 )
-def test_games_that_are_none_are_refused(arguments, message):
+def test_games_that_are_none_are_refused(arguments: tuple[int, ...], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         solve_coloring_game(*arguments)

@@ -1,7 +1,9 @@
 import itertools
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from rand_envs.minimax import (
     SearchGrid,
@@ -12,27 +14,30 @@ from rand_envs.minimax import (
     uniform_average,
     verify_search_solution,
 )
+from rand_envs.minimax.columns import Bracket
 from rand_envs.minimax.grid.search_grid import path_costs, walk_between
 
-WALLED = {
+Cell = tuple[int, int]
+
+WALLED: dict[str, tuple[Cell, list[Cell], Cell]] = {
     "corridor": ((3, 3), [(1, 1)], (0, 0)),
     "rooms": ((4, 4), [(1, 0), (1, 1), (2, 3)], (0, 0)),
     "from the middle": ((3, 5), [(0, 2), (2, 1)], (1, 2)),
 }
 
 
-def walls_of(shape, cells):
+def walls_of(shape: Cell, cells: list[Cell]) -> NDArray[np.bool_]:
     mask = np.zeros(shape, bool)
     for cell in cells:
         mask[cell] = True
     return mask
 
 
-def all_sensible_costs(grid, num_episodes):
+def all_sensible_costs(grid: SearchGrid, num_episodes: int) -> NDArray[np.float64]:
     """Costs of every order of new cells joined by shortest paths through visited ones."""
-    rows = []
+    rows: list[NDArray[np.float64]] = []
 
-    def grow(walk, seen):
+    def grow(walk: list[int], seen: set[int]) -> None:
         if len(seen) == grid.num_cells:
             path = (tuple(grid.cells[i] for i in walk),)
             rows.append(path_costs(grid, path, num_episodes, None))
@@ -46,7 +51,7 @@ def all_sensible_costs(grid, num_episodes):
 @pytest.mark.parametrize(
     ("size", "value"), [(2, 4), (3, 8), (4, 278 / 23)], ids=["2x2", "3x3", "4x4"]
 )
-def test_the_solver_finds_the_known_values(size, value):
+def test_the_solver_finds_the_known_values(size: int, value: float) -> None:
     solution = solve_search_game(size)
     assert solution.value == pytest.approx(value, abs=1e-7)
     assert 0 <= solution.gap <= 1e-7
@@ -54,19 +59,19 @@ def test_the_solver_finds_the_known_values(size, value):
 
 
 @pytest.mark.slow
-def test_the_solver_finds_52_thirds_on_five_by_five():
+def test_the_solver_finds_52_thirds_on_five_by_five() -> None:
     solution = solve_search_game(5)
     assert solution.value == pytest.approx(52 / 3, abs=1e-5)
     assert solution.gap <= 1e-5
 
 
 @pytest.mark.parametrize(("size", "average"), [(3, 6.75), (4, 11.2)])
-def test_the_best_average_is_that_of_a_uniform_treasure(size, average):
+def test_the_best_average_is_that_of_a_uniform_treasure(size: int, average: float) -> None:
     assert uniform_average(size) == pytest.approx(average, abs=1e-7)
 
 
 @pytest.mark.slow
-def test_the_best_average_on_five_by_five():
+def test_the_best_average_on_five_by_five() -> None:
     assert uniform_average(5) == pytest.approx(50 / 3, abs=1e-7)
 
 
@@ -81,8 +86,8 @@ def test_the_best_average_on_five_by_five():
     ],
 )
 def test_the_value_is_that_of_the_linear_program_over_all_sensible_walks(
-    shape, walls, start, num_episodes
-):
+    shape: Cell, walls: list[Cell], start: Cell, num_episodes: int
+) -> None:
     mask = walls_of(shape, walls)
     costs = all_sensible_costs(SearchGrid.create(shape, mask, start), num_episodes)
     solution = solve_search_game(shape, mask, start, num_episodes=num_episodes)
@@ -90,7 +95,7 @@ def test_the_value_is_that_of_the_linear_program_over_all_sensible_walks(
 
 
 @pytest.mark.parametrize("name", WALLED)
-def test_walled_grids_verify(name):
+def test_walled_grids_verify(name: str) -> None:
     shape, walls, start = WALLED[name]
     solution = solve_search_game(shape, walls_of(shape, walls), start)
     report = verify_search_solution(solution)
@@ -98,7 +103,7 @@ def test_walled_grids_verify(name):
     assert report.lower == pytest.approx(report.upper, abs=1e-7)
 
 
-def test_four_by_five_verifies():
+def test_four_by_five_verifies() -> None:
     solution = solve_search_game((4, 5))
     report = verify_search_solution(solution)
     assert report.ok
@@ -106,13 +111,13 @@ def test_four_by_five_verifies():
     assert solution.value == pytest.approx(load_solution((4, 5)).value, abs=1e-7)
 
 
-def capped_value_by_brute_force(shape, horizon, num_episodes):
+def capped_value_by_brute_force(shape: Cell, horizon: int, num_episodes: int) -> float:
     """The linear program over all sequences of moves in all episodes."""
     grid = SearchGrid.create(shape)
-    walks = [[0]]
+    orders = [[0]]
     for _ in range(horizon):
-        walks = [[*walk, near] for walk in walks for near in grid.neighbors[walk[-1]]]
-    walks = [tuple(grid.cells[i] for i in walk) for walk in walks]
+        orders = [[*order, near] for order in orders for near in grid.neighbors[order[-1]]]
+    walks = [tuple(grid.cells[i] for i in order) for order in orders]
     rows = [
         path_costs(grid, path, num_episodes, horizon)
         for path in itertools.product(walks, repeat=num_episodes)
@@ -131,35 +136,37 @@ def capped_value_by_brute_force(shape, horizon, num_episodes):
         ((1, 4), 3, 2),
     ],
 )
-def test_the_value_under_a_horizon_is_that_of_all_sequences_of_moves(shape, horizon, num_episodes):
+def test_the_value_under_a_horizon_is_that_of_all_sequences_of_moves(
+    shape: Cell, horizon: int, num_episodes: int
+) -> None:
     solution = solve_search_game(shape, horizon=horizon, num_episodes=num_episodes)
     expected = capped_value_by_brute_force(shape, horizon, num_episodes)
     assert solution.value == pytest.approx(expected, abs=1e-7)
     assert verify_search_solution(solution).ok
 
 
-def test_a_short_horizon_helps_the_walker_and_a_long_one_changes_nothing():
+def test_a_short_horizon_helps_the_walker_and_a_long_one_changes_nothing() -> None:
     values = {h: solve_search_game(4, horizon=h).value for h in (14, 15, 16)}
     assert values[14] == pytest.approx(12.0377358, abs=1e-6)
     assert values[15] == pytest.approx(12.0689655, abs=1e-6)
     assert values[16] == pytest.approx(278 / 23, abs=1e-7)
 
 
-def test_the_value_in_return_counts_steps_and_finds():
+def test_the_value_in_return_counts_steps_and_finds() -> None:
     solution = load_solution(5)
     assert solution.value_in_return() == pytest.approx(2 - 0.1 * 52 / 3)
     assert solution.value_in_return(-1, 0) == pytest.approx(-52 / 3)
 
 
-def test_no_value_in_return_where_a_path_may_miss_the_treasure():
+def test_no_value_in_return_where_a_path_may_miss_the_treasure() -> None:
     with pytest.raises(ValueError, match="every path visits every cell"):
         solve_search_game(4, horizon=6).value_in_return()
     with pytest.raises(ValueError, match="must be negative, got 0"):
         load_solution(3).value_in_return(step_reward=0)
 
 
-def test_a_solver_stopped_by_the_user_returns_its_bracket():
-    def stop(bracket):
+def test_a_solver_stopped_by_the_user_returns_its_bracket() -> None:
+    def stop(bracket: Bracket) -> None:
         if bracket.iteration == 3:
             raise KeyboardInterrupt
 
@@ -170,10 +177,10 @@ def test_a_solver_stopped_by_the_user_returns_its_bracket():
 
 
 @pytest.mark.parametrize("iteration", [1, 3, 11])
-def test_a_solver_with_a_horizon_returns_its_bracket_too(iteration):
-    seen = []
+def test_a_solver_with_a_horizon_returns_its_bracket_too(iteration: int) -> None:
+    seen: list[Bracket] = []
 
-    def stop(bracket):
+    def stop(bracket: Bracket) -> None:
         seen.append(bracket)
         if len(seen) == iteration:
             raise KeyboardInterrupt
@@ -185,7 +192,7 @@ def test_a_solver_with_a_horizon_returns_its_bracket_too(iteration):
     assert verify_search_solution(solution).ok
 
 
-def test_the_best_response_to_a_certain_treasure_goes_straight_to_it():
+def test_the_best_response_to_a_certain_treasure_goes_straight_to_it() -> None:
     table = np.zeros((3, 3))
     table[2, 1] = 1
     cost, path = best_response(3, table)
@@ -209,7 +216,7 @@ def test_the_best_response_to_a_certain_treasure_goes_straight_to_it():
         ({"shape": 3, "tolerance": -1.0}, "tolerance must be at least 0"),
     ],
 )
-def test_games_that_are_none_are_refused(arguments, message):
+def test_games_that_are_none_are_refused(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         solve_search_game(**arguments)
 
@@ -217,6 +224,6 @@ def test_games_that_are_none_are_refused(arguments, message):
 @pytest.mark.parametrize(
     "table", [np.zeros((3, 3)), np.eye(3), -np.ones((3, 3)), np.ones(3), np.full((3, 3), np.nan)]
 )
-def test_distributions_that_are_none_are_refused(table):
+def test_distributions_that_are_none_are_refused(table: NDArray[np.float64]) -> None:
     with pytest.raises(ValueError, match="must"):
         best_response(3, table)

@@ -1,14 +1,20 @@
 import json
 import re
 import time
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from gymnasium.spaces import Box, Discrete, MultiBinary, MultiDiscrete
 
 from rand_envs import GridTask, RecallTask
+from rand_envs.core.arrays import Array, Json
+from rand_envs.core.task import Task, Transition
 from rand_envs.minimax import solve_search_game
+from rand_envs.minimax.columns import Bracket
 from rand_envs.minimax.tasks import TaskSolution, TooLarge, solve_task, verify_task_solution
 from rand_envs.minimax.tasks.fingerprints import distinct, fingerprints
 from rand_envs.minimax.tasks.information import build_graph
@@ -27,7 +33,7 @@ CYCLE = [(0, 1), (1, 2), (2, 3), (3, 4), (4, 0)]
 LINE = [(0, 1), (1, 2), (2, 3)]
 STAR = [(0, 1), (0, 2), (0, 3)]
 
-GAMES = {
+GAMES: dict[str, tuple[Task[Any], float]] = {
     "penalty": (Penalty(), 1 / 3),
     "matching pennies": (Penalty(2), 1 / 2),
     "rock, paper, scissors": (RockPaperScissors(), 1),
@@ -44,31 +50,31 @@ GAMES = {
 
 
 @pytest.fixture(params=list(GAMES))
-def game(request):
+def game(request: pytest.FixtureRequest) -> tuple[Task[Any], float]:
     return GAMES[request.param]
 
 
 @pytest.fixture(scope="module")
-def penalty():
+def penalty() -> TaskSolution:
     return solve_task(Penalty())
 
 
 @pytest.fixture(scope="module")
-def patrol():
+def patrol() -> TaskSolution:
     return solve_task(Patrol(CYCLE, steps=6, attack=3))
 
 
-def worst_case(solution, task):
+def worst_case(solution: TaskSolution, task: Task[Any]) -> float:
     """The exact mean outcome of the solution's player on the layout that is worst for it."""
     player = solution.player(task)
     outcomes = player.outcomes(
         task.layout_space.enumerate(), np.arange(len(solution.probabilities))
     )
     means = outcomes @ solution.probabilities
-    return means.min() if task.higher_is_better else means.max()
+    return float(means.min() if task.higher_is_better else means.max())
 
 
-def test_small_games_have_the_values_known_by_hand(game):
+def test_small_games_have_the_values_known_by_hand(game: tuple[Task[Any], float]) -> None:
     task, value = game
     solution = solve_task(task)
     assert solution.lower == pytest.approx(value, abs=1e-6)
@@ -83,7 +89,7 @@ def test_small_games_have_the_values_known_by_hand(game):
 
 
 @pytest.mark.parametrize("rng_seed", range(20))
-def test_random_games_are_solved_as_the_checker_confirms(rng_seed):
+def test_random_games_are_solved_as_the_checker_confirms(rng_seed: int) -> None:
     task = RandomGame(rng_seed)
     solution = solve_task(task)
     assert solution.gap <= 1e-7
@@ -91,7 +97,7 @@ def test_random_games_are_solved_as_the_checker_confirms(rng_seed):
     assert report.ok, report.reasons
 
 
-def test_paging_with_seven_requests_costs_four_faults():
+def test_paging_with_seven_requests_costs_four_faults() -> None:
     assert solve_task(Paging(requests=7)).value == pytest.approx(4, abs=1e-6)
 
 
@@ -109,7 +115,7 @@ WALLS[1, 1] = True
     ],
     ids=str,
 )
-def test_grids_have_the_value_of_the_special_solver(arguments):
+def test_grids_have_the_value_of_the_special_solver(arguments: dict[str, Any]) -> None:
     task = GridTask(**arguments)
     special = solve_search_game(
         task.size,
@@ -121,14 +127,14 @@ def test_grids_have_the_value_of_the_special_solver(arguments):
     assert solve_task(task).value == pytest.approx(special.value, abs=1e-6)
 
 
-def test_walls_of_the_adversary_can_be_solved_too():
+def test_walls_of_the_adversary_can_be_solved_too() -> None:
     task = GridTask(size=(2, 3), horizon=8, walls=1)
     solution = solve_task(task)
     assert solution.gap <= 1e-7
     assert verify_task_solution(solution, task).ok
 
 
-def test_the_player_draws_strategies_by_their_probabilities(patrol):
+def test_the_player_draws_strategies_by_their_probabilities(patrol: TaskSolution) -> None:
     task = Patrol(CYCLE, steps=6, attack=3)
     player = patrol.player(task)
     seeds = player.draw_seeds(np.random.default_rng(0), 4000)
@@ -144,12 +150,12 @@ def test_the_player_draws_strategies_by_their_probabilities(patrol):
     )
 
 
-def test_a_player_is_refused_for_another_game(penalty):
+def test_a_player_is_refused_for_another_game(penalty: TaskSolution) -> None:
     with pytest.raises(ValueError, match="not of Penalty-v0 with"):
         penalty.player(Penalty(2))
 
 
-def test_solutions_survive_files(tmp_path, patrol):
+def test_solutions_survive_files(tmp_path: Path, patrol: TaskSolution) -> None:
     patrol.save(tmp_path / "patrol.json")
     again = TaskSolution.load(tmp_path / "patrol.json")
     assert again.to_json() == patrol.to_json()
@@ -172,7 +178,9 @@ def test_solutions_survive_files(tmp_path, patrol):
     ],
     ids=str,
 )
-def test_files_of_another_form_are_refused(tmp_path, penalty, change, message):
+def test_files_of_another_form_are_refused(
+    tmp_path: Path, penalty: TaskSolution, change: Json, message: str
+) -> None:
     file = tmp_path / "penalty.json"
     file.write_text(json.dumps({**penalty.to_json(), **change}))
     with pytest.raises(ValueError, match=message):
@@ -180,25 +188,25 @@ def test_files_of_another_form_are_refused(tmp_path, penalty, change, message):
 
 
 @pytest.mark.parametrize("text", ["{", "[]"])
-def test_files_that_hold_no_object_are_refused(tmp_path, text):
+def test_files_that_hold_no_object_are_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "file.json").write_text(text)
     with pytest.raises(ValueError, match=r"file\.json (is not|must hold)"):
         TaskSolution.load(tmp_path / "file.json")
 
 
-def skewed(solution):
+def skewed(solution: TaskSolution) -> TaskSolution:
     probabilities = np.full(len(solution.probabilities), 0.1)
     probabilities[0] = 0.8
     return replace(solution, probabilities=probabilities)
 
 
-def with_json(solution, edit):
+def with_json(solution: TaskSolution, edit: Callable[[Json], None]) -> TaskSolution:
     data = json.loads(json.dumps(solution.to_json()))
     edit(data)
     return TaskSolution.from_json(data)
 
 
-TAMPERINGS = {
+TAMPERINGS: dict[str, tuple[Callable[[TaskSolution], TaskSolution], str]] = {
     "of another game": (lambda s: replace(s, config={"corners": 4}), "not of this task"),
     "another unit": (lambda s: replace(s, unit="steps"), "counts steps, higher is better"),
     "not a number": (lambda s: replace(s, upper=float("nan")), "must be finite, got nan"),
@@ -242,17 +250,17 @@ TAMPERINGS = {
 
 
 @pytest.mark.parametrize("name", TAMPERINGS)
-def test_the_checker_says_what_was_tampered_with(penalty, name):
+def test_the_checker_says_what_was_tampered_with(penalty: TaskSolution, name: str) -> None:
     tamper, reason = TAMPERINGS[name]
     report = verify_task_solution(tamper(penalty), Penalty())
     assert not report.ok
     assert any(re.search(reason, said) for said in report.reasons)
 
 
-def test_an_interrupted_search_returns_its_bracket():
-    seen = []
+def test_an_interrupted_search_returns_its_bracket() -> None:
+    seen: list[Bracket] = []
 
-    def stop(bracket):
+    def stop(bracket: Bracket) -> None:
         seen.append(bracket)
         raise KeyboardInterrupt
 
@@ -265,13 +273,13 @@ def test_an_interrupted_search_returns_its_bracket():
     assert verify_task_solution(solution, task).ok
 
 
-def test_progress_is_told_in_the_unit_of_the_task():
-    brackets = []
+def test_progress_is_told_in_the_unit_of_the_task() -> None:
+    brackets: list[Bracket] = []
     solve_task(Penalty(), on_progress=brackets.append)
     assert all(0 <= bracket.lower <= 1 / 3 + 1e-9 <= bracket.upper + 2e-9 for bracket in brackets)
 
 
-def test_a_time_limit_returns_a_bracket():
+def test_a_time_limit_returns_a_bracket() -> None:
     solution = solve_task(Paging(requests=5), time_limit=0.0)
     assert solution.interrupted
     assert solution.lower <= 3 <= solution.upper
@@ -287,14 +295,14 @@ def test_a_time_limit_returns_a_bracket():
     ],
     ids=["information states", "layouts", "unlisted layouts", "actions"],
 )
-def test_too_large_games_are_refused_soon(task, message):
+def test_too_large_games_are_refused_soon(task: Task[Any], message: str) -> None:
     started = time.monotonic()
     with pytest.raises(TooLarge, match=message):
         solve_task(task)
     assert time.monotonic() - started < 20
 
 
-def test_smaller_limits_refuse_sooner():
+def test_smaller_limits_refuse_sooner() -> None:
     with pytest.raises(TooLarge, match=r"at most 2000 information states, .*: 2\d\d\d were met"):
         solve_task(GridTask(size=4), max_states=2000)
     with pytest.raises(
@@ -303,22 +311,23 @@ def test_smaller_limits_refuse_sooner():
         solve_task(GridTask(size=4), max_rows=50)
 
 
-def test_illegal_questions_are_refused():
+def test_illegal_questions_are_refused() -> None:
     with pytest.raises(ValueError, match="tolerance must be at least 0, got -1"):
         solve_task(Penalty(), tolerance=-1)
     task = Penalty()
     task.action_space = Box(0, 1)
     with pytest.raises(ValueError, match="a Discrete, MultiDiscrete or MultiBinary space"):
         solve_task(task)
-    task = Reveal()
-    task.step = lambda state, actions: Reveal.step(task, state, actions)._replace(
-        terminated=np.zeros(len(state), bool)
-    )
+
+    class Endless(Reveal):
+        def step(self, state: Array, actions: Array) -> Transition:
+            return super().step(state, actions)._replace(terminated=np.zeros(len(state), bool))
+
     with pytest.raises(ValueError, match="lasts 2 steps at most, but some"):
-        solve_task(task)
+        solve_task(Endless())
 
 
-def test_all_actions_of_every_kind_are_listed():
+def test_all_actions_of_every_kind_are_listed() -> None:
     assert all_actions(Discrete(3, start=-1)).tolist() == [-1, 0, 1]
     assert all_actions(MultiDiscrete([2, 2])).tolist() == [[0, 0], [0, 1], [1, 0], [1, 1]]
     assert all_actions(MultiBinary((2, 1))).tolist() == [
@@ -329,13 +338,13 @@ def test_all_actions_of_every_kind_are_listed():
     ]
 
 
-def test_actions_with_the_same_consequences_are_one_option():
+def test_actions_with_the_same_consequences_are_one_option() -> None:
     graph = build_graph(Reveal())
     assert len(graph.layers[0].actions) == 1
     assert len(graph.layers[1].actions) == 6
 
 
-def test_fingerprints_tell_rows_apart_but_not_padding():
+def test_fingerprints_tell_rows_apart_but_not_padding() -> None:
     structure = np.dtype([("small", np.int8), ("large", np.int64)], align=True)
     rows = np.frombuffer(np.arange(64, dtype=np.uint8).tobytes(), structure).copy()
     rows["small"], rows["large"] = [1, 2, 1, 1], [5, 5, 6, 5]

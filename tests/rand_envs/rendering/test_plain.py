@@ -1,8 +1,8 @@
 """A game without a painter is drawn as text: what was seen, what was done, and the state."""
 
-import gymnasium as gym
 import numpy as np
 
+from rand_envs import RecallTask
 from rand_envs.rendering import render_frame, render_text
 from tests.rand_envs.core.games import Penalty
 
@@ -26,8 +26,10 @@ def test_a_stranger_s_game_is_text_and_a_picture_of_it() -> None:
 
 
 def test_long_games_and_long_observations_stay_within_the_picture() -> None:
-    env = gym.make("RandRecall-v0", num_pairs=30, value_bits=9).unwrapped
-    plain = type("Plain", (type(env.task),), {"painter": None})(30, 9)
+    class Plain(RecallTask):
+        painter = None  # type: ignore[assignment]
+
+    plain = Plain(30, 9)
     state = plain.initial(plain.layout_space.sample(np.random.default_rng(0), 1))
     states, actions = [state], []
     for _ in range(31):

@@ -48,16 +48,21 @@ def corner(board: Board, row: int, column: int) -> tuple[float, float]:
     return x - 0.4 * board.side, y - 0.4 * board.side
 
 
+def picture_of(env: gym.Env[Any, Any]) -> Array:
+    picture = env.render()
+    assert isinstance(picture, np.ndarray)
+    return picture
+
+
 def test_every_game_draws_every_step(case: Case) -> None:
     env = gym.make(case[0], render_mode="rgb_array", **case[1])
     env.reset(seed=1)
     env.action_space.seed(1)
-    frames, over = [env.render()], False
+    frames, over = [picture_of(env)], False
     while not over:
         over = env.step(env.action_space.sample())[2]
-        frames.append(env.render())
+        frames.append(picture_of(env))
     for frame in frames:
-        assert isinstance(frame, np.ndarray)
         assert frame.dtype == np.uint8
         assert frame.shape == frames[0].shape
         assert frame.flags.c_contiguous
@@ -67,7 +72,7 @@ def test_every_game_draws_every_step(case: Case) -> None:
     assert 380 <= height <= 800
     for before, after in pairwise(frames):
         assert not np.array_equal(before, after), "a step must be seen"
-    assert np.array_equal(frames[-1], env.render()), "the same state gives the same picture"
+    assert np.array_equal(frames[-1], picture_of(env)), "the same state gives the same picture"
 
 
 def test_every_game_writes_every_step(case: Case) -> None:
@@ -106,7 +111,7 @@ def test_vector_environments_draw_each_instance(case: Case) -> None:
     assert len(frames) == 3
     single = gym.make(case[0], render_mode="rgb_array", **case[1])
     single.reset(seed=5)
-    assert np.array_equal(frames[1], single.render())
+    assert np.array_equal(frames[1], picture_of(single))
 
 
 @pytest.mark.parametrize(
