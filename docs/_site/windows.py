@@ -21,8 +21,9 @@ from rand_agents.app.watching.contestants import contestants
 from rand_agents.app.watching.layouts import Layouts
 from rand_agents.app.watching.scene import WatchScene
 from rand_agents.app.watching.session import Show, WatchWindow
-from rand_envs import GridTask
+from rand_envs.games.grid import GridTask
 from rand_envs.minimax import game_value
+from rand_envs.rendering import Frame
 from rand_envs.rendering.window import Key
 
 ROOT = Path(__file__).parents[2]
@@ -38,7 +39,7 @@ SEARCHES = (SNAKE, UPWARDS, SNAKE, MIXED, SNAKE, UPWARDS, SNAKE)
 """Of a person who comes back to the same route."""
 
 
-def watched() -> np.ndarray:
+def watched() -> Frame:
     """Three searchers after some rounds, each against an adversary that learns."""
     console = Console(quiet=True)
     options = Watch(subjects=("grid", "random-sweep", "sweep"), player="optimal")
@@ -53,7 +54,7 @@ def watched() -> np.ndarray:
     return WatchScene(show, WatchWindow(show, 4.0))()
 
 
-def played() -> np.ndarray:
+def played() -> Frame:
     """A person's game after the last of their searches."""
     game = Game(TASK, game_value(TASK), 12, 0)
     scene = PlayScene(game)
@@ -79,7 +80,7 @@ def straight(game: Game) -> str:
     return "up" if up > 0 else "down"
 
 
-def reported() -> np.ndarray:
+def reported() -> Frame:
     """The beginning of the report."""
     page = ROOT / "results" / "quick" / "report.html"
     with tempfile.TemporaryDirectory() as folder:

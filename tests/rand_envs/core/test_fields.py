@@ -209,6 +209,19 @@ def test_integers_of_any_size_stay_in_range(n: int, rng_seed: int) -> None:
     assert (space.mutate(rng, first) != first).all() == (n > 1)
 
 
+def test_integers_are_words_modulo_their_number() -> None:
+    sizes = np.array([1, 2, 3, 7, 10, 2**31 - 1, 2**32, 3**39, 2**62, 2**63 - 1], np.uint64)
+    space = Layouts(**{f"k{n}": Discrete(int(n), start=0) for n in sizes})
+    multiples = sizes * (np.uint64(2**64 - 1) // sizes)
+    edges = [np.zeros_like(sizes), ~np.zeros_like(sizes), multiples, multiples - np.uint64(1)]
+    edges += [sizes, sizes - np.uint64(1), sizes + np.uint64(1)]
+    drawn = np.random.default_rng(0).integers(2**64, size=(500, len(sizes)), dtype=np.uint64)
+    words = np.vstack([*edges, drawn])
+    layouts = space.from_words(words)
+    for k, n in enumerate(sizes):
+        assert np.array_equal(layouts[f"k{n}"], words[:, k] % n)
+
+
 def test_large_integers_are_fair() -> None:
     """A third more than 2^32: a product of 32-bit words would favour some of them."""
     n = 3 * 2**31

@@ -108,6 +108,61 @@ def test_compiled_rules_equal_rules_on_arrays(case: Case) -> None:
     raise AssertionError("it goes on for more steps than max_steps")
 
 
+def test_what_is_told_along_the_way_is_what_is_told_of_states(case: Case) -> None:
+    task: Task[Any] = gym.make(case[0], **case[1]).unwrapped.task  # type: ignore[attr-defined]
+    rng = np.random.default_rng(0)
+    task.action_space.seed(0)
+    state = task.initial(task.layout_space.sample(rng, 8))
+    idle = np.zeros(8, bool)
+    for _ in range(task.max_steps):
+        actions = np.array([task.action_space.sample() for _ in range(8)])
+        moved = task.advance(state, actions, idle)
+        state, over = moved.state, moved.terminated
+        for ended in (over, rng.random(8) < 0.5, np.ones(8, bool)):
+            told = task.facts(state, ended)
+            info, final = task.info(state), task.final_info(state)
+            assert set(told) == set(info) | set(final)
+            for key, values in info.items():
+                assert np.array_equal(told[key], values)
+            for key, values in final.items():
+                assert np.array_equal(told[key], np.where(ended, values, 0))
+            assert np.array_equal(told["is_success"], ended & task.success(state))
+        if moved.facts is not None:
+            told = task.facts(state, over)
+            assert list(moved.facts) == list(told)
+            assert all(np.array_equal(moved.facts[key], told[key]) for key in told)
+        if over.any():
+            return
+    raise AssertionError("it goes on for more steps than max_steps")
+
+
+def test_states_begin_anew_where_they_are_told_to(case: Case) -> None:
+    task: Task[Any] = gym.make(case[0], **case[1]).unwrapped.task  # type: ignore[attr-defined]
+    rng = np.random.default_rng(0)
+    state = task.initial(task.layout_space.sample(rng, 9))
+    actions = np.array([task.action_space.sample() for _ in range(9)])
+    state = task.advance(state, actions, np.zeros(9, bool)).state
+    kept, layouts, at = state.copy(), task.layout_space.sample(rng, 3), np.array([1, 2, 7])
+    task.begin(state, at, layouts)
+    kept[at] = task.initial(layouts)
+    assert np.array_equal(state, kept)
+
+
+def test_states_of_another_type_are_refused() -> None:
+    task = GridTask(3)
+    state = task.initial(task.layout_space.enumerate()[:2])
+    packed = state.astype([(name, state.dtype[name]) for name in state.dtype.names or ()])
+    with pytest.raises(ValueError, match="states must be of type"):
+        task.step(packed, np.zeros(2, int))
+
+
+def test_states_hold_aligned_layouts_only() -> None:
+    task = GridTask(3)
+    task.layout_space.dtype = np.dtype([("walls", np.bool_, 3), ("treasure", np.int64)])
+    with pytest.raises(ValueError, match="is not aligned"):
+        task.hold([("cell", np.int64)])
+
+
 def test_states_that_may_not_be_written_to_are_observed() -> None:
     task = GridTask(3)
     state = np.broadcast_to(task.initial(task.layout_space.enumerate()[:1]), 4)
