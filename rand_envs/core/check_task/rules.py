@@ -104,7 +104,8 @@ class Rules:
         for row in observation:
             need(
                 row in space,
-                f"{name} must give observations in {space}, got {shown(row)} of type {row.dtype}",
+                f"{name} must give observations in {space}, got {shown(row.tolist())} of type "
+                f"{row.dtype}",
             )
 
     def _check_array(self, name: str, value: Any, shape: tuple[int, ...], dtype: Any) -> None:

@@ -67,7 +67,7 @@ def test_it_leaves_the_random_streams_of_a_task_alone() -> None:
             {"observe": lambda self, s: s["guesses"].copy()},
             r"observe must be an array of shape \(8, 2\)",
         ),
-        ({"observe": lambda self, s: Hunt.observe(self, s) + 5}, r"observe must give .* \[5 5\]"),
+        ({"observe": lambda self, s: Hunt.observe(self, s) + 5}, r"observe must give .* \[5, 5\]"),
         (
             {"observe": lambda self, s: Hunt.observe(self, s) / 2},
             "observe .* cast to int64, got float64",
@@ -198,7 +198,7 @@ class WaitsForAnAction(Hunt):
 
 
 class ForgetsTheTerminalObservation(Hunt):
-    says = r"ForgetsTheTerminalObservation.observe must give observations in .* got \[ 1 99\]"
+    says = r"ForgetsTheTerminalObservation.observe must give observations in .* got \[1, 99\]"
 
     def observe(self, state: Any) -> Any:
         return super().observe(state) + [0, 98] * state["found"][:, None]
