@@ -38,10 +38,10 @@ class Arguments:
             minutes on two idle cores), or "paper" (the paper's sizes: hours).
         tasks: Which games.
         models: Which of the four.
-        runs: Only the first so many training runs of each model; all by default.
+        runs: Only the first so many runs of each model.
         out: Folder of all that is written; out/PRESET by default.
-        rng_seed: Determines every training run and every evaluation.
-        processes: Training runs at a time; one for each core by default.
+        rng_seed: Determines every run and every score.
+        processes: Training runs at a time.
         ray: Spread the training runs over the Ray cluster at HOST:PORT, or "auto" for the one that
             runs here; without an address start one. All its machines must share the folder.
         verify: Train nothing, but score the agents behind the results in this folder again; the
