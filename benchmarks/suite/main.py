@@ -34,22 +34,18 @@ class Arguments:
     """Train and evaluate the four models on the games.
 
     Attributes:
-        preset: "smoke" (half a minute, shows only that everything runs), "quick" (some 20 minutes
-            of processor time: eight to eleven minutes on two idle cores, longer on busy ones), or
-            "paper" (the paper's sizes: hours).
+        preset: "smoke" (half a minute, shows only that everything runs), "quick" (eight to eleven
+            minutes on two idle cores), or "paper" (the paper's sizes: hours).
         tasks: Which games.
         models: Which of the four.
-        runs: Only the first so many training runs of each model; all by default.
-        out: Folder for results.json, figures and report.html; out/PRESET by default, which Git
-            ignores.
-        rng_seed: Determines every training run and every evaluation.
-        processes: Training runs at a time; one for each core by default.
+        runs: Only the first so many runs of each model.
+        out: Folder of all that is written; out/PRESET by default.
+        rng_seed: Determines every run and every score.
+        processes: Training runs at a time.
         ray: Spread the training runs over the Ray cluster at HOST:PORT, or "auto" for the one that
-            runs here; without an address start one here, of so many processes. All its machines
-            must share the folder, where checkpoints and results are written.
-        verify: Train nothing, but score again the agents behind the results in this folder, as
-            far as their weights are there or in the zoo; the exit code is 1 where a number does
-            not hold.
+            runs here; without an address start one. All its machines must share the folder.
+        verify: Train nothing, but score the agents behind the results in this folder again; the
+            exit code is 1 where a number does not hold.
     """
 
     preset: Preset = "quick"
