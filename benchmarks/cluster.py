@@ -12,15 +12,18 @@ import os
 import sys
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
 for name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[name] = "1"
 
 import tyro  # noqa: E402
 from rich.console import Console  # noqa: E402
-from suite.experiments import Preset, select  # noqa: E402
-from suite.job import TASKS, jobs  # noqa: E402
-from suite.killed import compare  # noqa: E402
-from suite.timing.actors import SIZES, measure_all, table  # noqa: E402
+
+from benchmarks.suite.experiments import Preset, select  # noqa: E402
+from benchmarks.suite.job import TASKS, jobs  # noqa: E402
+from benchmarks.suite.killed import compare  # noqa: E402
+from benchmarks.suite.timing.actors import SIZES, measure_all, table  # noqa: E402
+from rand_envs.core.plain import plain_where_needed  # noqa: E402
 
 from rand_envs.core.plain import plain_where_needed  # noqa: E402
 

@@ -27,7 +27,7 @@ class Far(Tensor):
 
     @staticmethod
     def __new__(cls, here: Tensor) -> "Far":
-        far: Far = Tensor._make_wrapper_subclass(  # type: ignore[attr-defined]
+        far: Far = Tensor._make_wrapper_subclass(
             cls,
             here.shape,
             strides=here.stride(),
@@ -39,18 +39,22 @@ class Far(Tensor):
         return far
 
     @classmethod
-    def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+    def __torch_dispatch__(  # type: ignore[override]
+        cls, func: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
         raise AssertionError(f"{func} of a tensor that is elsewhere, outside of the test")
 
 
-class Elsewhere(TorchDispatchMode):
+class Elsewhere(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Inside the block "meta" is such a device.
 
     Attributes:
         reads: How often the host asked for numbers, and waited for them.
     """
 
-    reads = 0
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.reads = 0
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None

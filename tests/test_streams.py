@@ -8,6 +8,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 from gymnasium.spaces import Box
+from rich.console import Console
 
 from benchmarks.suite.experiments import PRESETS
 from benchmarks.suite.job import START_STRIDE, jobs
@@ -144,7 +145,9 @@ def _watching(k: int) -> list[list[int]]:
     agent = QNorm("SeedTransformer", TASK)
     rng = generator(Stream.WATCHING, k)
     words = first_words(rng)
-    chosen = Watched([Contestant("agent", agent)], "uniform", k).draw()[0].layout
+    chosen = (
+        Watched([Contestant("agent", agent)], "uniform", k, Console(stderr=True)).draw()[0].layout
+    )
     assert (chosen == TASK.layout_space.sample(rng, 1)).all()
     return [words, first_words(generator(Stream.WATCHING, k, 0, 1))]
 

@@ -1,18 +1,13 @@
 """Many random generators side by side, whose words are drawn at once."""
 
 import ctypes
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, overload
 
 import numpy as np
-from llvmlite import ir
-from numba import extending, types
 from numpy.typing import NDArray
 
-from rand_envs.core.compiled import compiled
-
-# The result is called with other arguments than the decorated function has.
-_intrinsic: Callable[[Any], Any] = extending.intrinsic
+from rand_envs.core.compiled import Intrinsic, compiled
 
 _pointer = ctypes.pythonapi.PyCapsule_GetPointer
 _pointer.restype = ctypes.c_void_p
@@ -82,9 +77,11 @@ def _next_word_of(rng: np.random.Generator) -> int:
     return ctypes.cast(function, ctypes.c_void_p).value or 0
 
 
-@_intrinsic
+@Intrinsic
 def _next_word(typing: Any, function: Any, state: Any) -> Any:
     """Call a function by its address: to be given ctypes' functions takes numba a microsecond."""
+    from llvmlite import ir
+    from numba import types
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         word = ir.IntType(64)

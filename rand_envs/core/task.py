@@ -277,13 +277,13 @@ class HoldingTask(CompiledTask[L]):
             values: of some of them in a first state; the others are zero.
         """
         layout = self.layout_space.dtype
-        parts = layout.fields or {}
+        parts: Mapping[str, Any] = layout.fields or {}
         held = [(name, kind) for name, (kind, *_) in parts.items()]
         self.blank = np.zeros(1, np.dtype([*fields, *held], align=True))
         for name, value in values.items():
             self.blank[name] = value
         # Layouts are copied as bytes, so the fields must be as far from each other as in a layout.
-        places = self.blank.dtype.fields or {}
+        places: Mapping[str, Any] = self.blank.dtype.fields or {}
         offsets = {places[name][1] - place for name, (_, place, *_) in parts.items()}
         if len(offsets) != 1:
             raise ValueError(f"states cannot hold layouts of type {layout}, which is not aligned")

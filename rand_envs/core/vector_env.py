@@ -96,10 +96,9 @@ class TaskVectorEnv(gym.vector.VectorEnv[Array, Array, Array], Generic[L]):
     @property
     def layouts(self) -> list[L]:
         """The layouts of the current instances, one per sub-environment."""
-        state, layouts = started(self._state), self._layouts
-        if isinstance(self.task, HoldingTask):
-            layouts = self.task.layouts_in(state)
-        return self.task.layout_space.unpack(layouts)
+        state = started(self._state)
+        held = self.task.layouts_in(state) if isinstance(self.task, HoldingTask) else self._layouts
+        return self.task.layout_space.unpack(started(held))
 
     @property  # type: ignore[misc]
     def np_random(self) -> tuple[np.random.Generator, ...]:  # type: ignore[override]

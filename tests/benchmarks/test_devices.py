@@ -8,13 +8,13 @@ import pytest
 import torch
 from rich.console import Console
 
-from benchmarks.suite.timing.devices import CASES, POLICY, devices
+from benchmarks.suite.timing.devices import CASES, POLICY, Cases, devices
 from rand_agents import PEPG, PEPGConfig, QNorm, QNormConfig, SearchConfig
 from rand_envs import GridTask, RecallTask
 from tests.elsewhere import DEVICE, Elsewhere
 
 SMALL = PEPGConfig(search=SearchConfig(population=2), m=1, batch_size=2)
-TINY = {
+TINY: Cases = {
     "recall": lambda device: QNorm(
         POLICY, RecallTask(2, 1), QNormConfig(m=2, batch_size=4), device=device
     ),
@@ -22,7 +22,7 @@ TINY = {
 }
 
 
-def test_updates_are_timed_on_both(capsys):
+def test_updates_are_timed_on_both(capsys: pytest.CaptureFixture[str]) -> None:
     with Elsewhere():
         table = devices(DEVICE, TINY, repeats=1)
     Console(width=150).print(table)
@@ -37,7 +37,7 @@ def test_updates_are_timed_on_both(capsys):
         assert ratio > 0
 
 
-def test_the_large_policy_is_a_hundred_times_as_large():
+def test_the_large_policy_is_a_hundred_times_as_large() -> None:
     makes = list(CASES.values())
     few, many = (
         sum(weight.numel() for weight in make(torch.device("cpu")).model.parameters())
@@ -46,9 +46,11 @@ def test_the_large_policy_is_a_hundred_times_as_large():
     assert 50 < many / few < 200
 
 
-def test_a_device_that_is_not_there_is_one_sentence(monkeypatch, capsys):
+def test_a_device_that_is_not_there_is_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     script = Path(__file__).parents[2] / "benchmarks" / "speed.py"
-    monkeypatch.syspath_prepend(script.parent)
+    monkeypatch.setattr(sys, "path", sys.path.copy())
     monkeypatch.setattr(sys, "argv", ["speed.py", "--device", "abacus"])
     with pytest.raises(SystemExit) as stop:
         runpy.run_path(str(script), run_name="__main__")

@@ -1,5 +1,6 @@
 """Generations of PEPG by Ray actors: how long they take, and what goes over the wire."""
 
+import math
 import pickle
 import time
 from collections.abc import Sequence
@@ -88,7 +89,7 @@ def most_that_pay(parts: Parts, call: float) -> int:
 
     It takes `play / n + follow + n * call` with n of them, on cores of their own.
     """
-    return max(1, round((parts.play / call) ** 0.5))
+    return max(1, round(math.sqrt(parts.play / call)))
 
 
 class Counting(Actors):

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -54,7 +55,7 @@ def devices(device: torch.device, cases: Cases = CASES, repeats: int = 5) -> Tab
     table.title = f"an update on {card}, and on the CPU with {torch.get_num_threads()} threads"
     for name, make in cases.items():
         agents = [make(place) for place in (torch.device("cpu"), device)]
-        here, there = (milliseconds(lambda a=a: a.learn(1), repeats) for a in agents)
+        here, there = (milliseconds(partial(a.learn, 1), repeats) for a in agents)
         count = sum(weight.numel() for weight in agents[0].model.named_weights().values())
         table.add_row(name, f"{count:,}", f"{here:.1f}", f"{there:.1f}", f"{here / there:.2f} x")
     return table

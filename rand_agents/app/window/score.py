@@ -99,8 +99,10 @@ class Score:
         ]
 
     def _interval_text(self, mean: Figure | None, one_layout: bool) -> str:
-        if mean is None or len(self._rounds) <= (not one_layout):
+        if mean is None:
             return ""
+        if len(self._rounds) == 1 and not one_layout:
+            return "after two rounds"
         (low, high), (least, most) = mean.ci95, self.task.outcome_range
         if high - low > OPEN * (most - least):
             return "still open"

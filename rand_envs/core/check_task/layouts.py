@@ -48,7 +48,7 @@ def _check_attributes(space: Any, name: str) -> None:
     dtype = getattr(space, "dtype", None)
     is_structured = isinstance(dtype, np.dtype) and dtype.names and not dtype.hasobject
     need(is_structured, f"{name}.dtype must be a structured dtype of numbers, got {shown(dtype)}")
-    words = getattr(space, "num_words", None)
+    words: Any = getattr(space, "num_words", None)
     need(
         is_whole(words) and 0 <= words <= MAX_WORDS,
         f"{name}.num_words must be a whole number from 0 to {MAX_WORDS}, got {shown(words)}",

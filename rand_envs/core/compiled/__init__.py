@@ -42,6 +42,31 @@ class Compiled(Generic[P, R]):
         return _received, (self.dispatcher,)
 
 
+class Intrinsic:
+    """What compiled code has an instruction for, see `numba.extending.intrinsic`.
+
+    Like what is compiled, it is made when first asked for.
+    """
+
+    def __init__(self, define: Callable[..., Any]) -> None:
+        """Import nothing yet."""
+        self._define = define
+
+    @functools.cached_property
+    def _numba_type_(self) -> Any:
+        from numba.core.registry import cpu_target
+        from numba.extending import intrinsic
+
+        context = cpu_target.typing_context
+        made = intrinsic(self._define)
+        context.refresh()
+        return context.resolve_value_type(made)
+
+    def __call__(self, *args: Any) -> Any:
+        """Only compiled code can call it."""
+        raise TypeError(f"{self._define.__name__} is called by compiled code alone")
+
+
 def compiled(function: Callable[P, R]) -> Compiled[P, R]:
     """Compile a function of arrays and numbers at its first call; it keeps its signature."""
     return Compiled(function)

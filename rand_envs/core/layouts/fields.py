@@ -8,12 +8,10 @@ from typing import Any
 
 import numpy as np
 from gymnasium.spaces import Space
-from llvmlite import ir
-from numba import extending, types
 from numpy.typing import NDArray
 
 from rand_envs.core.arrays import Array, Json, copied
-from rand_envs.core.compiled import compiled
+from rand_envs.core.compiled import Intrinsic, compiled
 from rand_envs.core.layouts.bounds import Field
 from rand_envs.core.layouts.space import (
     MAX_BYTES,
@@ -23,9 +21,6 @@ from rand_envs.core.layouts.space import (
     check_listable,
     layout_fields,
 )
-
-# The result is called with other arguments than the decorated function has.
-_intrinsic: Callable[[Any], Any] = extending.intrinsic
 
 Legal = Callable[[Array], NDArray[np.bool_]]
 
@@ -299,9 +294,11 @@ def _number(words: Array, sizes: Array, shares: Array, first: Array, numbers: Ar
             numbers[i, k] = np.int64(left) + first[k]
 
 
-@_intrinsic
+@Intrinsic
 def _high_word(typing: Any, a: Any, b: Any) -> Any:
     """The upper 64 bits of a product of two words."""
+    from llvmlite import ir
+    from numba import types
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         wide = ir.IntType(128)

@@ -182,7 +182,7 @@ def _serve(
         me, sees = state[i], seen[i]
         # Indices without a sign need no look at whether they count from the end.
         time, slot = me[TIME], np.uint64(actions[i])
-        page, fault = requests[i, np.uint64(min(time, end))], 1
+        page, fault = requests[i, np.uint64(min(time, end))], np.int64(1)
         for other in range(cache_size):
             held = me[CACHE + other]
             fault &= held != page
@@ -240,14 +240,14 @@ def _fewest(cache_size: int, requests: Array, i: int, last: Array, kept: Array) 
     length = requests.shape[1]
     # A clock that goes on, so that memory need not be cleared: what is older was never.
     start = (length + 1) * (i + 1)
-    for page in range(cache_size):
-        last[page] = start - 1
-    for slot in range(cache_size - 1):
-        kept[slot] = start - 1
+    for held in range(cache_size):
+        last[held] = start - 1
+    for free_slot in range(cache_size - 1):
+        kept[free_slot] = start - 1
     faults = 0
     for time in range(length):
-        now, page = start + time, np.uint64(requests[i, time])
-        since, slot, free = last[page], -1, -1
+        now, asked = start + time, np.uint64(requests[i, time])
+        since, slot, free = last[asked], -1, -1
         for other in range(cache_size - 1):
             if free < kept[other] <= since:
                 slot, free = other, kept[other]
@@ -256,5 +256,5 @@ def _fewest(cache_size: int, requests: Array, i: int, last: Array, kept: Array) 
                 kept[np.uint64(slot)] = now - 1
             else:
                 faults += 1
-        last[page] = now
+        last[asked] = now
     return faults

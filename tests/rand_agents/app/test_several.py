@@ -30,7 +30,7 @@ def test_the_command_refuses_before_anything_is_written(
 
     waits: list[float] = []
     monkeypatch.setattr(train_module, "joined", joined)
-    monkeypatch.setattr(cli.time, "sleep", waits.append)
+    monkeypatch.setattr("rand_agents.app.cli.time.sleep", waits.append)
     monkeypatch.setenv("LOCAL_RANK", str(rank))
     words = f"train recall --qnorm.batch-size 8 --out {tmp_path}/agent.safetensors"
     said = failing(words.split())

@@ -247,7 +247,7 @@ def test_an_interval_of_most_that_can_be_is_not_shown() -> None:
     for steps in (8.0, 10.0) * 20:
         score.add([steps])
         shown += [line.value for line in score.lines("yours") if line.text == "95 % interval"]
-    assert shown[:3] == ["", "still open", "still open"]
+    assert shown[:3] == ["after two rounds", "still open", "still open"]
     numbers = shown[shown.index("still open") + shown.count("still open") :]
     assert numbers
     assert all(" to " in text for text in numbers)

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from rand_agents import QNorm, evaluate
-from rand_agents.evaluation import pacing
 from rand_agents.evaluation.pacing import Paced, planned
 from rand_agents.evaluation.trial import usual_effort
 from rand_envs import ColoringTask, GridTask, PagingTask, RecallTask
@@ -46,7 +45,7 @@ def test_no_more_is_played_than_is_planned_and_not_much_less(task: Task[Any]) ->
 
 def test_the_time_left_does_not_count_what_was_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
-    monkeypatch.setattr(pacing.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr("rand_agents.evaluation.pacing.time.monotonic", lambda: now[0])
 
     class Slow:
         task = GridTask(size=2)

@@ -66,19 +66,29 @@ class Trained:
 
 def train(name: str) -> Trained:
     """One update, then two more."""
-    agent, calls = MAKE[name](), []
-    agent.learn(3, lambda *_: calls.append(0) is not None)
+    agent = MAKE[name]()
+    calls: list[bool] = []
+
+    def callback(goes_on: bool) -> Callable[..., bool]:
+        def called(*_: Any) -> bool:
+            calls.append(goes_on)
+            return goes_on
+
+        return called
+
+    agent.learn(3, callback(False))
     slopes = [w.grad.reshape(-1) for w in agent.model.parameters() if w.grad is not None]
     gradient = torch.cat(slopes)
     assert agent.num_timesteps == 1
-    agent.resume(lambda *_: calls.append(0) is None)
+    agent.resume(callback(True))
     weights = torch.nn.utils.parameters_to_vector(agent.model.parameters()).detach()
     return Trained(gradient, weights, float(agent._logs["train/objective"]), len(calls))
 
 
 def _begin(work: Callable[[int, Path], None], rank: int, count: int, folder: Path) -> None:
     torch.set_num_threads(1)
-    store = dist.FileStore(str(folder / f"store of {count}"), count)
+    file = str(folder / f"store of {count}")
+    store = dist.FileStore(file, count)  # type: ignore[attr-defined]
     dist.init_process_group("gloo", store=store, rank=rank, world_size=count)
     work(rank, folder)
     dist.destroy_process_group()

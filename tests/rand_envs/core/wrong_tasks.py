@@ -27,7 +27,12 @@ OF_SPACES = (
 OBJECTS: list[Any] = [
     *(object(), len, print, Hunt, Hunt(), np.zeros(3), np.float32(2), np.int64(-1), 1j, b"x"),
     *(Places(), Layouts(place=Discrete(2**62)), Layouts(x=MultiDiscrete([3, 1])), range(3)),
-    *(Discrete(2**62), Discrete(3, start=-9), MultiDiscrete([[2, 3]]), MultiBinary((2, 2))),
+    *(
+        Discrete(2**62),
+        Discrete(3, start=-9),
+        MultiDiscrete(np.array([[2, 3]])),
+        MultiBinary((2, 2)),
+    ),
     *(Box(-np.inf, np.inf, (2,)), Box(0, 255, (2, 2, 1), np.uint8), Box(0, 1, (0,))),
     *(Dict({"x": Discrete(2)}), Tuple([Discrete(2)]), Text(3), Sequence(Discrete(2))),
     *(
@@ -96,7 +101,7 @@ def wrongly(rng: Rng, method: str, right: Callable[..., Any]) -> Callable[..., A
     if kind == 1:
         wrong = some(rng, WRONG) if rng.random() < 0.5 else OBJECTS[rng.integers(len(OBJECTS))]
         return lambda *_: wrong
-    change, part = CHANGES[rng.integers(len(CHANGES))], rng.integers(9)
+    change, part = CHANGES[rng.integers(len(CHANGES))], int(rng.integers(9))
     return partial(_changed, right, change, part)
 
 
