@@ -25,8 +25,6 @@ from benchmarks.suite.killed import compare  # noqa: E402
 from benchmarks.suite.timing.actors import SIZES, measure_all, table  # noqa: E402
 from rand_envs.core.plain import plain_where_needed  # noqa: E402
 
-from rand_envs.core.plain import plain_where_needed  # noqa: E402
-
 
 def killed(preset: Preset = "quick", out: Path = Path("out/killed"), processes: int = 2) -> int:
     """Train a preset twice, once with a worker killed, and compare.
