@@ -23,6 +23,7 @@ from benchmarks.suite.experiments import Preset, select  # noqa: E402
 from benchmarks.suite.job import TASKS, jobs  # noqa: E402
 from benchmarks.suite.killed import compare  # noqa: E402
 from benchmarks.suite.timing.actors import SIZES, measure_all, table  # noqa: E402
+from rand_envs.core.plain import plain_where_needed  # noqa: E402
 
 
 def killed(preset: Preset = "quick", out: Path = Path("out/killed"), processes: int = 2) -> int:
@@ -48,5 +49,6 @@ def evolution() -> int:
 
 
 if __name__ == "__main__":
+    plain_where_needed()
     commands = {"killed": killed, "evolution": evolution}
     sys.exit(tyro.extras.subcommand_cli_from_dict(commands, description=__doc__))

@@ -97,11 +97,8 @@ class TaskVectorEnv(gym.vector.VectorEnv[Array, Array, Array], Generic[L]):
     def layouts(self) -> list[L]:
         """The layouts of the current instances, one per sub-environment."""
         state = started(self._state)
-        if isinstance(self.task, HoldingTask):
-            layouts = self.task.layouts_in(state)
-        else:
-            layouts = started(self._layouts)
-        return self.task.layout_space.unpack(layouts)
+        held = self.task.layouts_in(state) if isinstance(self.task, HoldingTask) else self._layouts
+        return self.task.layout_space.unpack(started(held))
 
     @property  # type: ignore[misc]
     def np_random(self) -> tuple[np.random.Generator, ...]:  # type: ignore[override]

@@ -157,7 +157,6 @@ def test_progress_is_printed_where_a_bar_cannot_be_redrawn(
 
     quick: Future[dict[str, Any]] = Future()
     quick.set_result(result)
-    told: Any = SimpleNamespace(fractions=lambda: fractions, news=lambda: ())
     monkeypatch.setattr(pool, "LINE_SECONDS", 0.0)
     printed: dict[bool, list[str]] = {}
     for terminal in (False, True):

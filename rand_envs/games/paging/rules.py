@@ -240,10 +240,10 @@ def _fewest(cache_size: int, requests: Array, i: int, last: Array, kept: Array) 
     length = requests.shape[1]
     # A clock that goes on, so that memory need not be cleared: what is older was never.
     start = (length + 1) * (i + 1)
-    for page in range(cache_size):
-        last[page] = start - 1
-    for slot in range(cache_size - 1):
-        kept[slot] = start - 1
+    for held in range(cache_size):
+        last[held] = start - 1
+    for free_slot in range(cache_size - 1):
+        kept[free_slot] = start - 1
     faults = 0
     for time in range(length):
         now, asked = start + time, np.uint64(requests[i, time])

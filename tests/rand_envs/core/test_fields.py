@@ -211,7 +211,7 @@ def test_integers_of_any_size_stay_in_range(n: int, rng_seed: int) -> None:
 
 def test_integers_are_words_modulo_their_number() -> None:
     sizes = np.array([1, 2, 3, 7, 10, 2**31 - 1, 2**32, 3**39, 2**62, 2**63 - 1], np.uint64)
-    fields: dict[str, Any] = {f"k{n}": Discrete(int(n), start=0) for n in sizes}
+    fields: dict[str, Any] = {f"k{n}": Discrete(int(n)) for n in sizes}
     space = Layouts(**fields)
     multiples = sizes * (np.uint64(2**64 - 1) // sizes)
     edges = [np.zeros_like(sizes), ~np.zeros_like(sizes), multiples, multiples - np.uint64(1)]
