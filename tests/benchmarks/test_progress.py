@@ -159,6 +159,7 @@ def test_progress_is_printed_where_a_bar_cannot_be_redrawn(
     quick.set_result(result)
     monkeypatch.setattr(pool, "LINE_SECONDS", 0.0)
     printed: dict[bool, list[str]] = {}
+    told: Any = SimpleNamespace(fractions=lambda: fractions, news=list)
     for terminal in (False, True):
         fractions[:] = [0.0, 0.0]
         console = Console(file=io.StringIO(), force_terminal=terminal, width=100)
