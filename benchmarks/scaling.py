@@ -42,6 +42,9 @@ there on it pays for the work. Work in proportion costs 2.0 times as much at twi
 - **Pairs** lengthen the sequence, whose attention is linear, and each token by the key's one-hot.
 - **The side of a grid** counts several times: in treasures, in the horizon, and in what a policy
   must remember.
+- **Width of a policy** costs most: products of matrices grow with its square at least.
+- **Memory** starts high, as machine code and what loads it counts; what grows beyond the first rows
+  is the work's own.
 - **Environments** side by side share the price of the calls until there are hundreds of them;
   then each costs the same until their states no longer fit in the cache.
 """
