@@ -1,6 +1,5 @@
 import json
 import re
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -295,11 +294,9 @@ def test_a_time_limit_returns_a_bracket() -> None:
     ],
     ids=["information states", "layouts", "unlisted layouts", "actions"],
 )
-def test_too_large_games_are_refused_soon(task: Task[Any], message: str) -> None:
-    started = time.monotonic()
+def test_too_large_games_are_refused(task: Task[Any], message: str) -> None:
     with pytest.raises(TooLarge, match=message):
         solve_task(task)
-    assert time.monotonic() - started < 20
 
 
 def test_smaller_limits_refuse_sooner() -> None:
