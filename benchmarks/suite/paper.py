@@ -47,10 +47,7 @@ RECALL = dataclasses.replace(
     # probability that the value is wrong, and a seed that just fails weighs most.
     adversarial=dataclasses.replace(UNIFORM_RECALL.adversarial, saturation=5.0),
     found=FoundConfig(share=0.05, size=128, learn_every=50),
-    updates=16_000,
 )
-RECALL_FIRST = 10
-"""A recipe of half as many updates was tried on the runs before this one."""
 RECALL_SWEEP = EvaluationSize(layouts=2000, num_fresh_seeds=500, votes=(5, 30), search_rounds=0)
 SWEEP_UPDATES = 1500
 
@@ -185,7 +182,7 @@ def _recall_sweep(num_pairs: int, **changes: Any) -> Recipe:
 
 def _recall_size(num_pairs: int) -> Point:
     if num_pairs == RECALL.task["num_pairs"]:
-        return Point(f"recall{num_pairs}", RECALL, first=RECALL_FIRST, x=num_pairs)
+        return Point(f"recall{num_pairs}", RECALL, x=num_pairs)
     return Point(f"recall{num_pairs}-short", _recall_sweep(num_pairs), x=num_pairs)
 
 
@@ -302,9 +299,7 @@ DRAWN: tuple[tuple[str, Draw, int], ...] = (
 """Other ways to draw the seeds of an update, and for how many updates they are kept."""
 
 PAPER: tuple[Experiment, ...] = (
-    Experiment(
-        "recall-headline", "recall", (Point("recall20", RECALL, runs=5, first=RECALL_FIRST),)
-    ),
+    Experiment("recall-headline", "recall", (Point("recall20", RECALL, runs=5),)),
     Experiment(
         "recall-sizes", "recall", tuple(map(_recall_size, (10, 12, 14, 16, 18, 20))), "num_pairs"
     ),
