@@ -85,19 +85,11 @@ class _Probe:
 
 
 def objective_of(agent: Agent[Any], rng_seed: int) -> float:
-    """The objective at its end, of layouts and seeds that training does not see.
-
-    Of what every layout costs where all are soon played, since a policy can fail for ever on a few
-    of very many; of the losses of some elsewhere.
-    """
+    """The objective at its end, of layouts and seeds that training does not see."""
     rng = np.random.default_rng(rng_seed)
+    layouts = agent.task.layout_space.sample(rng, SCORED_LAYOUTS)
     seeds = agent.draw_seeds(rng, 1 if agent.seeds.is_fixed else PROBED_SEEDS)
-    if agent.can_play_all:
-        costs = agent.game.cost_of(torch.from_numpy(agent.play_all(seeds).outcome))
-    else:
-        layouts = agent.task.layout_space.sample(rng, SCORED_LAYOUTS)
-        costs = torch.from_numpy(agent.losses(layouts, seeds))
-    return float(agent.config.objective.at(1.0)(costs))
+    return float(agent.config.objective.at(1.0)(torch.from_numpy(agent.losses(layouts, seeds))))
 
 
 def partial_path(out: Path, job: Job, start: int = 0) -> Path:
