@@ -189,7 +189,7 @@ BAD = {
     "train Penalty-v0 --import your_games": "No module named 'your_games'",
     "games --import broken": "ZeroDivisionError: division by zero",
     "train Penalty-v0 --import my_games --out agent --game.corners 0": "Penalty-v0(corners=0)",
-    "train Penalty-v0 --import my_games --out agent --game.hint [1": "[1 is no JSON",
+    "train Penalty-v0 --import my_games --out agent --game.hint [1": "'[1' is no JSON",
     "train my_games:Penalty-v0 --out agent": "there is no game",
     "evaluate agent.safetensors": "there is no agent file",
 }

@@ -7,7 +7,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rand_agents import PEPG, PEPGConfig, QNorm, QNormConfig, SearchConfig, load_agent, load_zoo
+from rand_agents import (
+    PEPG,
+    ObjectiveConfig,
+    PEPGConfig,
+    QNorm,
+    QNormConfig,
+    SearchConfig,
+    load_agent,
+    load_zoo,
+)
 from rand_agents import zoo as zoo_module
 from rand_agents.__main__ import main
 from rand_agents.training.agent import Agent
@@ -30,7 +39,8 @@ def recall_agent(rng_seed: int = 0) -> QNorm:
 
 
 def grid_agent() -> PEPG:
-    config = PEPGConfig(search=SearchConfig(population=4), m=2)
+    # By the mean: the worst treasure costs the same, whatever a candidate does at first.
+    config = PEPGConfig(ObjectiveConfig(q=1.0), search=SearchConfig(population=4), m=2)
     return PEPG("SeedTransformer", GridTask(2, horizon=4), config)
 
 
