@@ -202,13 +202,20 @@ def coloring() -> str:
 GRID_FIGURES = (("worst", "worst treasure"), ("p95", "95th pct."), ("average", "average"))
 
 
+BRACKETS = {6: "23.5 to 23.63", 8: "39.4 to 39.58"}
+"""What `python -m rand_envs.minimax bracket` prints."""
+
+
+def _grid_value(n: int) -> str:
+    return BRACKETS.get(n) or f"{float(load_solution((n, n)).value):.2f}"
+
+
 def grid() -> str:
     """The grid at the sizes that were trained, beside the paper and the game value."""
     head = ("grid", "steps", "game value", "the paper", "here, mean of runs", "runs")
     rows = []
     for point in results("paper")["sweeps"]["grid-sizes"]["points"]:
         n, found = point["x"], point["models"]["adv-seeded"]
-        exact = float(load_solution((n, n)).value)
         for key, name in (
             ("worst", "worst treasure"),
             ("p95", "95th pct."),
@@ -218,12 +225,33 @@ def grid() -> str:
                 (
                     f"{n} × {n}",
                     name,
-                    f"{exact:.2f}" if key == "worst" else "–",
+                    _grid_value(n) if key == "worst" else "–",
                     paper("RandGrid-v0", "argmax", key) if n == 5 else "–",
                     plain(found[key]["estimate"], "steps"),
                     _runs(found[key], "steps"),
                 )
             )
+    return table(head, rows)
+
+
+def defaults() -> str:
+    """Patrol and paging at their default sizes."""
+    head = ("game", "game value", "worst case, mean of runs", "runs", "average")
+    rows = []
+    for env_id in ("RandPatrol-v0", "RandPaging-v0"):
+        task, found = results("paper")["tasks"][env_id], _headline(env_id)
+        unit = task["unit"]
+        value, worst, average = (
+            plain(number, unit)
+            for number in (
+                task["ground_truth"]["value"],
+                found["worst"]["estimate"],
+                found["average"]["estimate"],
+            )
+        )
+        rows.append(
+            (f"`{env_id}`, {WHAT[unit]}", value, worst, _runs(found["worst"], unit), average)
+        )
     return table(head, rows)
 
 
@@ -253,6 +281,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "recall": recall,
     "coloring": coloring,
     "grid": grid,
+    "defaults": defaults,
 }
 
 
