@@ -33,7 +33,14 @@ def test_the_adversary_finds_what_a_policy_cannot_hold() -> None:
         return int(observation[2] + 0.3 * observation[3] + 0.05 * observation[1] > 0)
 
     report = evaluate(
-        lean, pushed_pole(), layouts=30, num_seeds=4, num_fresh_seeds=16, votes=(), search_rounds=3
+        lean,
+        pushed_pole(),
+        layouts=20,
+        num_seeds=2,
+        num_fresh_seeds=8,
+        votes=(),
+        search_rounds=1,
+        search_starts=1,
     )
     assert report.average.estimate > 100
     assert report.worst.estimate < report.average.estimate / 2

@@ -10,8 +10,23 @@ from rand_agents.zoo import zoo_card
 SHIPPED = [f"{game}-{model}" for game in ("recall20", "coloring10") for model in MODELS]
 
 
-def test_the_zoo_has_the_four_models_of_every_game() -> None:
-    assert set(zoo_names()) == {*SHIPPED, *(f"grid5-{model}" for model in MODELS)}
+EXACT = ["patrol5-adv-seeded", "paging6-adv-seeded"]
+
+
+def test_the_zoo_has_the_four_models_of_the_papers_games_and_the_best_of_the_others() -> None:
+    assert set(zoo_names()) == {*SHIPPED, *(f"grid5-{model}" for model in MODELS), *EXACT}
+
+
+@pytest.mark.parametrize("name", EXACT)
+def test_where_everything_can_be_played_the_card_says_it_exactly(name: str) -> None:
+    agent, scores = load_zoo(name), zoo_card(name)["scores"]
+    seeds = agent.seeds.every()
+    assert seeds is not None
+    means = agent.play(agent.task.layout_space.enumerate(), seeds).outcome.mean(1)
+    worst = means.min() if agent.task.higher_is_better else means.max()
+    assert scores["worst"]["kind"] == "exact"
+    assert scores["worst"]["estimate"] == pytest.approx(worst, abs=1e-12)
+    assert scores["average"]["estimate"] == pytest.approx(means.mean(), abs=1e-12)
 
 
 @pytest.mark.parametrize("name", SHIPPED)
