@@ -15,7 +15,7 @@ from .worker import details_of
 
 Json = dict[str, Any]
 
-SECONDS = {"recall": 60.0, "coloring": 30.0, "grid": 10.0}
+SECONDS = {"recall": 60.0, "coloring": 30.0, "grid": 10.0, "patrol": 2.0, "paging": 5.0}
 """About how long one takes on a core."""
 
 
