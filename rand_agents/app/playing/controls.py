@@ -101,7 +101,7 @@ class Controls:
             shown = "arrows"
         if self.is_single:
             return [(shown, "play"), ("Enter", "go on")]
-        return [(shown, "set"), ("left", "back"), ("Enter", "play it"), ("click", "change")]
+        return [(shown, "set"), ("left", "back"), ("Enter", "play it")]
 
     def _played(self) -> Array:
         action = action_of(self.task, tuple(self._draft))

@@ -9,6 +9,7 @@ from rand_agents.app.window.sheet import Area, Line, Sheet
 from rand_envs.rendering import Frame, render_frame, render_weights
 from rand_envs.rendering.canvas import Canvas, Point, logical_point
 from rand_envs.rendering.colors import BLUE, INK, LINE, MUTED, RIGHT, WRONG
+from rand_envs.rendering.painter import Painter
 
 WIDTH, HEIGHT = 1180, 760
 BOARD_WIDTH = 640
@@ -79,7 +80,10 @@ class PlayScene:
 
     def _help(self) -> list[tuple[str, str]]:
         if self.game.phase == "playing":
-            return [*self.game.controls.help(), ("Esc", "end the game")]
+            controls = self.game.controls
+            takes_clicks = type(self.game.painter).picked is not Painter.picked
+            mouse = [("click", "play" if controls.is_single else "change")] * takes_clicks
+            return [*controls.help(), *mouse, ("Esc", "end the game")]
         if self.game.phase == "between":
             return [("Enter", "next round"), ("Esc", "end the game")]
         return [("Esc", "close")]

@@ -44,7 +44,7 @@ class ColoringPainter(Painter[ColoringTask]):
     hides = True
     sizes = {"num_vertices": 6}
     tally = Votes
-    question = "Give neighbours different colours: click vertices, or type one digit each"
+    question = "Give neighbours different colours: one digit for each vertex"
 
     def __init__(
         self, task: ColoringTask, states: Sequence[Array], actions: Sequence[Array]

@@ -60,7 +60,7 @@ class GridPainter(BoardPainter[GridTask]):
     hides = True
     keys = {"right": 0, "left": 1, "up": 2, "down": 3}
     sizes = {"size": 3}
-    question = "Go by the arrow keys, or click a cell to step towards it: where is the treasure?"
+    question = "Go by the arrow keys: where is the treasure?"
 
     def __init__(self, task: GridTask, states: Sequence[Array], actions: Sequence[Array]) -> None:
         super().__init__(task, states, actions)

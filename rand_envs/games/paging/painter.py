@@ -123,7 +123,7 @@ class PagingPainter(Painter[PagingTask]):
         page = self.requests[min(self.time, self.task.num_requests - 1)]
         if self.is_free:
             return f"Page {page} is in the cache: go on"
-        return f"Page {page} comes in: which slot gives way? Type its number, or click it"
+        return f"Page {page} comes in: which slot gives way? Type its number"
 
     @property
     def is_free(self) -> bool:

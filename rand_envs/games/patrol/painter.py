@@ -82,9 +82,9 @@ class PatrolPainter(BoardPainter[PatrolTask]):
     def question(self) -> str:
         """Where to go."""
         if not self.walk:
-            return "Where do you start? Type the number of a node, or click it"
+            return "Where do you start? Type the number of a node"
         near = np.flatnonzero(self.task.adjacency[self.walk[-1]]).tolist()
-        return f"Stay at {self.walk[-1]}, or go to {' or '.join(map(str, near[:8]))}: type or click"
+        return f"Stay at {self.walk[-1]}, or go to {' or '.join(map(str, near[:8]))}"
 
     @property
     def visits(self) -> dict[int, int]:

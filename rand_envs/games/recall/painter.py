@@ -75,7 +75,7 @@ class RecallPainter(Painter[RecallTask]):
         """To remember, and then to recall."""
         if not self.asked:
             return f"Remember: key {self.step} has the value {_written(self.values[self.step])}"
-        return f"Which value has key {self.query}? Set its bits by 0 and 1, or click them"
+        return f"Which value has key {self.query}? Set its bits by 0 and 1"
 
     @property
     def is_free(self) -> bool:

@@ -124,6 +124,17 @@ def test_a_click_goes_to_what_is_drawn_there() -> None:
     assert len(game.actions) == 1
 
 
+@pytest.mark.parametrize(
+    ("task", "what"), [(PatrolTask(), "play"), (RecallTask(2, 2), "change"), (Bare(), None)]
+)
+def test_the_mouse_is_offered_where_it_works(task: Task[Any], what: str | None) -> None:
+    """Only in a window, and only where something is drawn that can be clicked."""
+    game = Game(task, VALUE, 1, 0)
+    assert dict(PlayScene(game)._help()).get("click") == what
+    assert "click" not in game.painter.question
+    assert "click" not in dict(game.controls.help())
+
+
 def test_the_adversary_learns_where_a_player_looks_last() -> None:
     """Who always goes the same way finds the treasure hidden at its end."""
     game = Game(GridTask(3), VALUE, 12, 0)
