@@ -33,7 +33,10 @@ def _found(entries: list[Entry]) -> str:
     )
     perfect = [game_of(entry).lower() for entry in best if _is_perfect(entry.task)]
     if perfect:
-        said += ", and is within a hundredth of the best that is possible in " + _listed(perfect)
+        said += (
+            f", and in {len(perfect)} ({_listed(perfect)}) it is within a hundredth of the best "
+            "that is possible"
+        )
     return f"{said}."
 
 
