@@ -40,22 +40,18 @@ HIDDEN = ("--policy.*", "--seeds.*", "--found.*", "--qnorm.*", "--psro.*", "--pe
 DESCRIPTION = """Seeded policies that stay good when an adversary picks the layout.
 
 Train one, see how good it is, and watch it:
-
     python -m rand_agents train grid --game.size 3 --updates 200 --out grid.safetensors
     python -m rand_agents evaluate grid.safetensors
     python -m rand_agents watch grid.safetensors --layout worst --record grid.gif
 
 Meet the adversary yourself:
-
     python -m rand_agents play grid
 
 Trained ones come with the package, and textbook players with the games:
-
     python -m rand_agents zoo
     python -m rand_agents games
 
 A game of your own is played like ours, once the module that registers it is imported:
-
     python -m rand_agents train Penalty-v0 --import my_games --out penalty.safetensors"""
 
 
