@@ -74,7 +74,9 @@ class Aim:
 
     def observe(self, player: Player, update: int) -> None:
         """Let a source that fights back learn from the player, as often as it wants to."""
-        if self.source is not None and update % self.source.learn_every == 0:
+        if self.source is None or update < self.source.learn_from:
+            return
+        if (update - self.source.learn_from) % self.source.learn_every == 0:
             self.source.learn(player)
 
     def of(self, costs: Tensor, layouts: Array) -> Tensor:

@@ -8,12 +8,12 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from rand_envs.adversaries.search import badness, search_seeds, worsen
+from rand_envs.adversaries.search import badness, search_seeds, signed, worsen, worst_of
 from rand_envs.adversaries.sources import Adversary
 from rand_envs.core.arrays import Array, Json, finite_number, random_words, whole_number
 from rand_envs.core.layouts.space import L, LayoutSpace
 from rand_envs.core.options import convert_options, restore_generator, rng_seed_number
-from rand_envs.core.player import Player
+from rand_envs.core.player import Player, WholePlayer
 
 MUTATIONS = 16
 """Changes that each layout is tried with when it learns, in a space that has no sweeps."""
@@ -30,12 +30,14 @@ class FoundConfig:
         share: The share of found layouts in what is drawn; the others are as from `Uniform`.
         size: How many are kept.
         learn_every: Updates of a trainer after which they are changed again.
+        learn_from: Updates before they are changed for the first time; until then they are random.
         num_seeds: Seeds that score them, drawn anew each time, at most.
     """
 
     share: float = 0.5
     size: int = 128
     learn_every: int = 100
+    learn_from: int = 0
     num_seeds: int = 64
 
     def __post_init__(self) -> None:
@@ -47,6 +49,7 @@ class FoundConfig:
             return None
         found = Found(space, self.size, self.share, self.num_seeds, rng_seed)
         found.learn_every = whole_number("learn_every", self.learn_every, 1)
+        found.learn_from = whole_number("learn_from", self.learn_from, 0)
         return found
 
 
@@ -57,6 +60,8 @@ class Found(Adversary[L]):
     is changed coordinate by coordinate (by mutation in a space without), and a change is kept
     where more seeds fail, or as many with a larger loss. Each goes its own way, so the pool stays
     as varied as it began; the easiest are replaced by random ones, as are repeated ones.
+
+    Of a player that plays all layouts at once (`WholePlayer`), the pool is the worst of them all.
 
     Sub-environments draw from the pool, uniformly; before it learned for the first time its
     layouts are random. With a `share` below 1 the others of what is drawn are as from `Uniform`.
@@ -99,11 +104,17 @@ class Found(Adversary[L]):
     @property
     def config(self) -> FoundConfig:
         """The options that make such a source."""
-        return FoundConfig(self.share, len(self._kept), self.learn_every, self.num_seeds)
+        when = self.learn_every, self.learn_from
+        return FoundConfig(self.share, len(self._kept), *when, self.num_seeds)
 
     def learn(self, player: Player) -> None:
         """Renew a part of the pool, and make all of it worse for a player, on fresh seeds."""
         seeds = search_seeds(player, self._rng, self.num_seeds)
+        if isinstance(player, WholePlayer) and player.can_play_all:
+            scores = signed(player, player.play_all(seeds))
+            worst = np.resize(worst_of(scores, len(self._kept)), len(self._kept))
+            self._kept = self.space.enumerate()[worst]
+            return
         self._renew(badness(player, self._kept, seeds))
         layouts, scores = worsen(player, self._kept, self._changes(), seeds)
         self._kept = layouts[np.argsort(-scores, kind="stable")]

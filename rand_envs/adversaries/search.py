@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rand_envs.core.arrays import Array
-from rand_envs.core.player import Player, Voter
+from rand_envs.core.player import Play, Player, Voter
 
 Kind = Literal["exact", "bound"]
 
@@ -52,7 +52,12 @@ class PlayerWithLosses(Player, Protocol):
 
 def badness(player: Player, layouts: Array, seeds: Array) -> Scores:
     """Mean over seeds of the outcome of each layout, (n,), signed so that larger is worse."""
-    mean: Scores = player.play(layouts, seeds).outcome.mean(-1)
+    return signed(player, player.play(layouts, seeds))
+
+
+def signed(player: Player, play: Play) -> Scores:
+    """Mean over seeds of the outcomes of a player, (n,), signed so that larger is worse."""
+    mean: Scores = play.outcome.mean(-1)
     return -mean if player.task.higher_is_better else mean
 
 

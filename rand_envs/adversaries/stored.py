@@ -47,8 +47,9 @@ def stored(source: LayoutSource[Any] | None) -> Json | None:
     name = type(source).__name__
     if KINDS.get(name) is not type(source):
         return {"source": name, "is_missing": True}
+    when = {"learn_every": source.learn_every, "learn_from": source.learn_from}
     state: Json = KINDS[name].to_json(source)
-    return state | {"learn_every": source.learn_every}
+    return state | when
 
 
 def restored(space: LayoutSpace[L], data: Json) -> LayoutSource[L]:
@@ -64,6 +65,6 @@ def restored(space: LayoutSpace[L], data: Json) -> LayoutSource[L]:
     except (KeyError, TypeError, AttributeError, OverflowError) as error:
         raise ValueError(f"the data do not describe a {name} source: {error!r}") from error
     # Only a trainer's file says when it learned.
-    often = data.get("learn_every", source.learn_every)
-    source.learn_every = whole_number("learn_every", often, 1)
+    for when, least in (("learn_every", 1), ("learn_from", 0)):
+        setattr(source, when, whole_number(when, data.get(when, getattr(source, when)), least))
     return source

@@ -25,6 +25,8 @@ class LayoutSource(ABC, Generic[L]):
 
     learn_every: int = 50
     """How many updates a trainer does before it lets the source learn again."""
+    learn_from: int = 0
+    """How many updates it does before it lets the source learn for the first time."""
 
     def __init__(self, space: LayoutSpace[L]) -> None:
         self.space = space
@@ -32,8 +34,8 @@ class LayoutSource(ABC, Generic[L]):
     def learn(self, player: Player) -> None:
         """Adapt to a player, by playing it on seeds of the source's own; most sources do not.
 
-        A trainer that draws its layouts from the source calls this at once, and every `learn_every`
-        updates from then on.
+        A trainer that draws its layouts from the source calls this after `learn_from` updates, so
+        at once if that is 0, and every `learn_every` updates from then on.
         """
 
     @abstractmethod

@@ -21,20 +21,26 @@ from rand_envs.games.coloring.rules import ColoringTask
 from rand_envs.games.coloring.windows import CycleWindows
 
 
-def conflict_bound(probabilities: Tensor) -> Tensor:
-    """Sum over the edges of a cycle of the probability that both ends take one colour.
+def conflict_loss(logits: Tensor) -> Tensor:
+    """Minus the logarithm of the probability that no edge's ends take one colour, edge by edge.
 
-    If every vertex drew its colour independently, this is the expected number of conflicts,
-    and so an upper bound on the probability of an improper colouring (union bound).
+    A sum over edges, each as if it were independent of the others; every vertex draws its colour
+    independently. At least the sum of the probabilities of a conflict (the paper's loss), and so
+    an upper bound on the probability of an improper colouring (union bound). Unlike that sum it
+    keeps its slope where both ends are sure of one colour.
 
     Args:
-        probabilities: Of each colour at each vertex, vertices in cycle order, (N, colours, ...).
+        logits: Of each colour at each vertex, vertices in cycle order, (N, colours, ...).
             These axes come first because loops along short last ones are slow.
 
     Returns:
         Shape (...).
     """
-    return (probabilities * probabilities.roll(1, 0)).sum((0, 1))
+    each = logits.softmax(1)
+    # Not 1 - each, which rounds to 0 where a colour is sure.
+    others = torch.stack([each.roll(k, 1) for k in range(1, each.shape[1])]).sum(0)
+    differ = (each * others.roll(1, 0)).sum(1)
+    return -(differ + torch.finfo(each.dtype).tiny).log().clamp(max=0.0).sum(0)
 
 
 def cycle_order(adjacency: Array) -> Tensor:
@@ -111,9 +117,9 @@ class ColoringGame(Game[SeedTransformer]):
     def costs(
         self, model: SeedTransformer, layouts: Array, seeds: Tensor, weights: Weights | None = None
     ) -> Tensor:
-        """The bound on the probability of an improper colouring, (*lead, n, m)."""
+        """See `conflict_loss`, (*lead, n, m)."""
         logits = self._logits(model, layouts, seeds, weights)
-        return conflict_bound(logits.softmax(1)).transpose(-1, -2)
+        return conflict_loss(logits).transpose(-1, -2)
 
     def play(
         self,
@@ -129,12 +135,11 @@ class ColoringGame(Game[SeedTransformer]):
         logits = self._logits(model, layouts, seeds, None)
         colors = draw_category(logits.permute(3, 2, 0, 1), sample_rng)
         proper = (colors != colors.roll(1, -1)).all(-1)
-        probabilities = logits.softmax(1)
         return Play(
             proper.double().cpu().numpy(),
             proper.long().cpu().numpy(),
-            probabilities.permute(3, 2, 0, 1).flatten(-2).float().cpu().numpy(),
-            conflict_bound(probabilities).T.cpu().numpy(),
+            logits.softmax(1).permute(3, 2, 0, 1).flatten(-2).float().cpu().numpy(),
+            conflict_loss(logits).T.cpu().numpy(),
         )
 
     def can_play_all(self, model: SeedTransformer) -> bool:

@@ -292,7 +292,7 @@ def test_a_run_whose_layouts_fight_back_is_resumed_to_the_bit(tmp_path: Path) ->
 
     def started() -> QNorm:
         source = Found(PATROL.layout_space, size=8, share=0.5)
-        source.learn_every = 3
+        source.learn_every, source.learn_from = 3, 2
         config = dataclasses.replace(QNorm.default_config(PATROL), m=4, batch_size=8)
         return QNorm("MlpPolicy", PATROL, config, layouts=source, rng_seed=0)
 
@@ -302,7 +302,7 @@ def test_a_run_whose_layouts_fight_back_is_resumed_to_the_bit(tmp_path: Path) ->
     resumed = QNorm.load(cut.save(tmp_path / "cut"), env=PATROL).resume()
     assert isinstance(resumed.layouts, Found)
     assert isinstance(whole.layouts, Found)
-    assert resumed.layouts.learn_every == 3
+    assert (resumed.layouts.learn_every, resumed.layouts.learn_from) == (3, 2)
     assert resumed.layouts.to_json() == whole.layouts.to_json()
     for name, weight in whole.model.named_weights().items():
         assert weight.equal(resumed.model.named_weights()[name])
@@ -310,7 +310,7 @@ def test_a_run_whose_layouts_fight_back_is_resumed_to_the_bit(tmp_path: Path) ->
 
 def test_a_source_learns_when_it_wants_to() -> None:
     class Counting(Uniform[Any]):
-        learn_every = 3
+        learn_every, learn_from = 3, 4
 
         def learn(self, player: Player) -> None:
             learned.append(player.num_timesteps)  # type: ignore[attr-defined]
@@ -319,4 +319,4 @@ def test_a_source_learns_when_it_wants_to() -> None:
     config = dataclasses.replace(QNorm.default_config(PATROL), m=4, batch_size=8)
     source = Counting(PATROL.layout_space)
     QNorm("MlpPolicy", PATROL, config, layouts=source).learn(12)
-    assert learned == [0, 3, 6, 9]
+    assert learned == [4, 7, 10]

@@ -98,7 +98,7 @@ def test_by_best_responses(seeds: SeedSpec, tmp_path: Path) -> None:
 
 def found(space: Any) -> LayoutSource[Any]:
     source = Found(space, 6, 0.5, 4, rng_seed=2)
-    source.learn_every = 2
+    source.learn_every, source.learn_from = 2, 1
     return source
 
 
