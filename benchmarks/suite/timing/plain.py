@@ -74,12 +74,13 @@ def recall_losses(model: PlainRecall, values: Tensor, query: Tensor, seeds: Tens
 
 
 def coloring_losses(model: PlainColoring, cycles: Tensor, seeds: Tensor) -> Tensor:
-    """Expected conflicts, (n, m), of cycles in order, (n, N), and seeds (m, N)."""
+    """Minus log-probabilities that edges differ, (n, m); cycles in order, (n, N), seeds (m, N)."""
     vertices = F.one_hot(cycles, cycles.shape[1]).to(seeds).unsqueeze(1)
     own = seeds[:, cycles].transpose(0, 1).unsqueeze(-1)
     tokens = torch.cat([vertices.expand(-1, len(seeds), -1, -1), own], -1)
     probabilities: Tensor = model(tokens).softmax(-1)
-    return (probabilities * probabilities.roll(1, -2)).sum((-1, -2))
+    same = (probabilities * probabilities.roll(1, -2)).sum(-1)
+    return -torch.log1p(-same).sum(-1)
 
 
 def descend(losses: Tensor, model: Plain, optimizer: torch.optim.Optimizer, q: float) -> None:
