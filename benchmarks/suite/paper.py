@@ -325,9 +325,9 @@ PAPER: tuple[Experiment, ...] = (
     Experiment(
         "coloring-headline",
         "coloring",
-        (Point("coloring10", COLORING, runs=5),),
+        (Point("coloring10", COLORING, ADV_SEEDED, runs=5),),
     ),
-    Experiment("coloring-q", "coloring", tuple(map(_coloring_q, (1, 2, 3, 5, 10))), "q"),
+    Experiment("coloring-q", "coloring", tuple(map(_coloring_q, (1, 3, 10))), "q"),
     Experiment("grid-headline", "grid", (Point("grid5", GRID, runs=5, first=GRID_FIRST),)),
     Experiment("grid-sizes", "grid", tuple(map(_grid, (3, 4, 5, 6, 8))), "size"),
     Experiment("grid-pepg", "grid", tuple(map(_grid_pepg_size, (3, 4, 5))), "size"),

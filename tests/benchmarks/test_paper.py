@@ -271,7 +271,7 @@ def test_declared_points_are_the_papers() -> None:
     assert axis("recall-q") == [1, 4, 16, 32, 100, 512]
     assert axis("recall-m") == [1, 2, 4, 8, 16, 32]
     assert axis("recall-recipe") == list(range(len(RECIPES)))
-    assert axis("coloring-q") == [1, 2, 3, 5, 10]
+    assert axis("coloring-q") == [1, 3, 10]
     assert axis("grid-sizes") == [3, 4, 5, 6, 8]
     assert axis("grid-pepg") == [3, 4, 5]
     assert axis("grid-m") == [1, 5, 10, 20]
