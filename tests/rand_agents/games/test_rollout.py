@@ -172,7 +172,7 @@ def test_costs_of_coloring_sum_over_the_edges_of_the_layout() -> None:
     agent = QNorm("SeedTransformer", task)
     layouts, seeds = task.layout_space.enumerate(), torch.from_numpy(draws(5, 2))
     p = agent.game.play(agent.model, layouts, seeds).output.reshape(12, 2, 5, 3)
-    expected = sum((p[:, :, i] * p[:, :, i - 1]).sum(-1) for i in range(5))
+    expected = sum(-np.log(1 - (p[:, :, i] * p[:, :, i - 1]).sum(-1)) for i in range(5))
     costs = agent.game.costs(agent.model, layouts, seeds).detach().numpy()
     np.testing.assert_allclose(costs, expected, rtol=1e-4)
 
