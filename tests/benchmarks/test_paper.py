@@ -206,11 +206,11 @@ def test_a_run_goes_on_from_the_best_of_its_starts(tmp_path: Path) -> None:
 
 def test_the_best_quarter_of_the_starts_goes_on() -> None:
     recipe = experiment("coloring-headline").points[0].recipe
-    assert recipe.rungs == [(8, 4000), (2, 8000)]
-    assert Job("coloring", "x", "adv-seeded", 0, 0, recipe).updates == 32_000 + 8_000
-    many = dataclasses.replace(recipe, starts=24, trial=1000, updates=12_000)
+    assert recipe.rungs == [(12, 2000), (3, 8000), (1, 12_000)]
+    assert Job("coloring", "x", "adv-seeded", 0, 0, recipe).updates == 24_000 + 18_000 + 4000
+    many = dataclasses.replace(recipe, starts=24, trial=1000)
     assert many.rungs == [(24, 1000), (6, 4000), (2, 12_000)]
-    assert dataclasses.replace(recipe, starts=1).rungs == [(1, 8000)]
+    assert dataclasses.replace(recipe, starts=1).rungs == [(1, 12_000)]
     assert dataclasses.replace(many, starts=5).rungs == [(5, 1000), (2, 4000), (1, 12_000)]
 
 
