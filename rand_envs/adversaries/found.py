@@ -8,12 +8,12 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from rand_envs.adversaries.search import badness, search_seeds, signed, worsen, worst_of
+from rand_envs.adversaries.search import badness, search_seeds, whole_badness, worsen, worst_of
 from rand_envs.adversaries.sources import Adversary
 from rand_envs.core.arrays import Array, Json, finite_number, random_words, whole_number
 from rand_envs.core.layouts.space import L, LayoutSpace
 from rand_envs.core.options import convert_options, restore_generator, rng_seed_number
-from rand_envs.core.player import Player, WholePlayer
+from rand_envs.core.player import Player
 
 MUTATIONS = 16
 """Changes that each layout is tried with when it learns, in a space that has no sweeps."""
@@ -110,9 +110,9 @@ class Found(Adversary[L]):
     def learn(self, player: Player) -> None:
         """Renew a part of the pool, and make all of it worse for a player, on fresh seeds."""
         seeds = search_seeds(player, self._rng, self.num_seeds)
-        if isinstance(player, WholePlayer) and player.can_play_all:
-            scores = signed(player, player.play_all(seeds))
-            worst = np.resize(worst_of(scores, len(self._kept)), len(self._kept))
+        known = whole_badness(player, seeds)
+        if known is not None:
+            worst = np.resize(worst_of(known, len(self._kept)), len(self._kept))
             self._kept = self.space.enumerate()[worst]
             return
         self._renew(badness(player, self._kept, seeds))
