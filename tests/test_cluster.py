@@ -18,13 +18,14 @@ from benchmarks.suite import killed
 from benchmarks.suite.experiments import select
 from benchmarks.suite.job import TASKS, jobs
 from benchmarks.suite.main import Arguments
-from benchmarks.suite.pool import Training, run_all
-from benchmarks.suite.ray_pool import HERE, on_ray
 from benchmarks.suite.timing.actors import Parts, most_that_pay, per_actor
+from benchmarks.suite.worker import TrainingRun
 from rand_agents import PEPG, ObjectiveConfig, PEPGConfig, QNorm
 from rand_agents.cluster import evolution as evolution_by_actors
 from rand_agents.cluster import on_actors
 from rand_agents.cluster.connection import connected, ray_module
+from rand_agents.executors.following import run_all
+from rand_agents.executors.ray_tasks import on_ray
 from rand_agents.training.evolution import SearchConfig
 from rand_agents.training.files import Contents
 from rand_agents.training.pepg import Here
@@ -68,14 +69,14 @@ def test_with_a_worker_killed_in_the_middle_results_are_those_of_processes(
     assert 0.4 < second < 0.6, "it went on from the last checkpoint"
     assert f"{name} lost its worker and goes on from its last checkpoint" in printed(to)
     assert "All 5 results and agents are equal" in printed(to)
-    assert not (tmp_path / "ray" / HERE).exists()
+    assert not list((tmp_path / "ray").glob(".driver-*"))
 
 
 def test_a_worker_that_is_lost_three_times_ends_it_with_a_sentence(
     cluster: int, tmp_path: Path
 ) -> None:
     [job] = jobs(select("smoke", ("recall",)), 0, models=("erm-fixed",))
-    work = killed.Killed(Training(job), times=10)
+    work = killed.Killed(TrainingRun(job), times=10)
     with pytest.raises(
         ChildProcessError, match=r"the worker of recall-erm-fixed-0 was lost 3 times"
     ):
@@ -91,7 +92,7 @@ def test_a_folder_that_is_not_shared_is_refused(cluster: int, tmp_path: Path) ->
         return on_ray(None, 2, tmp_path, works)
 
     with pytest.raises(ValueError, match="must be a folder that all machines of the cluster share"):
-        run_all([Training(job)], tmp_path / "other", elsewhere, console())
+        run_all([TrainingRun(job)], tmp_path / "other", elsewhere, console())
     assert not list((tmp_path / "other").iterdir()), "nothing was trained"
 
 

@@ -128,9 +128,11 @@ def main() -> int:
         return unread()
     except BrokenExecutor:
         error: object = (
-            "a process that trained was lost: it was killed, or there was too little memory; the "
-            "same command goes on from its last checkpoint"
+            "a process was lost: it was killed, or there was too little memory; start the same "
+            "command again"
         )
+    except ChildProcessError as caught:
+        error = f"{caught}; the same command goes on from its last checkpoint"
     except OSError as caught:
         found = caught.strerror and caught.filename
         error = f"{caught.filename}: {caught.strerror}" if found else caught
