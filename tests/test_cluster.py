@@ -32,6 +32,7 @@ from rand_agents.training.pepg import Here
 from rand_envs import GridTask, PatrolTask
 from rand_envs.adversaries import FoundConfig
 from rand_envs.core.sealed import read_json
+from tests.rand_agents.app.runs import run, same_state
 
 ray: Any = pytest.importorskip("ray", reason="Ray is not installed: pip install -e '.[cluster]'")
 
@@ -127,6 +128,31 @@ def test_without_ray_a_sentence_says_how_to_install_it(monkeypatch: pytest.Monke
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(ValueError, match=r"Ray is not installed here: pip install .*cluster"):
         ray_module()
+
+
+def test_several_runs_of_train_are_on_ray_what_each_is_alone(
+    cluster: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = [tmp_path / f"agent-{rng_seed}.safetensors" for rng_seed in (0, 1)]
+    assert run("recall", tmp_path / "agent", "--runs", "2", "--ray") == 0
+    assert "2 runs, of rng_seeds 0 to 1, on Ray." in capsys.readouterr().out
+    assert sorted(tmp_path.iterdir()) == files
+    for rng_seed, file in enumerate(files):
+        alone = tmp_path / "alone.safetensors"
+        assert run("recall", alone, "--rng-seed", str(rng_seed), "--overwrite") == 0
+        assert same_state(file, alone)
+
+
+def test_what_is_to_be_replaced_stays_where_no_cluster_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    before = tmp_path / "agent-0.safetensors"
+    before.write_bytes(b"of weeks")
+    options = ["--runs", "2", "--overwrite", "--ray", "127.0.0.1:9"]
+    assert run("recall", tmp_path / "agent", *options) == 2
+    assert "no Ray cluster answers at 127.0.0.1:9" in capsys.readouterr().err
+    assert [(path, path.read_bytes()) for path in tmp_path.iterdir()] == [(before, b"of weeks")]
 
 
 # Evolution.

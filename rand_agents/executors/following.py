@@ -29,7 +29,10 @@ def _follow(
     """
     results: dict[str, Json] = {}
     console = bar.console
-    task = bar.add_task("", total=1.0, left="")
+    task = bar.add_task("", total=1.0)
+
+    def told() -> str:
+        return "; ".join(filter(None, (forecast.words(), forecast.running())))
 
     def look() -> None:
         for work, fraction in zip(pending.values(), executor.fractions(), strict=True):
@@ -37,16 +40,14 @@ def _follow(
                 forecast.note(work.name, fraction)
         for line in executor.news():
             console.print(line, highlight=False)
-        running, left = forecast.running(), forecast.words()
-        bar.update(task, completed=forecast.share(), description=running, left=left)
+        bar.update(task, completed=forecast.share(), description=told())
 
     waiting, printed = set(pending), time.monotonic()
     while waiting:
         look()
         if not console.is_terminal and time.monotonic() - printed >= LINE_SECONDS:
             printed = time.monotonic()
-            said = f"{forecast.share():.0%}, {forecast.words()}; {forecast.running()}"
-            console.print(f"  {said}", highlight=False)
+            console.print(f"  {forecast.share():.0%}, {told()}", highlight=False)
         for future in [future for future in waiting if future.done()]:
             waiting.remove(future)
             work = pending[future]
@@ -70,7 +71,7 @@ def run_all(
         BarColumn(),
         TextColumn("{task.percentage:3.0f} %"),
         TimeElapsedColumn(),
-        TextColumn("{task.fields[left]}; {task.description}"),
+        TextColumn("{task.description}"),
     )
     with executors(len(ordered)) as executor:
         forecast = Forecast(ordered, executor.count)

@@ -165,6 +165,8 @@ class Forecast:
 
     def words(self) -> str:
         """What a progress line says."""
+        if all(state.is_done for state in self._states.values()):
+            return "done"
         if not self._speeds["", ""].measured:
             return "time left not known yet"
         return f"about {in_words(self.seconds_left())} left"

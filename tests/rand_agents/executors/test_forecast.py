@@ -160,7 +160,7 @@ def test_progress_is_printed_where_a_bar_cannot_be_redrawn(
     assert shares == sorted(shares)
     assert shares[0] == 0.0
     assert shares[-1] > 50.0
-    assert [" left not known yet; " in line for line in printed[False]] == [True, True, True]
+    assert [" left not known yet" in line for line in printed[False]] == [True, True, True]
     assert printed[False][1].endswith("1 in training")
     assert printed[False][2].endswith("1 in evaluation")
     assert printed[True] == []
