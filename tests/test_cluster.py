@@ -3,6 +3,7 @@
 import io
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,12 +24,12 @@ from benchmarks.suite.worker import TrainingRun
 from rand_agents import PEPG, ObjectiveConfig, PEPGConfig, QNorm
 from rand_agents.cluster import evolution as evolution_by_actors
 from rand_agents.cluster import on_actors
-from rand_agents.cluster.connection import connected, ray_module
+from rand_agents.cluster.connection import STARTS, _init, connected, ray_module
 from rand_agents.executors.following import run_all
 from rand_agents.executors.ray_tasks import on_ray
 from rand_agents.training.evolution import SearchConfig
 from rand_agents.training.files import Contents
-from rand_agents.training.pepg import Here
+from rand_agents.training.pepg import Generation, Here, Scores
 from rand_envs import GridTask, PatrolTask
 from rand_envs.adversaries import FoundConfig
 from rand_envs.core.sealed import read_json
@@ -124,6 +125,28 @@ def test_an_address_that_does_not_answer_is_told(
         pass
 
 
+@pytest.mark.parametrize(
+    ("address", "where", "tries"),
+    [(None, "here", STARTS), ("auto", "here", 1), ("a:1", "at a:1", 1)],
+)
+def test_a_ray_that_does_not_start_is_told_and_a_local_one_tried_again(
+    address: str | None, where: str, tries: int
+) -> None:
+    called: list[str] = []
+
+    class Slow:
+        def init(self, place: str, **options: Any) -> None:
+            called.append(place)
+            raise RuntimeError("it was too slow\nand more")
+
+        def shutdown(self) -> None:
+            called.append("shutdown")
+
+    with pytest.raises(ConnectionError, match=f"^no Ray cluster answers {where}: it was too slow$"):
+        _init(Slow(), address, {})
+    assert called == [address or "local", "shutdown"] * tries
+
+
 def test_without_ray_a_sentence_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(ValueError, match=r"Ray is not installed here: pip install .*cluster"):
@@ -185,6 +208,35 @@ def same(first: Contents, second: Contents) -> None:
     assert first.facts == second.facts
     for name, tensor in first.tensors.items():
         assert torch.equal(tensor, second.tensors[name]), name
+
+
+def test_a_replica_is_told_objectives_alone_and_follows_to_the_bit() -> None:
+    """What an actor does, beside the agent in one process."""
+    replica, fingerprint = evolution_by_actors.Replica(), evolution_by_actors.fingerprint
+    played: list[int] = []
+
+    class Beside(Here):
+        objective: Any = None
+
+        def scores(self, agent: PEPG, generation: Generation) -> Scores:
+            found, message = super().scores(agent, generation), None
+            if self.objective is None:
+                replica.take(agent.copy(), replace(generation, noise=generation.noise[:0]))
+            else:
+                message = (self.objective, agent.num_timesteps, generation.progress)
+            said, scores = replica.play(message, agent.blocks())
+            assert said == fingerprint(agent, generation)
+            assert np.concatenate(scores, 1).tobytes() == found.tobytes()
+            self.objective = found[..., 0].ravel()
+            played.append(agent.num_timesteps)
+            return found
+
+    agent = evolution()
+    agent.players = Beside()
+    agent.learn(5)
+    assert played == [0, 1, 2, 3, 4]
+    assert replica.agent is not agent
+    assert replica.agent.search.center.tobytes() != evolution().search.center.tobytes()
 
 
 def test_generations_of_any_number_of_actors_are_those_of_none(

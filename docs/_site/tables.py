@@ -199,9 +199,6 @@ def coloring() -> str:
     return _beside("RandColoring-v0", rows)
 
 
-GRID_FIGURES = (("worst", "worst treasure"), ("p95", "95th pct."), ("average", "average"))
-
-
 BRACKETS = {6: "23.5 to 23.63", 8: "39.4 to 39.58"}
 """What `python -m rand_envs.minimax bracket` prints."""
 
