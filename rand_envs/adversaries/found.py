@@ -8,7 +8,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from rand_envs.adversaries.search import badness, search_seeds, worsen
+from rand_envs.adversaries.search import badness, search_seeds, whole_badness, worsen, worst_of
 from rand_envs.adversaries.sources import Adversary
 from rand_envs.core.arrays import Array, Json, finite_number, random_words, whole_number
 from rand_envs.core.layouts.space import L, LayoutSpace
@@ -58,6 +58,8 @@ class Found(Adversary[L]):
     where more seeds fail, or as many with a larger loss. Each goes its own way, so the pool stays
     as varied as it began; the easiest are replaced by random ones, as are repeated ones.
 
+    Of a player that plays all layouts at once (`WholePlayer`), the pool is the worst of them all.
+
     Sub-environments draw from the pool, uniformly; before it learned for the first time its
     layouts are random. With a `share` below 1 the others of what is drawn are as from `Uniform`.
 
@@ -104,6 +106,11 @@ class Found(Adversary[L]):
     def learn(self, player: Player) -> None:
         """Renew a part of the pool, and make all of it worse for a player, on fresh seeds."""
         seeds = search_seeds(player, self._rng, self.num_seeds)
+        known = whole_badness(player, seeds)
+        if known is not None:
+            worst = np.resize(worst_of(known, len(self._kept)), len(self._kept))
+            self._kept = self.space.enumerate()[worst]
+            return
         self._renew(badness(player, self._kept, seeds))
         layouts, scores = worsen(player, self._kept, self._changes(), seeds)
         self._kept = layouts[np.argsort(-scores, kind="stable")]

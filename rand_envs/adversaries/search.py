@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rand_envs.core.arrays import Array
-from rand_envs.core.player import Player, Voter
+from rand_envs.core.player import Play, Player, Voter, WholePlayer
 
 Kind = Literal["exact", "bound"]
 
@@ -52,7 +52,18 @@ class PlayerWithLosses(Player, Protocol):
 
 def badness(player: Player, layouts: Array, seeds: Array) -> Scores:
     """Mean over seeds of the outcome of each layout, (n,), signed so that larger is worse."""
-    mean: Scores = player.play(layouts, seeds).outcome.mean(-1)
+    return _signed(player, player.play(layouts, seeds))
+
+
+def whole_badness(player: Player, seeds: Array) -> Scores | None:
+    """The same of every layout in order, of a player that plays all at once; of others None."""
+    if isinstance(player, WholePlayer) and player.can_play_all:
+        return _signed(player, player.play_all(seeds))
+    return None
+
+
+def _signed(player: Player, play: Play) -> Scores:
+    mean: Scores = play.outcome.mean(-1)
     return -mean if player.task.higher_is_better else mean
 
 
@@ -89,7 +100,9 @@ def find_worst(
     beam: int = 32,
     children: int = 8,
 ) -> Suspects:
-    """The worst layouts of all, where there are at most 4,096; else of a search.
+    """The worst layouts of all, where there are at most 4,096 or all are played at once.
+
+    Else those of a search.
 
     Args:
         player: Whom to hurt.
@@ -102,9 +115,10 @@ def find_worst(
         children: See `search_worst`.
     """
     space = player.task.layout_space
-    if is_enumerable(player):
+    known = whole_badness(player, seeds)
+    if known is not None or is_enumerable(player):
         layouts = space.enumerate()
-        worst = worst_of(badness(player, layouts, seeds), beam)
+        worst = worst_of(badness(player, layouts, seeds) if known is None else known, beam)
         return Suspects(layouts[worst], "exact")
     layouts = space.sample(rng, start)
     scores = badness(player, layouts, seeds)

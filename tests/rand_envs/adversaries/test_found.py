@@ -114,6 +114,27 @@ def test_learning_costs_what_it_says() -> None:
     assert player.played == 10 * (2 + MUTATIONS)
 
 
+@pytest.mark.parametrize("size", [10, 70])
+def test_of_one_that_plays_all_layouts_at_once_the_worst_are_the_pool(size: int) -> None:
+    class Whole(Guesser):
+        task = ColoringTask(6)
+        can_play_all = True
+
+        def play_all(self, seeds: Array) -> Play:
+            return self.play(self.task.layout_space.enumerate(), seeds)
+
+    player = Whole(lambda layouts: layouts["cycle"][:, 3] == 5)
+    source = Found(player.task.layout_space, size=size)
+    source.learn(player)
+    everything = player.task.layout_space.enumerate()
+    wrong = (everything["cycle"][:, 3] == 5).sum()
+    assert player.played == len(everything) == 60
+    pool = pool_of(source)
+    assert len(pool) == size, "those of a small space repeat"
+    assert len(np.unique(pool)) == min(size, 60)
+    assert (pool["cycle"][:wrong, 3] == 5)[:size].all(), "what fails comes first"
+
+
 def test_seeds_that_come_up_equally_often_play_once() -> None:
     class Voter(Guesser):
         def draw_votes(self, rng: np.random.Generator, m: int) -> Array:

@@ -130,3 +130,22 @@ def test_bits_ascend_along_losses_where_success_is_flat() -> None:
     assert ones(layouts).tolist() == [16] * 4
     assert layouts["query"].tolist() == [0, 1, 2, 3]
     assert scores.tolist() == [0.0] * 4
+
+
+def test_of_one_that_plays_all_layouts_at_once_the_worst_is_exact() -> None:
+    class Whole(Known):
+        can_play_all = True
+
+        def play_all(self, seeds: Array) -> Play:
+            return self.play(self.task.layout_space.enumerate(), seeds)
+
+    task = ColoringTask(9)
+    cycles = task.layout_space.enumerate()
+    assert len(cycles) == 20_160, "too many for others"
+    hidden = cycles[12_345]
+    player = Whole(task, lambda layouts: layouts != hidden)
+    found = find_worst(player, np.random.default_rng(0), seeds=SEEDS)
+    assert found.kind == "exact"
+    assert found.layouts[0] == hidden
+    assert len(found.layouts) == 32
+    assert player.played == len(cycles)
