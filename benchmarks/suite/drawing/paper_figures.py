@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from .paper_numbers import GRID_BOUNDS, GRID_BY_M, HEADLINES, SOURCE
+from .paper_numbers import GRID_BRACKETS, GRID_BY_M, HEADLINES, SOURCE
 from .paper_sweeps import (
     NOTE,
     coloring_by_q,
@@ -136,7 +136,7 @@ def _grid_by_size(sweep: Json, folder: Path, pepg: Json | None = None) -> Pictur
                 axis.plot(*zip(*line, strict=True), color=color, **style)
                 entries.append((f"{name}{suffix}", {"color": color} | style))
     values = [
-        (p["x"], p["ground_truth"]["value"] or GRID_BOUNDS.get(p["x"], math.nan))
+        (p["x"], p["ground_truth"]["value"] or GRID_BRACKETS.get(p["x"], (math.nan,))[0])
         for p in sweep["points"]
     ]
     dashed: Json = {"color": INK, "linestyle": "--"}
