@@ -3,6 +3,7 @@
 import io
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,19 +19,21 @@ from benchmarks.suite import killed
 from benchmarks.suite.experiments import select
 from benchmarks.suite.job import TASKS, jobs
 from benchmarks.suite.main import Arguments
-from benchmarks.suite.pool import Training, run_all
-from benchmarks.suite.ray_pool import HERE, on_ray
 from benchmarks.suite.timing.actors import Parts, most_that_pay, per_actor
+from benchmarks.suite.worker import TrainingRun
 from rand_agents import PEPG, ObjectiveConfig, PEPGConfig, QNorm
 from rand_agents.cluster import evolution as evolution_by_actors
 from rand_agents.cluster import on_actors
-from rand_agents.cluster.connection import connected, ray_module
+from rand_agents.cluster.connection import STARTS, _init, connected, ray_module
+from rand_agents.executors.following import run_all
+from rand_agents.executors.ray_tasks import on_ray
 from rand_agents.training.evolution import SearchConfig
 from rand_agents.training.files import Contents
-from rand_agents.training.pepg import Here
+from rand_agents.training.pepg import Generation, Here, Scores
 from rand_envs import GridTask, PatrolTask
 from rand_envs.adversaries import FoundConfig
 from rand_envs.core.sealed import read_json
+from tests.rand_agents.app.runs import run, same_state
 
 ray: Any = pytest.importorskip("ray", reason="Ray is not installed: pip install -e '.[cluster]'")
 
@@ -68,14 +71,14 @@ def test_with_a_worker_killed_in_the_middle_results_are_those_of_processes(
     assert 0.4 < second < 0.6, "it went on from the last checkpoint"
     assert f"{name} lost its worker and goes on from its last checkpoint" in printed(to)
     assert "All 5 results and agents are equal" in printed(to)
-    assert not (tmp_path / "ray" / HERE).exists()
+    assert not list((tmp_path / "ray").glob(".driver-*"))
 
 
 def test_a_worker_that_is_lost_three_times_ends_it_with_a_sentence(
     cluster: int, tmp_path: Path
 ) -> None:
     [job] = jobs(select("smoke", ("recall",)), 0, models=("erm-fixed",))
-    work = killed.Killed(Training(job), times=10)
+    work = killed.Killed(TrainingRun(job), times=10)
     with pytest.raises(
         ChildProcessError, match=r"the worker of recall-erm-fixed-0 was lost 3 times"
     ):
@@ -91,7 +94,7 @@ def test_a_folder_that_is_not_shared_is_refused(cluster: int, tmp_path: Path) ->
         return on_ray(None, 2, tmp_path, works)
 
     with pytest.raises(ValueError, match="must be a folder that all machines of the cluster share"):
-        run_all([Training(job)], tmp_path / "other", elsewhere, console())
+        run_all([TrainingRun(job)], tmp_path / "other", elsewhere, console())
     assert not list((tmp_path / "other").iterdir()), "nothing was trained"
 
 
@@ -122,10 +125,57 @@ def test_an_address_that_does_not_answer_is_told(
         pass
 
 
+@pytest.mark.parametrize(
+    ("address", "where", "tries"),
+    [(None, "here", STARTS), ("auto", "here", 1), ("a:1", "at a:1", 1)],
+)
+def test_a_ray_that_does_not_start_is_told_and_a_local_one_tried_again(
+    address: str | None, where: str, tries: int
+) -> None:
+    called: list[str] = []
+
+    class Slow:
+        def init(self, place: str, **options: Any) -> None:
+            called.append(place)
+            raise RuntimeError("it was too slow\nand more")
+
+        def shutdown(self) -> None:
+            called.append("shutdown")
+
+    with pytest.raises(ConnectionError, match=f"^no Ray cluster answers {where}: it was too slow$"):
+        _init(Slow(), address, {})
+    assert called == [address or "local", "shutdown"] * tries
+
+
 def test_without_ray_a_sentence_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(ValueError, match=r"Ray is not installed here: pip install .*cluster"):
         ray_module()
+
+
+def test_several_runs_of_train_are_on_ray_what_each_is_alone(
+    cluster: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = [tmp_path / f"agent-{rng_seed}.safetensors" for rng_seed in (0, 1)]
+    assert run("recall", tmp_path / "agent", "--runs", "2", "--ray") == 0
+    assert "2 runs, of rng_seeds 0 to 1, on Ray." in capsys.readouterr().out
+    assert sorted(tmp_path.iterdir()) == files
+    for rng_seed, file in enumerate(files):
+        alone = tmp_path / "alone.safetensors"
+        assert run("recall", alone, "--rng-seed", str(rng_seed), "--overwrite") == 0
+        assert same_state(file, alone)
+
+
+def test_what_is_to_be_replaced_stays_where_no_cluster_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    before = tmp_path / "agent-0.safetensors"
+    before.write_bytes(b"of weeks")
+    options = ["--runs", "2", "--overwrite", "--ray", "127.0.0.1:9"]
+    assert run("recall", tmp_path / "agent", *options) == 2
+    assert "no Ray cluster answers at 127.0.0.1:9" in capsys.readouterr().err
+    assert [(path, path.read_bytes()) for path in tmp_path.iterdir()] == [(before, b"of weeks")]
 
 
 # Evolution.
@@ -158,6 +208,35 @@ def same(first: Contents, second: Contents) -> None:
     assert first.facts == second.facts
     for name, tensor in first.tensors.items():
         assert torch.equal(tensor, second.tensors[name]), name
+
+
+def test_a_replica_is_told_objectives_alone_and_follows_to_the_bit() -> None:
+    """What an actor does, beside the agent in one process."""
+    replica, fingerprint = evolution_by_actors.Replica(), evolution_by_actors.fingerprint
+    played: list[int] = []
+
+    class Beside(Here):
+        objective: Any = None
+
+        def scores(self, agent: PEPG, generation: Generation) -> Scores:
+            found, message = super().scores(agent, generation), None
+            if self.objective is None:
+                replica.take(agent.copy(), replace(generation, noise=generation.noise[:0]))
+            else:
+                message = (self.objective, agent.num_timesteps, generation.progress)
+            said, scores = replica.play(message, agent.blocks())
+            assert said == fingerprint(agent, generation)
+            assert np.concatenate(scores, 1).tobytes() == found.tobytes()
+            self.objective = found[..., 0].ravel()
+            played.append(agent.num_timesteps)
+            return found
+
+    agent = evolution()
+    agent.players = Beside()
+    agent.learn(5)
+    assert played == [0, 1, 2, 3, 4]
+    assert replica.agent is not agent
+    assert replica.agent.search.center.tobytes() != evolution().search.center.tobytes()
 
 
 def test_generations_of_any_number_of_actors_are_those_of_none(

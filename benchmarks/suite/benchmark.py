@@ -6,18 +6,20 @@ from pathlib import Path
 
 from rich.console import Console
 
+from rand_agents.executors.following import run_all
+from rand_agents.executors.processes import local
+from rand_agents.executors.ray_tasks import on_ray
+from rand_agents.executors.work import Executors, Work
+
 from .drawing.gallery import draw_galleries
 from .earlier import Earlier
 from .experiments import PRESETS, select
 from .job import Experiment, jobs
 from .main import Arguments
-from .pool import Executors, Training, local, run_all
-from .progress import Work
-from .ray_pool import on_ray
 from .report.page import write_report
 from .report.printed import results_table
 from .summary import Json, summarise, training_runs, write_json
-from .worker import read_result
+from .worker import TrainingRun, read_result
 from .zoo_scores import zoo_plays, zoo_scores
 
 
@@ -104,7 +106,7 @@ def run(arguments: Arguments, out: Path, console: Console) -> int:
         f"{len(planned)} training runs of preset {preset} "
         f"({len(planned) - len(todo)} already there){of_zoo}{at_a_time}; results in {out}"
     )
-    works: list[Work] = [*map(Training, todo), *plays]
+    works: list[Work] = [*map(TrainingRun, todo), *plays]
     done = run_all(works, out, executors(arguments, out), console) if works else {}
     zoo = zoo_scores({play.name: done[play.name] for play in plays})
     seconds = time.monotonic() - start

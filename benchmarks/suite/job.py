@@ -10,11 +10,10 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from rand_agents.executors.work import Phase
 from rand_agents.policies.seeds import Draw
 from rand_agents.training.configs import ObjectiveConfig, PEPGConfig, PSROConfig, QNormConfig
 from rand_envs.adversaries import ROUNDS, STARTS, FoundConfig
-
-from .progress import Phase
 
 if TYPE_CHECKING:
     from rand_agents import Report

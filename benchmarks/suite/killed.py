@@ -10,14 +10,16 @@ from typing import Any
 import torch
 from rich.console import Console
 
+from rand_agents.executors.following import run_all
+from rand_agents.executors.processes import local
+from rand_agents.executors.ray_tasks import on_ray
+from rand_agents.executors.work import BEGUN, Phase, Report, Work
 from rand_agents.training.files import read_agent
 from rand_envs.core.sealed import read_json, write_json
 
 from . import worker
 from .job import Job
-from .pool import Training, local, run_all
-from .progress import BEGUN, Phase, Report, Work
-from .ray_pool import on_ray
+from .worker import TrainingRun
 
 Json = dict[str, Any]
 
@@ -91,7 +93,7 @@ def _is_equal(job: Job, one: Path, other: Path) -> bool:
 
 def compare(planned: list[Job], out: Path, processes: int, console: Console) -> bool:
     """Train by processes of this machine, and on Ray with a worker killed; whether all is equal."""
-    works: list[Work] = [*map(Training, planned)]
+    works: list[Work] = [*map(TrainingRun, planned)]
     one, other = out / "processes", out / "ray"
     for folder in (one, other):
         folder.mkdir(parents=True)

@@ -1,9 +1,8 @@
 """Train and evaluate the four models on the games; write results, figures and a report.
 
-Finished training runs are kept under OUT/runs, and those under way are saved every 20 seconds:
-after an interruption the same command goes on where it stopped. results.json and the figures show
-all runs of the preset that are there, and what results.json said before of runs by the same recipe
-that are not.
+Finished runs are kept under OUT/runs, those under way saved every 20 seconds: the same command
+goes on where it stopped. results.json and figures show all runs there are, and what results.json
+said before of runs by the same recipe that are not.
 """
 
 import os
@@ -34,18 +33,18 @@ class Arguments:
     """Train and evaluate the four models on the games.
 
     Attributes:
-        preset: "smoke" (half a minute, shows only that everything runs), "quick" (eight to eleven
-            minutes on two idle cores), or "paper" (the paper's sizes: hours).
+        preset: "smoke" (half a minute: does everything run?), "quick" (ten minutes on two idle
+            cores), or "paper" (the paper's sizes: hours).
         tasks: Which games.
         models: Which of the four.
-        runs: Only the first so many runs of each model.
-        out: Folder of all that is written; out/PRESET by default.
+        runs: Of each model, at most.
+        out: Where it writes; else out/PRESET.
         rng_seed: Determines every run and every score.
         processes: Training runs at a time.
-        ray: Spread the training runs over the Ray cluster at HOST:PORT, or "auto" for the one that
-            runs here; without an address start one. All its machines must share the folder.
-        verify: Train nothing, but score the agents behind the results in this folder again; the
-            exit code is 1 where a number does not hold.
+        ray: Spread runs over Ray: at HOST:PORT, "auto" for the cluster here, else a new one. Its
+            machines must share the folder.
+        verify: Only score the agents behind the results there again; exit code 1 where a number
+            does not hold.
     """
 
     preset: Preset = "quick"
@@ -128,9 +127,11 @@ def main() -> int:
         return unread()
     except BrokenExecutor:
         error: object = (
-            "a process that trained was lost: it was killed, or there was too little memory; the "
-            "same command goes on from its last checkpoint"
+            "a process was lost: it was killed, or there was too little memory; start the same "
+            "command again"
         )
+    except ChildProcessError as caught:
+        error = f"{caught}; the same command goes on from its last checkpoint"
     except OSError as caught:
         found = caught.strerror and caught.filename
         error = f"{caught.filename}: {caught.strerror}" if found else caught

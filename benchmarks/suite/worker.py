@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from rand_agents.evaluation.intervals import percentile95
+from rand_agents.executors.work import Phase, Report
 from rand_agents.training.agent import Agent
 from rand_envs.core.sealed import read_json, write_json
 
@@ -30,8 +31,6 @@ PROBED_SEEDS_OF_FEW = 512
 """The same where the layouts are few and all are played: the worst of them is then less noisy."""
 SCORED_LAYOUTS = 1000
 VISIT_SEEDS = 500
-
-Progress = Callable[[float], None]
 
 _LOG = logging.getLogger(__name__)
 
@@ -146,7 +145,7 @@ class _Start:
         return scores[rung]
 
 
-def _trained(job: Job, out: Path, report: Progress) -> tuple[Agent[Any], Training]:
+def _trained(job: Job, out: Path, report: Report) -> tuple[Agent[Any], Training]:
     """Train all starts of a job, the best of them to the end, from where they were."""
     several = job.recipe.starts > 1
     starts = [_Start(job, out, number + several) for number in range(job.recipe.starts)]
@@ -168,7 +167,7 @@ def _trained(job: Job, out: Path, report: Progress) -> tuple[Agent[Any], Trainin
     return best.agent, replace(best.training, seconds=round(seconds, 1))
 
 
-def train(job: Job, out: Path, report: Progress) -> tuple[Agent[Any], Training]:
+def train(job: Job, out: Path, report: Report) -> tuple[Agent[Any], Training]:
     """Train the job's agent, or take the trained one, or go on from its checkpoint."""
     finished = Checkpoint(agent_path(out, job), job.training_fingerprint)
     found = finished.load()
@@ -189,7 +188,7 @@ def details_of(agent: Agent[Any], rng_seed: int) -> Json | None:
     return agent.game.details(agent.model, torch.from_numpy(seeds))
 
 
-def run_job(job: Job, out: Path, report: Progress) -> Json:
+def run_job(job: Job, out: Path, report: Report) -> Json:
     """Train and evaluate one job and write its result; returns the result."""
     agent, training = train(job, out, report)
     report(1.0)
@@ -209,3 +208,39 @@ def run_job(job: Job, out: Path, report: Progress) -> Json:
     }
     write_json(result_path(out, job), result, indent=1)
     return result
+
+
+@dataclass(frozen=True)
+class TrainingRun:
+    """A job as a work for an executor."""
+
+    job: Job
+
+    @property
+    def name(self) -> str:
+        """The job's."""
+        return self.job.name
+
+    @property
+    def kind(self) -> str:
+        """Runs of one model differ in nothing but their draws."""
+        return f"{self.job.label}-{self.job.model}"
+
+    @property
+    def phases(self) -> tuple[Phase, ...]:
+        """Of training, and evaluation."""
+        return self.job.phases
+
+    def run(self, out: Path, report: Report) -> Json:
+        """Train and evaluate."""
+        return run_job(self.job, out, report)
+
+    def line(self, result: Json) -> str:
+        """Its main numbers."""
+        found = result["report"]
+        return (
+            f"{self.job.label:14} {self.job.model:11} run {self.job.run + 1}: "
+            f"average {found['average']['estimate']:6.3f}  "
+            f"worst {found['worst']['estimate']:6.3f} {found['unit']}  "
+            f"({result['train_seconds']:.0f} s training)"
+        )

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from rand_agents import evaluate, load_zoo, zoo_names
+from rand_agents.executors.work import Phase, Report
 from rand_agents.zoo import zoo_card
 
 from .job import TASKS
-from .progress import Phase, Report
 from .summary import ground_truth, is_better_higher, summarise_model
 from .worker import details_of
 

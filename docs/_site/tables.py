@@ -14,7 +14,7 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))  # for `benchmarks`, which is not installed
 
-from benchmarks.suite.drawing.paper_numbers import HEADLINES
+from benchmarks.suite.drawing.paper_numbers import GRID_BRACKETS, HEADLINES
 from rand_envs.minimax import load_solution
 
 Json = dict[str, Any]
@@ -199,11 +199,7 @@ def coloring() -> str:
     return _beside("RandColoring-v0", rows)
 
 
-GRID_FIGURES = (("worst", "worst treasure"), ("p95", "95th pct."), ("average", "average"))
-
-
-BRACKETS = {6: "23.5 to 23.63", 8: "39.4 to 39.58"}
-"""What `python -m rand_envs.minimax bracket` prints."""
+BRACKETS = {size: f"{low:g} to {high:g}" for size, (low, high) in GRID_BRACKETS.items()}
 
 
 def _grid_value(n: int) -> str:

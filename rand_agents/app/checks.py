@@ -1,5 +1,6 @@
 """What a command line asks for, checked before anything heavy is imported or any work is done."""
 
+import os
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -16,27 +17,53 @@ MODEL = "sb3:"
 RANDOM = "random"
 
 
-def check_training(options: Train) -> Path:
-    """The agent file of a run, once it is clear that it may be written.
+def check_training(options: Train) -> dict[int, Path]:
+    """The agent file of each run by its rng_seed, once it is clear that all may be written.
 
     Raises:
-        ValueError: An option is illegal, or the file exists and may not be touched.
+        ValueError: An option is illegal, or a file exists and may not be touched.
         OSError: It cannot be written.
     """
-    for name in ("updates", "checkpoint_every"):
+    for name in ("updates", "checkpoint_every", "runs", "processes"):
         _check_least(options, name, 1)
-    rng_seed_number(options.rng_seed, "--rng-seed")
-    out = options.out if options.out.suffix else options.out.with_suffix(".safetensors")
+    first = rng_seed_number(options.rng_seed, "--rng-seed")
     if options.resume and options.overwrite:
         raise ValueError("--resume keeps the run in the file and --overwrite drops it: choose one")
-    checked_output(out, "--out", ".safetensors", overwrite=True)
-    if out.exists() and not (options.resume or options.overwrite):
-        raise ValueError(
-            f"{out} exists: add --resume to go on with its run, or --overwrite to replace it"
-        )
+    out = options.out if options.out.suffix else options.out.with_suffix(".safetensors")
+    files = {first: out}
+    if options.runs is None:
+        _check_alone(options)
+    else:
+        rng_seed_number(first + options.runs - 1, "--rng-seed of the last run")
+        seeds = range(first, first + options.runs)
+        files = {seed: out.with_stem(f"{out.stem}-{seed}") for seed in seeds}
+        _check_spread(options)
+    for file in files.values():
+        checked_output(file, "--out", ".safetensors", overwrite=True)
+        if file.exists() and not (options.resume or options.overwrite):
+            raise ValueError(
+                f"{file} exists: add --resume to go on with its run, or --overwrite to replace it"
+            )
     if options.tensorboard is not None:
         check_folder(options.tensorboard, options.tensorboard)
-    return out
+    return files
+
+
+def _check_alone(options: Train) -> None:
+    for name in ("ray", "processes"):
+        if getattr(options, name) is not None:
+            raise ValueError(f"--{name} spreads several runs: say with --runs how many")
+
+
+def _check_spread(options: Train) -> None:
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise ValueError("--runs trains each agent in one process, and torchrun one in several")
+    if options.ray is None:
+        return
+    if len(options.ray) > 1:
+        raise ValueError(f"--ray takes one address at most, got {' '.join(options.ray)}")
+    if options.device != "cpu":
+        raise ValueError(f"--ray spreads runs over processors, not over --device {options.device}")
 
 
 def check_evaluation(options: Evaluate) -> None:

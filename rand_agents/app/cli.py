@@ -157,13 +157,15 @@ def _train(words: Sequence[str]) -> int:
         loose = make_dataclass("Of", groups, bases=(common,), frozen=True, kw_only=True)
         check_training(_parsed(loose, words, str(name)))
     task = task_from(env_id, words, f"{PROG} train {name}")
-    from rand_agents.app.options import Training
+    from rand_agents.app.options import parsed_training
+
+    training, options = parsed_training(task, words)
+    if options.runs is not None:
+        from rand_agents.app.runs import train_runs
+
+        return train_runs(training, options, words, _CONSOLE, _ERRORS)
     from rand_agents.app.train import train
 
-    training = Training.of(task, words)
-    options = _parsed(
-        training.options(), words, str(name), description=f"{about} {training.others}"
-    )
     return train(options, lambda: training.agent(options), words, _CONSOLE)
 
 

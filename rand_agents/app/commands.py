@@ -58,12 +58,16 @@ class Train:
         trainer: qnorm (gradient steps), psro (best responses) or pepg (evolution).
         policy_kind: transformer (sees all of the instance so far) or mlp (what it sees now).
         rng_seed: Determines every draw.
+        runs: Train so many agents, of rng_seed K, K + 1, ..., into FILE-K, FILE-(K + 1), ...
         tensorboard: Write TensorBoard curves into this folder.
         resume: Go on with the run in the file as if it had not stopped, or start it; with more
             updates a finished run becomes longer, and its schedules stretch.
         overwrite: Replace the file if there is one.
+        processes: How many of the runs are trained at a time; by default one for each core.
+        ray: Spread the runs over the Ray cluster at HOST:PORT, or "auto" for the one that runs
+            here; without an address start one. All its machines must share the folder of --out.
         device: Where to compute, such as cpu or cuda.
-        checkpoint_every: Save the run every so many updates.
+        checkpoint_every: Save the run every so many updates, and after 20 seconds.
     """
 
     game_id: Annotated[Positional[str], arg(metavar="GAME")]
@@ -73,9 +77,12 @@ class Train:
     trainer: SuitedTrainer = None
     policy_kind: SuitedPolicy = None
     rng_seed: Annotated[int, arg(metavar="K")] = 0
+    runs: SomeCount = None
     tensorboard: Annotated[Path | None, _shown("DIR")] = None
     resume: Flag = False
     overwrite: Flag = False
+    processes: SomeCount = rare()  # noqa: RUF009
+    ray: Annotated[tuple[str, ...] | None, _shown("[ADDRESS]")] = rare()
     device: str = rare("cpu")
     checkpoint_every: Count = rare(100)  # noqa: RUF009
 

@@ -6,8 +6,10 @@ from typing import Any
 
 from rand_agents.app import commands
 from rand_agents.app.arguments import options_of
+from rand_agents.app.lookup import introduced
+from rand_agents.app.parsing import parsed
 from rand_agents.app.shapes import SHAPES, changed
-from rand_agents.app.words import value_of
+from rand_agents.app.words import subject_of, value_of
 from rand_agents.games.game import Game
 from rand_agents.games.registry import game_for
 from rand_agents.policies.seeds import SeedSpec
@@ -105,6 +107,18 @@ class Training:
             rng_seed=options.rng_seed,
             device=options.device,
         )
+
+
+def parsed_training(task: Setting[Any], words: Sequence[str]) -> tuple[Training, Any]:
+    """What a command line from `train` on asks for, in a game that is known already.
+
+    Raises:
+        ValueError: It is not legal.
+    """
+    training, name = Training.of(task, words), str(subject_of(words[1:]))
+    about = f"{introduced(task.env_id)} {training.others}"
+    prog = f"{commands.PROG} train {name}"
+    return training, parsed(training.options(), words[1:], prog, name, about)
 
 
 def _group(default: Callable[[], Any]) -> Any:

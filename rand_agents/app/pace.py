@@ -25,8 +25,6 @@ class Pace:
         self._counts = [0] * len(phases)
         self._at = time.monotonic()
         self._is_first = True
-        self.last = 0.0
-        """Seconds of the last update."""
 
     @property
     def phase(self) -> str:
@@ -42,10 +40,9 @@ class Pace:
         """Learn that so many updates are done."""
         now = time.monotonic()
         place = self._place(self._done)
-        self.last = now - self._at
         # In the first update what was not there before is compiled.
         if not self._is_first:
-            self._seconds[place] += self.last
+            self._seconds[place] += now - self._at
             self._counts[place] += done - self._done
         self._at, self._done, self._is_first = now, done, False
 

@@ -1,31 +1,28 @@
 """`train`: a run that shows its progress, saves itself, and can be stopped and resumed."""
 
-import dataclasses
 import shlex
-import signal
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import MofNCompleteColumn, TextColumn
-from stable_baselines3.common.callbacks import BaseCallback
+from rich.progress import MofNCompleteColumn, Progress, TextColumn
 
 from rand_agents.app.checks import check_training
 from rand_agents.app.commands import INTERRUPTED, PROG, Train
 from rand_agents.app.pace import Lines, Pace, clock, progress_bar
+from rand_agents.app.running import Start, run_on
 from rand_agents.training.agent import Agent
-from rand_agents.training.loading import load_agent
 from rand_agents.training.ranks import Ranks, joined
-from rand_envs.adversaries import Found
-from rand_envs.core.arrays import Json
-from rand_envs.core.writing import only_writer, write_atomically
+from rand_envs.core.writing import only_writer
 
-SLOW = 0.5
-"""Seconds of an update from which on a wish to stop does not wait for its end."""
+LONGER = (
+    "Schedules stretch over all of them from here on, so this will not be what so many updates "
+    "make from the start."
+)
+"""What is said of a finished run that is made longer."""
 
 
 def train(
@@ -46,73 +43,46 @@ def train(
         ValueError: If an option is illegal, the agent file exists and may not be touched, or
             the run in it is another one.
     """
-    out = check_training(options)
+    [out] = check_training(options).values()
     with joined() as ranks, only_writer(out) if ranks.is_first else nullcontext():
         console = console if ranks.is_first else Console(quiet=True)
-        agent, is_new = _prepare(options, untrained, out)
-        more = options.updates - agent.total_timesteps
-        is_finished = not is_new and agent.num_timesteps >= agent.total_timesteps
-        if is_finished and not more:
-            _say(console, f"{out} is already trained: all {options.updates} updates are done.")
+        start = Start.of(options, untrained, out)
+        if start.is_done:
+            say(console, f"{out} is already trained: all {options.updates} updates are done.")
             return 0
-        agent.join(ranks)
-        _announce(console, agent, options, is_finished)
-        done = _run(agent, options, out, is_new, more if is_finished else 0, ranks)
-    if done < agent.total_timesteps:
-        _say(console, f"Stopped and saved {out} after {done} of {agent.total_timesteps} updates.")
-        _say(console, f"To go on:\n  {resuming(argv, ranks.count)}")
+        start.agent.join(ranks)
+        if start.is_longer:
+            done = start.agent.num_timesteps
+            going = f"All {done} updates of {out} are done; going on to {options.updates}."
+            say(console, f"{going} {LONGER}")
+        announce(console, start.agent, options.tensorboard)
+        done = _run(start, options, out, ranks)
+    if done < options.updates:
+        say(console, f"Stopped and saved {out} after {done} of {options.updates} updates.")
+        say(console, f"To go on:\n  {resuming(argv, ranks.count)}")
         return INTERRUPTED
-    _say(console, f"Trained and saved {out} after all {done} updates. To see how good it is:")
-    needed = [word for name in options.modules for word in ("--import", name)]
-    evaluating = shlex.join([*PROG.split(), "evaluate", str(out), *needed])
-    _say(console, f"  {evaluating}")
+    say(console, f"Trained and saved {out} after all {done} updates. To see how good it is:")
+    say(console, f"  {evaluating([out], options.modules)}")
     return 0
 
 
-def _say(console: Console, line: str) -> None:
-    # Paths may look like markup, and are to be copied whole.
+def say(console: Console, line: str) -> None:
+    """Print a line that may hold paths: they may look like markup, and are to be copied whole."""
     console.print(line, soft_wrap=True, markup=False, highlight=False)
 
 
-def _announce(console: Console, agent: Agent[Any], options: Train, is_longer: bool) -> None:
+def announce(console: Console, agent: Agent[Any], tensorboard: Path | None) -> None:
     """Say what is trained, how, and where its curves go."""
-    if is_longer:
-        _say(
-            console,
-            f"All {agent.num_timesteps} updates of {options.out} are done; going on to "
-            f"{options.updates}. Schedules stretch over all of them from here on, so this will not "
-            "be what so many updates make from the start.",
-        )
-    _say(console, f"{agent.summary}.")
-    if options.tensorboard is not None:
-        agent.tensorboard_log = str(options.tensorboard)
-        _say(console, f"Curves: tensorboard --logdir {shlex.quote(str(options.tensorboard))}")
+    say(console, f"{agent.summary}.")
+    if tensorboard is not None:
+        agent.tensorboard_log = str(tensorboard)
+        say(console, f"Curves: tensorboard --logdir {shlex.quote(str(tensorboard))}")
 
 
-def _run(
-    agent: Agent[Any], options: Train, out: Path, is_new: bool, more: int, ranks: Ranks
-) -> int:
-    """Train a new run, finish one, or make it longer; returns how many updates are saved."""
-    name = out.stem
-    columns = MofNCompleteColumn(), TextColumn("objective {task.fields[objective]}")
-    shown = Console(stderr=True, quiet=not ranks.is_first)
-    with progress_bar(shown, *columns) as progress, _stop_signals() as wish:
-        watch = _Supervisor(progress, out, options.checkpoint_every, wish, ranks.count == 1)
-        try:
-            if is_new:
-                agent.learn(options.updates, watch, tb_log_name=name)
-            elif more:
-                agent.learn(more, watch, tb_log_name=name, reset_num_timesteps=False)
-            else:
-                agent.resume(watch, tb_log_name=name)
-        except _Dropped:
-            assert wish.before is not None
-            done, data = wish.before
-            write_atomically(out, data)
-            return done
-    if ranks.is_first:
-        agent.save(out)
-    return agent.num_timesteps
+def evaluating(files: Sequence[Path], modules: Sequence[str]) -> str:
+    """The command that evaluates what was trained."""
+    needed = [word for name in modules for word in ("--import", name)]
+    return shlex.join([*PROG.split(), "evaluate", *map(str, files), *needed])
 
 
 def resuming(argv: Sequence[str], processes: int = 1) -> str:
@@ -124,122 +94,23 @@ def resuming(argv: Sequence[str], processes: int = 1) -> str:
     return shlex.join([*prog, *kept, "--resume"])
 
 
-def _prepare(
-    options: Train, untrained: Callable[[], Agent[Any]], out: Path
-) -> tuple[Agent[Any], bool]:
-    """The agent to train, and whether it is new rather than from the file."""
-    agent = untrained()
-    if not options.resume or not out.exists():
-        return agent, True
-    saved = load_agent(out, agent.device)
-    total = saved.total_timesteps
-    if saved.num_timesteps >= total and options.updates > total:
-        # It becomes longer, which takes what a file with weights alone has not.
-        saved.check_resumable()
-        total = options.updates
-    then = _flat(_facts(saved, total))
-    now = _flat(_facts(agent, options.updates))
-    for name in then | now:
-        if then.get(name) != now.get(name):
-            raise ValueError(
-                f"the run in {out} has --{name} {then.get(name)}, not {now.get(name)}: to resume "
-                "it repeat its options, or use --overwrite to start anew"
-            )
-    return saved, False
+def _run(start: Start, options: Train, out: Path, ranks: Ranks) -> int:
+    """Train with a bar; returns how many updates are saved."""
+    columns = MofNCompleteColumn(), TextColumn("objective {task.fields[objective]}")
+    shown = Console(stderr=True, quiet=not ranks.is_first)
+    with progress_bar(shown, *columns) as progress:
+        return run_on(start, out, options.checkpoint_every, _Bar(progress), ranks=ranks)
 
 
-def _facts(agent: Agent[Any], updates: int) -> Json:
-    """All that determines a run, named like its options."""
-    trainer, found = type(agent).__name__.lower(), agent.layouts
-    return {
-        "env": agent.task.env_id,
-        "game": agent.task.config,
-        "trainer": trainer,
-        "updates": updates,
-        "rng_seed": agent.rng_seed,
-        "seeds": dataclasses.asdict(agent.seeds),
-        "policy": dataclasses.asdict(agent.model.config),
-        "found": dataclasses.asdict(found.config) if isinstance(found, Found) else {},
-        trainer: dataclasses.asdict(agent.config),
-    }
+class _Bar:
+    """A bar, or lines where it cannot be redrawn."""
 
-
-def _flat(facts: Json, prefix: str = "") -> Json:
-    flat: Json = {}
-    for name, value in facts.items():
-        key = prefix + name.replace("_", "-")
-        flat |= _flat(value, f"{key}.") if isinstance(value, dict) else {key: value}
-    return flat
-
-
-class _Dropped(BaseException):
-    """An update was given up, since it takes long and the user does not want to wait."""
-
-
-@dataclasses.dataclass
-class _Wish:
-    """Whether the user wants the run to stop.
-
-    Attributes:
-        is_there: Whether so.
-        before: Updates done and the agent file at that time, while an update runs that need not
-            be waited for; None while one runs that soon ends.
-    """
-
-    is_there: bool = False
-    before: tuple[int, bytes] | None = None
-
-
-@contextmanager
-def _stop_signals() -> Iterator[_Wish]:
-    """Collect signals that ask to stop.
-
-    An update that takes long is dropped at once: the run goes on from before it. Others are
-    waited for. A second signal gives up with KeyboardInterrupt; the last checkpoint stays.
-    """
-    wish = _Wish()
-
-    def ask(number: int, frame: FrameType | None) -> None:
-        if wish.is_there:
-            raise KeyboardInterrupt
-        wish.is_there = True
-        if wish.before is not None:
-            raise _Dropped
-
-    signals = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(number, ask) for number in signals]
-    try:
-        yield wish
-    finally:
-        for number, handler in zip(signals, before, strict=True):
-            signal.signal(number, handler)
-
-
-class _Supervisor(BaseCallback):
-    """Shows progress, saves checkpoints, and stops the run between updates when asked to.
-
-    An update that others wait for in the middle is never dropped, however long it takes.
-    """
-
-    def __init__(
-        self, progress: Any, out: Path, checkpoint_every: int, wish: _Wish, is_alone: bool
-    ) -> None:
-        super().__init__()
-        self._is_alone = is_alone
+    def __init__(self, progress: Progress) -> None:
         self._progress = progress
-        self._out = out
-        self._checkpoint_every = checkpoint_every
-        self._wish = wish
         self._lines = Lines(progress.console)
 
-    def _on_training_start(self) -> None:
-        # Saved at once: a file that cannot be written should not cost a training run, and a
-        # run that was to overwrite another should not be resumed as that one.
-        self.model.save(self._out)
-        agent: Any = self.model
-        if self._is_alone:
-            self._wish.before = agent.num_timesteps, agent.snapshot()
-        self._pace = Pace(agent.phases(), agent.num_timesteps)
+    def begin(self, agent: Agent[Any]) -> None:
+        self._pace = Pace(agent.phases(agent.total_timesteps), agent.num_timesteps)
         self._bar = self._progress.add_task(
             f"{type(agent).__name__} on {escape(agent.task.env_id)}",
             completed=agent.num_timesteps,
@@ -248,21 +119,10 @@ class _Supervisor(BaseCallback):
             left="?",
         )
 
-    def _on_step(self) -> bool:
-        agent: Any = self.model
-        done = agent.num_timesteps
+    def show(self, agent: Agent[Any], objective: float) -> None:
+        done, total = agent.num_timesteps, agent.total_timesteps
         self._pace.tick(done)
-        self._show(done)
-        if done % self._checkpoint_every == 0:
-            agent.save(self._out)
-        is_slow = self._is_alone and self._pace.last > SLOW
-        self._wish.before = (done, agent.snapshot()) if is_slow else None
-        return not self._wish.is_there
-
-    def _show(self, done: int) -> None:
-        logs = self.locals["logs"]
-        objective = logs.get("train/objective", logs.get("train/objective_mean"))
-        left, total = self._pace.left(), self._progress.tasks[0].total
+        left = self._pace.left()
         self._progress.update(self._bar, completed=done, objective=f"{objective:.3g}", left=left)
         if self._lines.is_due():
             self._progress.console.print(

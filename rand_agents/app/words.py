@@ -60,5 +60,7 @@ def subject_of(words: Sequence[str]) -> str | None:
             return word
         if "." in word.partition("=")[0]:
             raise ValueError(f"the game must come before its options, got {word} first")
-        place += 1 if word in FLAGS or "=" in word else 2
+        is_alone = word in FLAGS or "=" in word or words[place + 1 : place + 2] == []
+        # Where an option of its own comes next, what may take a value has none.
+        place += 1 if is_alone or words[place + 1].startswith("--") else 2
     return None

@@ -24,6 +24,7 @@ from rand_agents.evaluation.bounds import (
     upper_bounds,
 )
 from rand_agents.evaluation.intervals import ALPHA
+from rand_envs.core.arrays import Array
 from rand_envs.core.player import Play
 
 
@@ -137,7 +138,8 @@ class Tally:
         successes = play.outcome.sum(1).astype(np.int64)
         wrong = None
         if play.answer is not None:
-            wrong = m - successes if wrong_answers == 1 else _commonest_wrong(play)
+            several = wrong_answers > 1
+            wrong = _commonest_wrong(play.answer, play.outcome) if several else m - successes
         return cls(successes, wrong, play.outcome.mean(0))
 
     def __add__(self, other: "Tally") -> "Tally":
@@ -221,13 +223,11 @@ def certify_success(
     )
 
 
-def _commonest_wrong(play: Play) -> NDArray[np.int64]:
+def _commonest_wrong(answers: Array, outcome: FloatArray) -> NDArray[np.int64]:
     """How many seeds gave the commonest wrong answer to each layout, (n,)."""
-    if play.answer is None:
-        raise ValueError("this game has no vote")
-    counts = np.zeros(len(play.answer), np.int64)
-    for row, (answers, outcome) in enumerate(zip(play.answer, play.outcome, strict=True)):
-        wrong = answers[outcome < 0.5]
+    counts = np.zeros(len(answers), np.int64)
+    for row, (given, right) in enumerate(zip(answers, outcome, strict=True)):
+        wrong = given[right < 0.5]
         if len(wrong):
             counts[row] = np.unique(wrong, return_counts=True)[1].max()
     return counts

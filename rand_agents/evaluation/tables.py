@@ -132,10 +132,8 @@ def _more_is_better(unit: str) -> bool:
     return unit in ("success", "return")
 
 
-def _known_value(value: float | None, kind: str | None, unit: str) -> str:
-    """A game value in words: "exactly 8.00", "at most 100.0 %", "not known"."""
-    if value is None:
-        return "not known"
+def _known_value(value: float, kind: str | None, unit: str) -> str:
+    """A game value in words: "exactly 8.00", "at most 100.0 %"."""
     bound = "at most" if _more_is_better(unit) else "at least"
     return f"{'exactly' if kind == 'exact' else bound} {number(value, unit)}"
 
@@ -158,7 +156,7 @@ def _rows(report: Report) -> list[tuple[str, str, str, str]]:
         _row("95th percentile", report.p95, unit, percentile),
         _row("worst layout", report.worst, unit, f"{SCOPES[report.worst.kind]}, {seeds}"),
     ]
-    if report.gap is not None:
+    if report.gap is not None and report.game_value is not None:
         known = _known_value(report.game_value, report.game_value_kind, unit)
         meaning = f"{known} is possible"
         name, gap, interval, _ = _row("gap to the game value", report.gap, unit, "")

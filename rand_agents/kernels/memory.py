@@ -96,7 +96,7 @@ def answer_questions(
         config: An architecture that is foldable and that `covers` accepts.
         w: Its weights, on the CPU and without leading axes.
         table: Distinct tokens, shape (R, token_dim).
-        index: Rows of the table, n sequences of T tokens, integers of shape (n, T).
+        index: Rows of the table, n sequences of T > 1 tokens, integers of shape (n, T).
         seeds: Shape (m, seed_dim).
         shown: Keeps what depends on neither sequences nor gradients from call to call.
 
@@ -167,12 +167,9 @@ def _mapped(c: TransformerConfig, w: dict[str, Tensor], hidden: Tensor, weight: 
 def _group(index: NDArray[np.int64], asked: NDArray[np.int64]) -> Questions:
     """Find the questions that are asked after the same sequence."""
     shown, token = np.ascontiguousarray(index[:, :-1]), index[:, -1]
-    if shown.shape[1] == 0:
-        group, sequences = np.zeros(len(index), np.int64), shown[:1]
-    else:
-        key = shown.view(np.dtype((np.void, shown.dtype.itemsize * shown.shape[1]))).ravel()
-        _, first, group = np.unique(key, return_index=True, return_inverse=True)
-        sequences = shown[first]
+    key = shown.view(np.dtype((np.void, shown.dtype.itemsize * shown.shape[1]))).ravel()
+    _, first, group = np.unique(key, return_index=True, return_inverse=True)
+    sequences = shown[first]
     place = np.argsort(group, kind="stable")
     ends = np.bincount(group, minlength=len(sequences)).cumsum()
     return Questions(sequences, np.concatenate([[0], ends]), asked[place], token[place], place)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from rand_envs.core.compiled.keeping import kept
 
-_compiled = kept(error_model="numpy", fastmath={"reassoc", "contract", "arcp", "nsz"})
+compiled = kept(error_model="numpy", fastmath={"reassoc", "contract", "arcp", "nsz"})
 
 
 class Sizes(NamedTuple):
@@ -45,7 +45,7 @@ def _forward(sizes: Sizes) -> Any:
     H, K, C = sizes
     KEYS, VALUES, LOGITS = sizes.places
 
-    @_compiled
+    @compiled
     def forward(tables: Any, windows: Any, scores: Any, out: Any) -> None:
         """Round 2 at every place of cycles.
 
@@ -82,7 +82,7 @@ def _backward(sizes: Sizes) -> Any:
     H, K, C = sizes
     KEYS, VALUES, LOGITS = sizes.places
 
-    @_compiled
+    @compiled
     def backward(tables: Any, windows: Any, scores: Any, grad: Any, slopes: Any) -> None:
         """Add to slopes, shaped like tables, the gradient of tables, given that of out."""
         n, num_vertices = windows.shape

@@ -118,9 +118,9 @@ class Agent(SeededPolicy, Learner, ABC, Generic[C]):
         """Whether the policy itself has learned anything yet."""
         return self.num_timesteps > 0
 
-    def phases(self) -> list[tuple[str, int]]:
-        """Parts of a run whose updates differ in what they take, each with its last update."""
-        return [("training", self.total_timesteps)]
+    def phases(self, total: int) -> list[tuple[str, int]]:
+        """Parts of a run of so many updates, which differ in pace; each with its last update."""
+        return [("training", total)]
 
     @property
     def summary(self) -> str:

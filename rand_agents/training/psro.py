@@ -126,9 +126,9 @@ class PSRO(Agent[PSROConfig]):
                 "would be learned now: go on with resume(), or with more updates"
             )
 
-    def phases(self) -> list[tuple[str, int]]:
+    def phases(self, total: int) -> list[tuple[str, int]]:
         """Responses, then what the seeds learn of them."""
-        return [("responses", self._rounds()[1]), ("distillation", self.total_timesteps)]
+        return [("responses", self._updates_of_rounds(total)), ("distillation", total)]
 
     def _update(self, progress: float) -> dict[str, float]:
         rounds, updates = self._rounds()

@@ -69,7 +69,8 @@ def check_folder(folder: Path, wanted: Path) -> None:
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        raise OSError(f"{wanted} cannot be written: {folder}: {error.strerror}") from None
+        where = "" if folder == wanted else f"{folder}: "
+        raise OSError(f"{wanted} cannot be written: {where}{error.strerror}") from None
 
 
 @contextmanager

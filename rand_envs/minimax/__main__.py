@@ -249,7 +249,7 @@ def _report(solution: "SearchGameSolution", out: FilePath | None) -> int:
     if solution.interrupted:
         console.print("stopped before the bracket closed")
     if out is not None:
-        console.print(f"written to {out}")
+        console.print(f"written to {out}", soft_wrap=True)
     return 0
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 WIDTH, HEIGHT = 540.0, 420.0
 MOST_BARS = 8
-"""So many bars are shown, the longest."""
+"""So many lines of bars there are at most."""
 
 
 class Tally(ABC):

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from benchmarks.suite.timing.plain import PlainColoring, PlainRecall, coloring_losses, recall_losses
 from benchmarks.suite.timing.rollouts import add_rows, quick_agent, random_candidates
-from benchmarks.suite.timing.seeds import peak
+from benchmarks.suite.timing.seeds import _measure_apart, peak
 from rand_agents import QNorm
 from rand_envs import ColoringTask, RecallTask
 
@@ -57,3 +57,9 @@ def test_the_peak_of_a_process_is_not_that_of_the_one_that_started_it() -> None:
     command = [sys.executable, "-c", program]
     found = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
     assert 10 < float(found.stdout) < held.nbytes / 2**20
+
+
+def test_a_row_of_seeds_is_measured_in_a_process_of_its_own() -> None:
+    cost = _measure_apart("coloring", 2, 1, 1)
+    assert cost.milliseconds > 0.0
+    assert 0.0 < cost.before <= cost.peak

@@ -17,13 +17,14 @@ import pytest
 from rich.console import Console
 
 from benchmarks.suite import main as command
-from benchmarks.suite import pool, verify, worker
+from benchmarks.suite import verify, worker
 from benchmarks.suite.benchmark import write_outputs
 from benchmarks.suite.checkpoint import RECORD, Checkpoint, Training
 from benchmarks.suite.earlier import Earlier
 from benchmarks.suite.experiments import PRESETS, select
 from benchmarks.suite.job import jobs
 from benchmarks.suite.summary import write_json
+from rand_agents.executors import processes
 from rand_agents.training.files import Contents, read_agent, write_agent
 from rand_envs.core.sealed import read_json
 from rand_envs.core.writing import only_writer
@@ -187,7 +188,7 @@ def test_workers_end_with_their_parent(tmp_path: Path) -> None:
         return 0
 
     def work() -> None:
-        pool._start_worker()
+        processes._start_worker()
         (tmp_path / "started").touch()
         time.sleep(600)
 

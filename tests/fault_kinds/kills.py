@@ -62,7 +62,7 @@ def _finish(subject: Subject, folder: Path, expected: object, tally: Tally, coun
 
 
 def lost_workers(subject: Subject, folder: Path, count: int) -> Tally:
-    """Kill a worker, which is refused in a sentence, and start again."""
+    """Kill a worker, in whose place another one goes on."""
     tally = Tally(f"worker lost: {subject.name}")
     expected, _ = subject.reference(folder / "reference")
     for run in range(count):
@@ -71,7 +71,7 @@ def lost_workers(subject: Subject, folder: Path, count: int) -> Tally:
         if victim is not None:
             os.kill(victim, signal.SIGKILL)
         ended = child.wait()
-        if victim is None or not ended.is_refusal:
+        if victim is None or ended.code != 0:
             tally.wrong.append(f"exit code {ended.code}: {ended.printed[-400:]}")
         else:
             _finish(subject, folder / str(run), expected, tally, 1)

@@ -159,7 +159,15 @@ def trained_in_library(name: str) -> Subject:
     return Subject(f"trainer {name}", run, ending)
 
 
-TIMES = ("seconds", "train_seconds", "evaluate_seconds", "machine", "code", "command")
+TIMES = (
+    "seconds",
+    "train_seconds",
+    "train_seconds_of_runs",
+    "evaluate_seconds",
+    "machine",
+    "code",
+    "command",
+)
 """Facts of a run that are not determined by its command."""
 
 

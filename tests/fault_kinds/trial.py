@@ -62,7 +62,9 @@ class Ended:
     @property
     def is_refusal(self) -> bool:
         """Whether it said in one sentence what is wrong."""
-        errors = [line for line in self.printed.splitlines() if line.startswith("error: ")]
+        # The parser has a frame of its own for what is wrong with an argument.
+        says = ("error: ", "│ Error parsing ")
+        errors = [line for line in self.printed.splitlines() if line.startswith(says)]
         return (
             self.code == BAD_INPUT
             and len(errors) == 1
@@ -89,6 +91,8 @@ class Child:
             for stream in (1, 2):
                 os.dup2(output, stream)
             code = work()
+        except SystemExit as stop:
+            code = stop.code if isinstance(stop.code, int) else 1
         except BaseException:
             with suppress(BaseException):
                 os.write(2, traceback.format_exc().encode())

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from .paper_numbers import GRID_BY_M, HEADLINES, SOURCE
+from .paper_numbers import GRID_BRACKETS, GRID_BY_M, HEADLINES, SOURCE
 from .paper_sweeps import (
     NOTE,
     coloring_by_q,
@@ -135,7 +135,10 @@ def _grid_by_size(sweep: Json, folder: Path, pepg: Json | None = None) -> Pictur
             if line:
                 axis.plot(*zip(*line, strict=True), color=color, **style)
                 entries.append((f"{name}{suffix}", {"color": color} | style))
-    values = [(p["x"], p["ground_truth"]["value"] or math.nan) for p in sweep["points"]]
+    values = [
+        (p["x"], p["ground_truth"]["value"] or GRID_BRACKETS.get(p["x"], (math.nan,))[0])
+        for p in sweep["points"]
+    ]
     dashed: Json = {"color": INK, "linestyle": "--"}
     axis.plot(*zip(*values, strict=True), **dashed)
     axis.set_xticks([point["x"] for point in sweep["points"]])
@@ -148,7 +151,8 @@ def _grid_by_size(sweep: Json, folder: Path, pepg: Json | None = None) -> Pictur
         folder / "grid_sizes.svg",
         "Larger grids",
         "The distance from a line down to the dashed one is the gap.",
-        f"RandGrid-v0, worst treasure; {sweep_runs(sweep)}.",
+        f"RandGrid-v0, worst treasure; {sweep_runs(sweep)}. From 6 x 6 on the dashed line is a "
+        "lower bound of the game value.",
     )
 
 

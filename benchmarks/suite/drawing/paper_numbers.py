@@ -108,3 +108,6 @@ COLORING_MAJORITY: dict[float, float] = {3: 100.0, 5: 100.0, 10: 100.0}
 
 # Grid, adv-seeded: average steps by m.
 GRID_BY_M: dict[float, float] = {1: 34.5, 5: 24.0, 10: 20.0, 20: 19.0}
+
+# Not the paper's. Between which `python -m rand_envs.minimax bracket` has the game value, by size.
+GRID_BRACKETS: dict[int, tuple[float, float]] = {6: (23.5, 23.63), 8: (39.4, 39.58)}

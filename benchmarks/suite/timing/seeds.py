@@ -63,8 +63,10 @@ def measure(game: str, m: int, seeds_at_once: int, repeats: int) -> Cost:
 
 def _measure_apart(game: str, m: int, seeds_at_once: int, repeats: int) -> Cost:
     arguments = json.dumps([game, m, seeds_at_once, repeats])
-    command = [sys.executable, __file__, arguments]
-    found = subprocess.run(command, check=True, capture_output=True, text=True)
+    # As a module, in the folder that its first package is in: it imports its neighbours.
+    command = [sys.executable, "-m", __name__, arguments]
+    root = Path(__file__).parents[__name__.count(".")]
+    found = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, cwd=root)
     return Cost(*json.loads(found.stdout))
 
 

@@ -1,15 +1,13 @@
 """Instances that were played to their end, to be looked at step by step."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
 
-from rand_agents.training.agent import Agent
 from rand_envs.core.arrays import Array
 from rand_envs.core.task import Task, rules_of
-from rand_envs.rendering import Frame, painter_of, render_frame, tile
+from rand_envs.rendering import Frame, painter_of, render_frame
 from rand_envs.rendering.painter import Painter
 
 
@@ -105,20 +103,3 @@ def play_out(agent: Any, layout: Array, num_seeds: int, *, sample: bool) -> list
             histories[i].actions.append(actions[i])
         playing = playing[~moved.terminated]
     return histories
-
-
-def draw_frames(agent: Agent[Any], histories: Sequence[History]) -> list[Array]:
-    """One picture for every step, all instances side by side, each uint8 (H, W, 3)."""
-    task = rules_of(agent.task)
-    name = "Fixed seed" if agent.is_deterministic else "Seed"
-    length = max(len(history.actions) for history in histories)
-    panels: list[Any] = [None] * len(histories)
-    frames = []
-    for step in range(length + 1):
-        for i, history in enumerate(histories):
-            if step <= len(history.actions):
-                seen = history.until(step)
-                title = f"{name} {i + 1}"
-                panels[i] = render_frame(task, seen.states, seen.actions, title=title)
-        frames.append(tile(panels, len(panels) if len(panels) <= 3 else None))
-    return frames

@@ -8,6 +8,7 @@ from rand_envs.core.task import Task
 from rand_envs.rendering import Frame, render_weights
 from rand_envs.rendering.canvas import Canvas
 from rand_envs.rendering.colors import MUTED
+from rand_envs.rendering.painter import plural
 
 WIDTH, HEIGHT = 1440, 900
 CARD = 214
@@ -82,7 +83,7 @@ class WatchScene:
             learner = show.layouts.learner(show.entries.index(entry))
             is_wide = area.width > area.height
             one, area = area.columns(area.width // 2) if is_wide else area.rows(area.height // 2)
-            remark = f"after {learner.rounds} rounds of learning"
+            remark = f"after {plural(learner.rounds, 'round')} of learning"
             title = "What the adversary plays"
             sheet.paste(
                 render_weights(task, learner.layouts, learner.weights, one.size, title, remark), one

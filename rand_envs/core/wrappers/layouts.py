@@ -148,10 +148,9 @@ def layout_space_of(env: gym.Env[Any, Any]) -> LayoutSpace[Any] | None:
 def _checked_range(outcome_range: Any) -> tuple[float, float] | None:
     if outcome_range is None:
         return None
-    try:
-        low, high = (finite_number("an end of outcome_range", end) for end in outcome_range)
-    except TypeError:
-        low, high = 1.0, 0.0
+    is_pair = isinstance(outcome_range, tuple | list | np.ndarray) and len(outcome_range) == 2
+    low, high = outcome_range if is_pair else (1.0, 0.0)
+    low, high = (finite_number("an end of outcome_range", end) for end in (low, high))
     if not low < high:
         raise ValueError(
             f"outcome_range must be the lowest and the highest return, got {outcome_range!r}"

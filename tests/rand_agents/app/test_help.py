@@ -17,11 +17,11 @@ LINES = 40
 SHORT = {
     "": "train evaluate watch play zoo games",
     "--help": "train evaluate watch play zoo games",
-    "train --help": "recall coloring grid patrol paging GAME --import",
+    "train --help": "recall coloring grid patrol paging GAME --import --runs",
     "train recall --help": "--game.num-pairs --game.value-bits --help-all --qnorm.* --pepg.*",
     "train coloring --help": "--game.num-vertices --game.num-colors",
     "train grid --help": "--game.size --game.horizon --game.walls --game.start --updates "
-    "--rng-seed --tensorboard --resume --overwrite --out",
+    "--rng-seed --runs --tensorboard --resume --overwrite --out",
     "train patrol --help": "--game.graph --game.attack-duration",
     "train paging --help": "--game.num-pages",
     "evaluate --help": "--layouts --num-seeds --rng-seed --json --player pickles --overwrite",
@@ -38,6 +38,8 @@ SLIPS = {
     "train grid --updaets 3 --out a": "--updaets",
     "train grid --updates x --out a": "'x'",
     "train grid --updates 0 --out a": "--updates must be",
+    "train grid --runs 0 --out a": "--runs must be an integer of at least 1",
+    "train --ray --out a grid": "--ray spreads several runs: say with --runs how many",
     "train grid --trainer sgd --out a": "sgd",
     "train grid --psro.rounsd 3 --out a": "--psro.rounsd",
     "train recall --qnorm.objective.q x --out a": "'x'",
@@ -117,7 +119,7 @@ def test_a_slip_is_answered_before_anything_heavy_is_imported(
 
 
 ALL = {
-    "train": "--device --checkpoint-every",
+    "train": "--device --checkpoint-every --processes --ray",
     "train recall": "--policy.key-size --seeds.draw --trainer --qnorm.objective.q --found.share",
     "train recall --trainer pepg": "--pepg.search.population --pepg.batch-size",
     "train coloring": "--game.num-vertices --game.num-colors --qnorm.batch-size",

@@ -202,6 +202,25 @@ def test_what_is_typed_becomes_an_action() -> None:
     assert controls.hand.draft == (0,) * 5
 
 
+def test_clicks_change_one_part_after_the_other_in_turn() -> None:
+    task = RecallTask(2, 2)
+    controls, game = Controls(task), Game(task, VALUE, 1, 0)
+    for _ in range(2):
+        assert game.painter.is_free
+        shown = controls.click((0, 0), game.painter)
+        assert shown is not None
+        game.play(shown)
+    width, height = (int(length) for length in game.painter.size)
+    at = {
+        game.painter.picked((x, y)): (x, y) for x in range(0, width, 4) for y in range(0, height, 4)
+    }
+    drafts = []
+    for bit in (1, 0, 1, None):
+        assert controls.click(at[bit], game.painter) is None
+        drafts.append((controls.hand.draft, controls.hand.cursor))
+    assert drafts == [((0, 1), 1), ((1, 1), 0), ((1, 0), 1), ((1, 0), 1)]
+
+
 def test_the_terminal_plays_too() -> None:
     said = io.StringIO()
     game = Game(GridTask(2, horizon=4), VALUE, 2, 0)
@@ -218,6 +237,27 @@ def test_the_terminal_plays_too() -> None:
     for words in ("Round 1 of 2", "That is no move", "What the adversary plays next", "Your mean"):
         assert words in text
     assert len(game.score.outcomes) >= 1
+
+
+def test_where_the_input_ends_the_game_ends(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for typed, last in {
+        "": "No round was played to its end.",
+        "0\n" * 7: "Your mean over 1 round",
+    }.items():
+        monkeypatch.setattr("sys.stdin", io.StringIO(typed))
+        assert main(["play", "patrol", "--text"]) == 0
+        assert last in capsys.readouterr().out
+
+
+def test_a_real_terminal_forgets_what_was_to_be_remembered() -> None:
+    said = io.StringIO()
+    lines = iter(["", "", "q"])
+    game = Game(RecallTask(2, 2), VALUE, 1, 0)
+    terminal = Console(file=said, force_terminal=True, width=100)
+    play_in_text(game, lambda prompt: next(lines), terminal)
+    assert [part.count("Round 1 of 1") for part in said.getvalue().split("\x1b[2J")] == [1, 1, 1]
 
 
 class Steered(GridTask):

@@ -11,7 +11,9 @@ import pytest
 from PIL import Image
 
 from rand_agents.__main__ import main
+from rand_envs import GridTask
 from rand_envs.core.register import TASKS
+from tests.rand_envs.core.games import Throw
 
 PENALTY = '''
 import numpy as np
@@ -155,6 +157,24 @@ def test_it_is_listed_with_its_value_and_players(capsys: pytest.CaptureFixture[s
         if line.strip().startswith("Penalty-v0")
     ]
     assert row.split() == ["Penalty-v0", "-", "success", "3", "33.3", "%", "left"]
+
+
+def test_games_without_a_size_or_a_known_value_are_listed_all_the_same(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Sized(GridTask):
+        env_id = "Sized-v0"
+
+        def __init__(self, size: int) -> None:
+            super().__init__(size)
+
+    monkeypatch.setattr("rand_agents.app.listing.TASKS", {"Sized-v0": Sized, "Throw-v0": Throw})
+    assert main(["games"]) == 0
+    rows = [line.split() for line in capsys.readouterr().out.splitlines() if "-v0 " in line]
+    assert [row[:6] for row in rows] == [
+        ["Sized-v0", "-", "steps", "-", "-", "sweep,"],
+        ["Throw-v0", "-", "return", "not", "counted", "not"],
+    ]
 
 
 def test_what_a_module_wraps_is_listed_beside_tasks(capsys: pytest.CaptureFixture[str]) -> None:

@@ -22,7 +22,7 @@ from rand_envs.core.player import Play
 from rand_envs.core.task import GameValue, Task, resolved
 from rand_envs.minimax import SearchGameSolution, solve_search_game, solve_task
 from rand_envs.minimax.tasks import TaskSolution
-from rand_envs.rendering import Window
+from rand_envs.rendering import Frame, Window, render_weights
 from rand_envs.rendering.window import Key
 
 VALUE = GameValue(0.5, "exact")
@@ -228,6 +228,40 @@ def test_the_adversary_that_learns_hurts_who_is_predictable() -> None:
     assert learner.layouts["treasure"][learner.weights.argmax()].tolist() == [2, 2]
     outcomes = show.entries[0].score.outcomes
     assert np.mean(outcomes[6:]) > np.mean(outcomes[:6])
+
+
+def is_within(picture: Frame, window: Frame) -> bool:
+    height, width, _ = picture.shape
+    row = picture[height // 2].tobytes()
+    for y in range(height // 2, len(window)):
+        x = max(window[y].tobytes().find(row), 0) // 3
+        top = y - height // 2
+        if np.array_equal(window[top : top + height, x : x + width], picture):
+            return True
+    return False
+
+
+def test_what_the_adversary_has_learned_is_beside_what_it_did(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pictures = []
+
+    def noted(*of: Any) -> Any:
+        pictures.append((of, drawn := render_weights(*of)))
+        return drawn
+
+    monkeypatch.setattr("rand_agents.app.watching.scene.render_weights", noted)
+    show = shown(PatrolTask(horizon=3), "stationary", wish="hedge", seeds=1)
+    scene = WatchScene(show)
+    for learned in ("0 rounds", "1 round"):
+        window = scene()
+        (_, _, weights, _, _, remark), picture = pictures[-1]
+        assert remark == f"after {learned} of learning"
+        assert np.array_equal(weights, show.layouts.learner(0).weights)
+        assert (np.ptp(weights) > 0) == (learned == "1 round")
+        assert is_within(picture, window)
+        while not show.is_over:
+            show.forward()
 
 
 def test_an_interval_is_over_rounds_unless_all_are_of_one_layout() -> None:

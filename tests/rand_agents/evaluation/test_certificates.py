@@ -144,6 +144,12 @@ def test_counts_of_two_sets_of_seeds_certify_like_all_at_once() -> None:
     )
     assert certify_success(together, 3, exhaustive=True, wrong_answers=1) == at_once
     assert 0.7 < at_once.worst[0] < at_once.worst[1] < 1.0
+    mute = [Play(half.outcome, None, half.output) for half in halves]
+    together = Tally.of(mute[0], 1) + Tally.of(mute[1], 1)
+    found = certify_success(together, 3, exhaustive=True, wrong_answers=1)
+    assert found.worst == at_once.worst
+    nothing = (found.majority_layouts, found.delta, found.votes_by_proposition)
+    assert (*nothing, found.votes_by_binomial) == (None,) * 4
 
 
 def test_report_carries_certificate_and_gap() -> None:

@@ -337,6 +337,31 @@ def test_loss_is_what_training_makes_small() -> None:
     assert evaluate(Player(), num_seeds=10).loss is None
 
 
+def test_losses_and_samples_of_very_many_layouts_are_of_a_part_of_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Who plays all layouts at once may have too many to play them one by one."""
+    agent = QNorm("SeedTransformer", ColoringTask(7), rng_seed=1)
+    played: list[int] = []
+    losses = agent.losses
+
+    def counted(layouts: Array, seeds: Array) -> Array:
+        played.append(len(layouts))
+        return losses(layouts, seeds)
+
+    monkeypatch.setattr(agent, "losses", counted)
+    effort: dict[str, Any] = {"num_seeds": 5, "num_fresh_seeds": 5, "votes": ()}
+    whole = evaluate(agent, **effort)
+    monkeypatch.setattr("rand_agents.evaluation.evaluate.MAX_EXHAUSTIVE", 40)
+    part = evaluate(agent, **effort)
+    assert played == [360, 40]
+    assert (part.average, part.worst, part.exhaustive) == (whole.average, whole.worst, True)
+    assert part.loss is not None
+    assert whole.loss is not None
+    low, high = part.loss["average"].ci95
+    assert low < whole.loss["average"].estimate < high
+
+
 def test_a_report_survives_json(tmp_path: Path) -> None:
     report = evaluate(Weak(), num_seeds=10)
     report.save(tmp_path / "deep" / "report.json")

@@ -20,6 +20,7 @@ from rand_envs import GridTask, RandomSeedObservation
 from rand_envs.core.arrays import Array
 from rand_envs.games.patrol import PatrolTask
 from tests.rand_agents.games.strangers import Automaton, Corridor, Penalty
+from tests.rand_envs.core.games import Hunt
 
 FEW: dict[str, Any] = {"num_seeds": 10, "num_fresh_seeds": 20, "votes": ()}
 GRID: dict[str, Any] = {"size": 2, "horizon": 4}
@@ -106,6 +107,19 @@ def test_a_function_plays_by_the_rules_however_the_game_is_given(wrap: str, seen
 def test_an_illegal_action_is_an_error_and_no_index_from_the_end(action: Any, message: str) -> None:
     with pytest.raises(InvalidAction, match=message):
         evaluate(lambda seen: action, Penalty(), **FEW)
+
+
+def test_a_function_without_a_signature_takes_the_observation_alone() -> None:
+    """The largest of how often one guessed and whether it was found: every place in its turn."""
+    report = evaluate(max, Hunt(), **FEW)
+    assert (report.average.estimate, report.worst.estimate) == (2.5, 4.0)
+    assert report.worst.layout == {"place": 3}
+
+
+def test_an_environment_with_layouts_of_its_own_is_an_error() -> None:
+    env = gym.make("RandGrid-v0", size=2, layouts={"treasure": [1, 1]})
+    with pytest.raises(ValueError, match="give an environment without layouts of its own"):
+        evaluate(lambda seen: 0, env, **FEW)
 
 
 def test_what_is_no_policy_is_an_error() -> None:

@@ -66,5 +66,29 @@ def test_regret_on_the_grid_is_what_the_shortest_path_leaves() -> None:
     assert report.regret.ratio.estimate == 3.0
 
 
+def test_regret_on_a_sample_leaves_the_other_layouts_to_chance() -> None:
+    task = PagingTask(num_requests=4)
+    player = resolved(PagingTask.players["lru"])(task)
+    layouts = task.layout_space.enumerate()
+    regrets = [lru(r) - belady(r) for r in layouts["requests"].tolist()]
+    report = evaluate(player, layouts=layouts[::2], search_rounds=0, **FEW)
+    assert report.regret is not None
+    assert report.regret.worst.kind == "bound"
+    assert report.regret.worst.estimate == max(regrets[::2])
+    average = report.regret.average
+    assert average.estimate == pytest.approx(np.mean(regrets[::2]))
+    assert average.ci95[0] < np.mean(regrets) < average.ci95[1]
+    assert average.guaranteed
+
+
+def test_where_nothing_is_inevitable_there_is_no_ratio() -> None:
+    task = PagingTask(num_requests=4)
+    player = resolved(PagingTask.players["lru"])(task)
+    known = task.layout_space.pack([{"requests": [0, 1, 0, 0]}])
+    report = evaluate(player, layouts=known, search_rounds=0, **FEW)
+    assert report.regret is not None
+    assert (report.regret.worst.estimate, report.regret.ratio) == (0.0, None)
+
+
 def test_without_a_best_outcome_there_is_no_regret() -> None:
     assert evaluate(lambda seen: 0, Penalty(), **FEW).regret is None

@@ -25,7 +25,7 @@ def every(bits: int) -> Array:
 
 def test_with_few_seeds_every_figure_is_the_plain_mean_over_all() -> None:
     player = agent(3)
-    report = evaluate(player, num_seeds=20, num_fresh_seeds=40)
+    report = evaluate(player, num_seeds=20, num_fresh_seeds=40, per_layout=True)
     means = player.play(GRID.layout_space.enumerate(), every(3)).outcome.mean(1)
     assert (report.num_seeds, report.all_seeds, report.exhaustive) == (8, True, True)
     assert report.average.estimate == pytest.approx(means.mean())
@@ -37,6 +37,9 @@ def test_with_few_seeds_every_figure_is_the_plain_mean_over_all() -> None:
     assert report.regret is not None
     assert report.regret.worst.ci95 == (report.regret.worst.estimate,) * 2
     assert "8 seeds (all there are)" in str(report)
+    assert report.layouts is not None
+    assert [figure.estimate for figure in report.layouts] == pytest.approx(means.tolist())
+    assert all(figure.ci95 == (figure.estimate,) * 2 for figure in report.layouts)
     assert evaluate(player, num_seeds=20, num_fresh_seeds=40, rng_seed=9).worst == report.worst
 
 

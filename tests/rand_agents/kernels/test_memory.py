@@ -13,7 +13,7 @@ from torch import Tensor
 from rand_agents import QNorm, QNormConfig
 from rand_agents.games.accelerated.recall import RecallGame, bit_cross_entropy
 from rand_agents.kernels import memory
-from rand_agents.kernels.memory import GRADIENT_TOLERANCE, covers
+from rand_agents.kernels.memory import GRADIENT_TOLERANCE, answer_questions, covers
 from rand_agents.policies.transformer import SeedTransformer, TransformerConfig
 from rand_agents.training.configs import ObjectiveConfig
 from rand_agents.training.objectives import q_norm
@@ -22,6 +22,7 @@ from rand_envs import RecallTask
 from rand_envs.core.arrays import Array
 
 Embedding = Literal["none", "linear", "gelu", "geglu"]
+Way = Literal["compiled", "folded", "plain"]
 
 SHAPES: list[tuple[int, int, int, int, int, int, Embedding]] = [
     # pairs, bits, key size, value size, seeds, layouts, embedding
@@ -49,11 +50,13 @@ def gradient(weight: Tensor) -> Tensor:
 
 
 def losses_and_gradients(
-    game: RecallGame, model: SeedTransformer, layouts: Array, seeds: Tensor, fast: bool
+    game: RecallGame, model: SeedTransformer, layouts: Array, seeds: Tensor, way: Way
 ) -> tuple[Tensor, list[Tensor]]:
     index, bits = game.encode(layouts, torch.device("cpu"))
     table, bits = game.table.to(seeds), bits.to(seeds)
-    if fast:
+    if way == "compiled":
+        logits = answer_questions(model.config, model.named_weights(), table, index, seeds)
+    elif way == "folded":
         logits = model.answer_from_table(table, index, seeds)
     else:
         logits = model.answer(table[index].unsqueeze(1), seeds)
@@ -78,11 +81,13 @@ def test_it_gives_the_plain_path_s_losses_and_gradients(
     layouts = (space.sample_stratified if stratified else space.sample)(rng, n)
     seeds = torch.from_numpy(np.random.default_rng(1).standard_normal((m, 4))).to(dtype)
     assert covers(model.config, model.named_weights())
-    fast = losses_and_gradients(game, model, layouts, seeds, fast=True)
-    plain = losses_and_gradients(game, model, layouts, seeds, fast=False)
-    torch.testing.assert_close(fast[0], plain[0], rtol=error, atol=error)
-    for ours, theirs in zip(fast[1], plain[1], strict=True):
-        torch.testing.assert_close(ours, theirs, rtol=error, atol=error)
+    plain = losses_and_gradients(game, model, layouts, seeds, "plain")
+    ways: tuple[Way, ...] = ("compiled", "folded")
+    for way in ways:
+        fast = losses_and_gradients(game, model, layouts, seeds, way)
+        torch.testing.assert_close(fast[0], plain[0], rtol=error, atol=error)
+        for ours, theirs in zip(fast[1], plain[1], strict=True):
+            torch.testing.assert_close(ours, theirs, rtol=error, atol=error)
 
 
 def test_what_it_leaves_out_of_the_gradient_is_below_the_tolerance() -> None:

@@ -414,6 +414,12 @@ def test_logs_go_where_the_logger_says(tmp_path: Path) -> None:
         worst = GRID.layout_space.validate(json.loads(row["train/worst_layout"]))
         assert worst in GRID.layout_space.unpack(GRID.layout_space.enumerate())
         assert 1 <= float(row["train/worst_cost"]) <= GRID.max_steps
+    agent.set_logger(configure(str(tmp_path / "now"), ["csv"]))
+    agent.dump_logs(3)
+    with (tmp_path / "now" / "progress.csv").open() as file:
+        [row] = csv.DictReader(file)
+    assert (row["time/iterations"], row["time/timesteps"]) == ("3", "4")
+    assert row["train/objective_mean"] == rows[-1]["train/objective_mean"]
 
 
 @every_agent

@@ -18,6 +18,7 @@ from rand_envs import (
     Layouts,
     LayoutSource,
     LayoutWrapper,
+    PatrolTask,
     RandomSeedObservation,
     Sweep,
     Uniform,
@@ -86,6 +87,18 @@ def test_layouts_are_given_once() -> None:
         PEPG("SeedTransformer", grid(), CONFIG, layouts=TREASURE)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="PSRO plays every layout"):
         PSRO("SeedTransformer", grid(layouts=TREASURE))
+
+
+def test_layouts_of_another_game_are_refused() -> None:
+    with pytest.raises(
+        ValueError, match=r"must be for the layouts of RandGrid-v0, .* is for others"
+    ):
+        PEPG("SeedTransformer", grid(), CONFIG, layouts=Sweep(GridTask(4).layout_space))
+
+
+def test_a_class_that_needs_no_arguments_is_a_game() -> None:
+    agent = PEPG("SeedTransformer", PatrolTask, CONFIG)
+    assert (agent.task.env_id, agent.task.config) == (PatrolTask.env_id, PatrolTask().config)
 
 
 def test_a_limit_a_reward_and_a_seed_are_what_is_played() -> None:
@@ -167,6 +180,20 @@ def test_an_evaluation_drops_no_layouts() -> None:
     seeded = RandomSeedObservation(grid(), 2)
     with pytest.raises(ValueError, match="PEPG plays RandGrid-v0"):
         evaluate(PEPG("SeedTransformer", doubled, CONFIG), seeded)
+
+
+def test_a_loaded_agent_goes_on_with_its_layouts_unless_it_is_given_others(tmp_path: Path) -> None:
+    other = {"treasure": [0, 2], "walls": []}
+    file = PEPG("SeedTransformer", grid(layouts=TREASURE), CONFIG).save(tmp_path / "fixed")
+    for given, expected in ((None, TREASURE), (TREASURE, TREASURE), (other, other)):
+        loaded = PEPG.load(file, env=grid(layouts=given))
+        assert trained_on(loaded) == [[expected] * 3] * 2
+    swept = [layout.to_json() for layout in SPACE.unpack(SPACE.enumerate())]
+    assert trained_on(PEPG.load(file, env=grid(layouts=Sweep(SPACE))))[0] == swept[:3]
+    agent = PEPG("SeedTransformer", grid(layouts=Sweep(SPACE)), CONFIG)
+    file = agent.learn(1, log_interval=100).save(tmp_path / "swept")
+    # Where its own sweep was, and not where a new one begins.
+    assert trained_on(PEPG.load(file, env=grid(layouts=Sweep(SPACE))))[0] == swept[3:6]
 
 
 class Corners(LayoutSource[Any]):

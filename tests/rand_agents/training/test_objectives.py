@@ -149,6 +149,20 @@ def test_without_a_start_q_is_constant() -> None:
         assert ObjectiveConfig("cvar", alpha=0.2).at(progress) == CVaRObjective(0.2)
 
 
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        (ObjectiveConfig(q=1.0), "the mean cost over layouts"),
+        (ObjectiveConfig(q=math.inf), "the worst cost over layouts"),
+        (ObjectiveConfig(q=4.0, of="regret"), "the q-norm of regret over layouts, q = 4"),
+        (ObjectiveConfig("cvar", alpha=0.05), "the mean cost of the worst 5% of the layouts"),
+    ],
+    ids=lambda case: case if isinstance(case, str) else "",
+)
+def test_what_is_made_small_is_said(config: ObjectiveConfig, said: str) -> None:
+    assert config.summary == said
+
+
 @pytest.mark.parametrize("q", [0.99, 0.0, -1.0, math.nan])
 def test_q_below_one_is_an_error(q: float) -> None:
     with pytest.raises(ValueError, match="q must be a number of at least 1"):

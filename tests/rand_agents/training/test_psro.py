@@ -195,6 +195,8 @@ def test_games_it_cannot_play_are_refused_with_what_can() -> None:
         PSRO("SeedTransformer", PAGING, seeds=SeedSpec(4, "gaussian"))
     with pytest.raises(ValueError, match="PSRO plays every layout"):
         PSRO("SeedTransformer", PAGING, layouts=Sweep(PAGING.layout_space))
+    with pytest.raises(ValueError, match="needs a policy that sees the whole instance"):
+        PSRO("MlpPolicy", PAGING)
     with pytest.raises(ValueError, match="too many to play all"):
         PSRO("SeedTransformer", PagingTask(num_requests=30))
     assert isinstance(PSROConfig().response(), QNormConfig)

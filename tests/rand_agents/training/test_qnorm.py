@@ -185,6 +185,7 @@ def test_it_learns_a_tiny_recall() -> None:
             {"max_grad_norm": math.nan},
             "max_grad_norm must be a number, got nan",
         ),
+        ({"weight_decay": -0.1}, "weight_decay must be at least 0, got -0.1"),
         ({"warmup": 1.0}, "warmup must be at least 0 and below 1, got 1.0"),
     ],
 )

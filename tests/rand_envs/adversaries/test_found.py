@@ -163,6 +163,18 @@ def test_a_batch_holds_its_share_of_the_pool_and_each_of_it_once() -> None:
         Found(space, size=0)
 
 
+def test_a_draw_is_of_the_pool_with_its_share_and_by_its_own_generator_alone() -> None:
+    space = RECALL.layout_space
+    for share, least, most in ((1.0, 400, 400), (0.25, 70, 130)):
+        source = Found(space, size=4, share=share)
+        drawn = source.draw([rng(i) for i in range(400)], np.arange(400))
+        of_pool = sum(layout in source.layouts for layout in space.unpack(drawn))
+        assert least <= of_pool <= most
+        assert len(np.unique(drawn[np.isin(drawn, source._kept)])) == 4
+        alone = [source.draw([rng(i)], [0]) for i in range(20)]
+        assert np.concatenate(alone).tobytes() == drawn[:20].tobytes()
+
+
 def test_a_stored_pool_goes_on_where_it_was() -> None:
     source = Found(WALLED.layout_space, size=8, share=0.5, num_seeds=4, rng_seed=3)
     player = RandomGridSweep(WALLED)

@@ -21,6 +21,7 @@ from rand_envs.adversaries.search import (
     search_worst,
 )
 from rand_envs.adversaries.sources import Adversary, Hedge, WorstFor
+from rand_envs.adversaries.stored import restored
 from rand_envs.core.player import Play
 from rand_envs.games.grid.classics import GridSweep, OptimalMix, RandomGridSweep
 from rand_envs.games.recall.classics import SlotMemory
@@ -231,6 +232,21 @@ def test_stored_sources_are_for_their_own_space() -> None:
         WorstFor.from_json(GridTask(2).layout_space, WorstFor(GridSweep(GridTask(3))).to_json())
     with pytest.raises(ValueError, match="the space has 3 layouts, the data 8"):
         Hedge.from_json(GridTask(2).layout_space, hedge().to_json())
+
+
+def test_stored_numbers_that_no_source_has_are_refused() -> None:
+    known, source = WorstFor(GridSweep(GridTask(3))).to_json(), hedge()
+    with pytest.raises(ValueError, match='its kind must be "exact" or "bound", got \'sure\''):
+        WorstFor.from_json(GridTask(3).layout_space, known | {"kind": "sure"})
+    for wrong in ([0.0] * 7, [float("nan")] * 8, [[0.0]] * 8):
+        with pytest.raises(ValueError, match="summed must be one finite number for each layout"):
+            Hedge.from_json(source.space, source.to_json() | {"summed": wrong})
+
+
+def test_what_a_file_cannot_hold_draws_nothing() -> None:
+    source = restored(GridTask(3).layout_space, {"source": "Mine", "is_missing": True})
+    with pytest.raises(ValueError, match="trained on layouts of Mine, which its file cannot hold"):
+        source.draw([np.random.default_rng(0)], [0])
 
 
 @pytest.mark.parametrize("name", [*SOURCES, "uniform", "fixed", "sweep"])

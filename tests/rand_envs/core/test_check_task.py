@@ -61,6 +61,8 @@ def test_it_leaves_the_random_streams_of_a_task_alone() -> None:
         ({"action_space": Dict({})}, r"Spoilt.action_space must be a Box, .* got Dict"),
         ({"observation_space": 6}, r"Spoilt.observation_space must be a Box"),
         ({"outcome_range": (5, 0)}, r"Spoilt.outcome_range must be the least and the largest"),
+        ({"outcome_range": (0, 5, 9)}, r"Spoilt.outcome_range must be the least and the largest"),
+        ({"env_id": "Hunt in a wood-v0"}, r'Spoilt.env_id must be a string of the form "Name-v0"'),
         # Rules whose arrays have the wrong form.
         ({"initial": lambda self, layouts: layouts["place"].copy()}, "initial must give a struct"),
         (
@@ -95,6 +97,10 @@ def test_it_leaves_the_random_streams_of_a_task_alone() -> None:
         ({"painter": "rand_envs.nowhere:Painter"}, "painter must be a Painter, or name one"),
         ({"painter": lambda *played: None}, "painter must draw an instance after 0 steps"),
         ({"players": {"x": "rand_envs:Nobody"}}, r"players\['x'\] must be a function of the task"),
+        (
+            {"players": {"x": lambda task: dict[int, Any]()[1]}},
+            r"players\['x'\] must make .* raised KeyError: 1",
+        ),
         ({"players": {"x": lambda task: None}}, r"players\['x'\].draw_seeds must draw seeds"),
     ],
 )
@@ -294,6 +300,54 @@ def test_the_method_at_fault_is_named(task: type[Hunt]) -> None:
     with pytest.raises(ValueError, match=task.says) as caught:  # type: ignore[attr-defined]
         check_task(task)
     assert "\n" not in str(caught.value)
+
+
+class Moody(Hunt):
+    """Tells its unit three times."""
+
+    asked = 0
+
+    @property
+    def unit(self) -> str:  # type: ignore[override]
+        type(self).asked += 1
+        if self.asked > 3:
+            raise RuntimeError("enough")
+        return "guesses"
+
+
+def test_what_is_promised_must_hold_as_often_as_it_is_asked() -> None:
+    with pytest.raises(
+        ValueError, match=r"Moody must give .* wherever it is used, and made .*enough"
+    ):
+        check_task(Moody())
+
+
+class Endless(Hunt):
+    """Nothing is ever found in a hundred guesses."""
+
+    max_steps, outcome_range = 100, (0.0, 100.0)
+    observation_space = MultiDiscrete([101, 2])
+
+    def step(self, state: Any, actions: Any) -> Transition:
+        return super().step(state, np.full(len(state), -1))
+
+    def known_value(self) -> GameValue:
+        return GameValue(None, None)
+
+
+def test_of_long_games_the_beginning_is_tried_and_an_unknown_value_is_legal(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("rand_envs.core.check_task.play.MAX_STEPS", 20)
+    seen = 0
+
+    def step(self: Endless, state: Any, actions: Any) -> Transition:
+        nonlocal seen
+        seen = max(seen, int(state["guesses"].max()))
+        return Endless.step(self, state, actions)
+
+    check_task(type("Noted", (Endless,), {"step": step}))
+    assert seen == 20 - 1
 
 
 ONES = np.ones((6, 4, 1), np.float32)

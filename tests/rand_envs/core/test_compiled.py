@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import pickle
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,8 @@ import pytest
 import rand_agents
 import rand_envs
 from rand_envs.core.compiled.keeping import _Files
+from rand_envs.core.layouts.fields import _high_word
+from rand_envs.minimax.grid.visited_sets import lowest
 
 DROP_FROM_BOUNDING_SET, MAY_WRITE_ANYWHERE = 24, 1
 
@@ -90,6 +93,17 @@ def test_a_user_who_can_write_nothing_but_temporary_files(read_only: Path) -> No
     finally:
         shutil.rmtree(temporary)
     assert found.stdout == "works\n", found.stderr
+
+
+def test_what_is_compiled_goes_to_another_process_as_it_is() -> None:
+    twin = pickle.loads(pickle.dumps(lowest))
+    assert twin(40) == lowest(40) == lowest.py_func(40) == 3
+    assert twin.py_func(8) == 3
+
+
+def test_an_instruction_is_for_compiled_code_alone() -> None:
+    with pytest.raises(TypeError, match="_high_word is called by compiled code alone"):
+        _high_word(1, 2)
 
 
 def test_what_two_processes_compile_at_one_moment_is_not_taken_for_each_other(

@@ -1,6 +1,7 @@
 import copy
 import json
 import pickle
+import re
 import warnings
 from functools import partial
 from typing import Any
@@ -290,6 +291,23 @@ def lacks_length(cart: Any, layout: Any) -> None:
 def test_bad_arguments_are_refused(arguments: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         LayoutWrapper(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("ends", "message"),
+    [
+        (5, "must be the lowest and the highest return, got 5"),
+        ("ab", "must be the lowest and the highest return, got 'ab'"),
+        ((0, 1, 2), "must be the lowest and the highest return, got (0, 1, 2)"),
+        ((1, 1), "must be the lowest and the highest return, got (1, 1)"),
+        ((0, float("inf")), "an end of outcome_range must be a finite number, got inf"),
+        ((None, 1), "an end of outcome_range must be a finite number, got None"),
+    ],
+    ids=str,
+)
+def test_a_range_that_no_return_can_be_in_is_refused(ends: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(message)):
+        LayoutWrapper(gym.make("CartPole-v1"), POLES, set_pole, outcome_range=ends)
 
 
 @pytest.mark.parametrize(

@@ -105,6 +105,18 @@ def test_data_that_describe_no_options_are_refused(data: Any, message: str) -> N
         from_json("it", data, Options)
 
 
+def test_a_kind_that_no_option_can_be_is_a_mistake_of_the_declaration() -> None:
+    @dataclass(frozen=True)
+    class Wrong:
+        table: dict[str, int]
+
+        def __post_init__(self) -> None:
+            convert_options(self)
+
+    with pytest.raises(TypeError, match="table is declared as dict"):
+        Wrong({})
+
+
 def test_integer_seeds_are_integers() -> None:
     assert type(rng_seed_number(np.int64(5))) is int
     for wrong in (None, "1", 1.5, -1, 2**64, True):

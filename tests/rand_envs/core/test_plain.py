@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rand_envs.core.plain import PLAIN, UNREAD, plain_where_needed
+from rand_envs.core.plain import NAME, PLAIN, UNREAD, plain_where_needed
 
 
 def written(encoding: str, text: str, monkeypatch: pytest.MonkeyPatch, errors: str) -> bytes:
@@ -38,6 +38,12 @@ def test_bytes_of_a_file_name_stay_and_wishes_are_kept(monkeypatch: pytest.Monke
     name = b"f\xff".decode("ascii", "surrogateescape")
     assert written("ascii", f"{name} ≤", monkeypatch, "surrogateescape") == b"f\xff <="
     assert written("ascii", "≤", monkeypatch, "ignore") == b""
+
+
+def test_what_cannot_be_read_is_no_matter_of_output() -> None:
+    plain_where_needed()
+    with pytest.raises(UnicodeDecodeError):
+        b"\xff".decode("ascii", NAME)
 
 
 def test_what_stands_in_is_plain() -> None:

@@ -6,7 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from rand_envs.core.sealed import UNSEALED, is_whole, read_json, seal, write_json
+from rand_envs.core.sealed import (
+    MAX_DEPTH,
+    UNSEALED,
+    is_whole,
+    parsed_json,
+    read_json,
+    seal,
+    write_json,
+)
 
 
 @pytest.mark.parametrize("indent", [None, 1])
@@ -20,6 +28,15 @@ def test_every_bit_of_what_is_sealed_counts(indent: int | None) -> None:
         flipped[place // 8] ^= 1 << place % 8
         assert not is_whole(bytes(flipped))
     assert not any(is_whole(data[:size]) for size in range(len(data)))
+
+
+def test_json_may_be_nested_as_deeply_as_is_sensible() -> None:
+    assert parsed_json("[" * MAX_DEPTH + "]" * MAX_DEPTH)
+    assert parsed_json('{"a":' * 3 + "1" + "}" * 3) == {"a": {"a": {"a": 1}}}
+    for depth in (MAX_DEPTH + 1, 10**5):
+        for begin, end in ("[]", ('{"a":[', "]}")):
+            with pytest.raises(ValueError, match=f"nested deeper than {MAX_DEPTH} levels"):
+                parsed_json(begin * depth + end * depth)
 
 
 def test_data_without_a_place_for_it_get_no_seal() -> None:

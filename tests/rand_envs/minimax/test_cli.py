@@ -4,7 +4,9 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace as Done
+from typing import Any
 
+import numpy as np
 import pytest
 
 from rand_envs import minimax
@@ -87,6 +89,8 @@ def test_what_cannot_be_solved_is_one_sentence(run: Run) -> None:
         (["Nope-v0"], "the task must be one of RandColoring-v0, RandGrid-v0"),
         (["Nope-v0", "--import", "no_such"], "the module no_such cannot be imported"),
         (["RandPatrol-v0", "--arguments", "{"], "must be a JSON object of them"),
+        (["RandPatrol-v0", "--arguments", '{"a": 1}'], "unexpected keyword argument 'a'"),
+        (["RandPatrol-v0", "--arguments", "[1]"], "must be a JSON object of them"),
     ):
         done = run("task", *arguments)
         assert done.returncode == 1
@@ -134,7 +138,53 @@ def test_a_grid_too_large_for_the_solver_is_sent_to_the_command_that_takes_it(ru
     assert "on the command line bracket instead of grid" in run("grid", "--size", "6").stderr
 
 
+def test_a_bracket_is_printed_saved_and_verified(
+    tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "bracket.json"
+    monkeypatch.setattr("rand_envs.minimax.progress.PATIENCE", 0.0)
+    done = run(
+        "bracket", "--size", "2", "3", "--walls", "1,1", "--seconds", "60", "--out", str(file)
+    )
+    assert done.returncode == 0
+    walls = np.zeros((2, 3), bool)
+    walls[1, 1] = True
+    found = json.loads(file.read_text())
+    assert found["lower"] <= minimax.solve_search_game((2, 3), walls).value <= found["upper"]
+    assert f"at most          │ {found['upper']:.6f} steps over 2 episodes" in done.stdout
+    assert "│ start  │ " in done.stdout
+    assert " │ wall   │ " in done.stdout
+    assert "s left" in done.stderr
+    assert f"written to {file}" in done.stdout
+    checked = run("verify", str(file))
+    assert "verified" in checked.stdout.splitlines()
+
+
+def test_sizes_and_walls_are_checked(run: Run) -> None:
+    for words, sentence in {
+        "--size 1 2 3": "--size takes one or two numbers, got 3",
+        "--size 3 --walls 1;1": "a wall must be written row,column, got '1;1'",
+        "--size 3 --walls 1,1,1": "a wall must be written row,column, got '1,1,1'",
+        "--size 2 3 --walls 1,3": "the wall 1,3 must be inside the 2 x 3 grid",
+    }.items():
+        done = run("bracket", *words.split())
+        assert (done.returncode, done.stderr) == (1, f"error: {sentence}")
+
+
+def test_who_interrupts_before_there_is_a_bracket_gets_no_traceback(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(minimax, "solve_task", interrupted)
+    done = run("task", "RandPatrol-v0")
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (130, "interrupted")
+
+
 def test_a_folder_is_no_solution_file(tmp_path: Path, run: Run) -> None:
     done = run("verify", str(tmp_path))
     assert done.returncode == 1
     assert "is a folder: give a solution file in it" in done.stderr
+    done = run("verify", str(tmp_path / "nothing.json"))
+    assert (done.returncode, "there is no solution file" in done.stderr) == (1, True)

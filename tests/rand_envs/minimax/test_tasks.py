@@ -174,6 +174,8 @@ def test_solutions_survive_files(tmp_path: Path, patrol: TaskSolution) -> None:
         ({"strategies": [{"first": {"0": 0}, "decisions": []}] * 3}, "none of 0 decisions"),
         ({"strategies": [{"first": {"0": 0}}] * 3}, "KeyError"),
         ({"adversary": [1]}, "TypeError"),
+        ({"lower": 10**301}, "expected a number that a float can be"),
+        ({"strategies": [{"first": {}, "decisions": [["0", {}]]}] * 3}, "'0' is no integer"),
     ],
     ids=str,
 )
@@ -191,6 +193,38 @@ def test_files_that_hold_no_object_are_refused(tmp_path: Path, text: str) -> Non
     (tmp_path / "file.json").write_text(text)
     with pytest.raises(ValueError, match=r"file\.json (is not|must hold)"):
         TaskSolution.load(tmp_path / "file.json")
+
+
+PLAYED: dict[str, tuple[Callable[[TaskSolution], TaskSolution], str]] = {
+    "negative": (
+        lambda s: replace(s, probabilities=np.array([-1.0, 1, 1])),
+        "must be finite and not negative",
+    ),
+    "half a mix": (
+        lambda s: replace(s, probabilities=s.probabilities / 2),
+        "must sum to 1, and do to 0.5",
+    ),
+    "illegal action": (
+        lambda s: with_json(s, lambda d: d["strategies"][0]["decisions"][0].__setitem__(0, 3)),
+        "the strategies' actions are not the game's: .*3",
+    ),
+    "action of another form": (
+        lambda s: with_json(s, lambda d: d["strategies"][0]["decisions"][0].__setitem__(0, [0])),
+        "the strategies' actions are not the game's",
+    ),
+    "no answer": (
+        lambda s: with_json(s, lambda d: d["strategies"][1].__setitem__("first", {})),
+        "the strategies of Penalty-v0 have no answer to seeing 0",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PLAYED)
+def test_what_cannot_be_played_is_refused_by_the_player(penalty: TaskSolution, name: str) -> None:
+    """As a file may hold anything, and a player must not take it for an answer."""
+    change, message = PLAYED[name]
+    with pytest.raises(ValueError, match=message):
+        worst_case(change(penalty), Penalty())
 
 
 def skewed(solution: TaskSolution) -> TaskSolution:

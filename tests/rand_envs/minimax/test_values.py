@@ -2,10 +2,12 @@
 
 from typing import Any
 
+import gymnasium as gym
 import numpy as np
 import pytest
 
 from rand_envs import ColoringTask, GridTask, PagingTask, PatrolTask, RecallTask, RegretTask, Task
+from rand_envs.core.task import GameValue
 from rand_envs.minimax import game_value, solve_task, verify_task_solution
 
 
@@ -50,6 +52,31 @@ def test_what_is_too_large_has_a_bound_and_says_why() -> None:
         assert known.kind == ("bound" if bound else None)
         assert known.remark is not None
         assert "at most" in known.remark
+
+
+def test_what_a_large_game_knows_of_itself_is_its_bound() -> None:
+    class Modest(ColoringTask):
+        def known_value(self) -> GameValue:
+            return GameValue(0.9, "bound")
+
+    known = game_value(Modest(10))
+    assert (known.value, known.kind) == (0.9, "bound")
+    assert known.remark == game_value(ColoringTask(10)).remark is not None
+
+
+def test_a_task_is_named_by_its_class_its_id_or_an_environment() -> None:
+    for named in (PatrolTask, "RandPatrol-v0", gym.make("RandPatrol-v0"), PatrolTask()):
+        known = game_value(named)
+        assert known.kind == "exact"
+        assert known.value == pytest.approx(0.6)
+    for other in ("CartPole-v1", dict, 3):
+        with pytest.raises(ValueError, match="a task must be one, its class, an environment of it"):
+            game_value(other)
+
+
+def test_regret_reaches_from_nothing_to_all_there_is() -> None:
+    task = PagingTask(3, 2, 4)
+    assert (task.outcome_range, RegretTask(task).outcome_range) == ((0.0, 4.0), (0.0, 4.0))
 
 
 def test_regret_needs_the_best_outcome() -> None:

@@ -1,4 +1,5 @@
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -186,6 +187,34 @@ def test_files_of_another_form_are_refused(tmp_path: Path, content: str, message
     (tmp_path / "file.json").write_text(content)
     with pytest.raises(ValueError, match=message):
         verify_search_solution(tmp_path / "file.json")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"shape": [3]}, "the shape in a solution file must be two integers, got [3]"),
+        ({"walls": "none"}, "the walls in a solution file must be a list, got 'none'"),
+        ({"relaxed": 0}, "relaxed in a solution file must be true or false, got 0"),
+        ({"treasure_distribution": [[0.5, 0.5]]}, "must have 3 rows of 3"),
+        (
+            {"paths": [[[[0, 0], [0, 3]]]]},
+            "number of a cell of a path must be an integer from 0 to 2",
+        ),
+        ({"shape": [200, 200]}, "a grid may have at most"),
+    ],
+    ids=str,
+)
+def test_fields_of_another_form_are_refused(change: Json, message: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(message)):
+        SearchGameSolution.from_json(load_solution(3).to_json() | change)
+
+
+def test_a_walk_longer_than_its_episode_is_rejected() -> None:
+    data = load_solution(5, horizon=25).to_json()
+    walk = data["paths"][0][0]
+    walk += [walk[-2], walk[-1]] * 13
+    report = verify_search_solution(SearchGameSolution.from_json(data), check_lower=False)
+    assert any("path 0 walks" in text and "beyond the horizon" in text for text in report.reasons)
 
 
 def test_a_treasure_on_the_start_is_refused() -> None:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from rand_envs import PagingTask
-from rand_envs.rendering import render_frame, render_text
+from rand_envs.rendering import painter_of, render_frame, render_text
 from rand_envs.rendering.colors import RIGHT, WRONG, vertex_color
 from tests.rand_envs.rendering.test_rendering import count, played
 
@@ -55,6 +55,14 @@ TAPE = np.s_[110:230]
 )
 def test_paging_as_text(slots: list[int], text: str) -> None:
     assert render_text(PAGING, *played(PAGING, REQUESTS, slots)) == text
+
+
+def test_a_player_is_asked_only_on_a_fault() -> None:
+    asked = [painter_of(PAGING, *played(PAGING, REQUESTS, [1, 0][:k])).question for k in range(2)]
+    assert asked == [
+        "Page 2 comes in: which slot gives way? Type its number",
+        "Page 0 is in the cache: go on",
+    ]
 
 
 def test_long_sequences_are_wrapped() -> None:

@@ -85,7 +85,9 @@ PICKS: list[tuple[Task[Any], Any, Any]] = [
     (GridTask(3), lambda p: (-50.0, -50.0), None),
     (PatrolTask(), lambda p: p.places[3], 3),
     (PagingTask(), lambda p: tuple(x + 5 for x in p._slots.corner(1)), 1),
+    (PagingTask(), lambda p: (-50.0, -50.0), None),
     (ColoringTask(5), lambda p: p._places()[2], "cycle"),
+    (ColoringTask(5), lambda p: (-50.0, -50.0), None),
     (RecallTask(3, 2), lambda p: (28 + 120 + 1.5 * p._bit, p._answer_top + 32 + p._row), 1),
 ]
 
@@ -95,6 +97,22 @@ def test_a_click_picks_what_is_drawn_there(task: Task[Any], place: Any, wanted: 
     painter: Any = painter_of(task, [task.initial(task.layout_space.enumerate()[7:8])], [])
     wanted = painter.cycle[2] if wanted == "cycle" else wanted
     assert painter.picked(place(painter)) == wanted
+
+
+def test_the_bit_that_is_typed_next_is_marked_where_a_click_would_change_it() -> None:
+    task = RecallTask(2, 2)
+    layouts = task.layout_space.pack([{"values": [[0, 1], [1, 1]], "query": 1}])
+    states, actions = [task.initial(layouts)], list[Any]()
+    for _ in range(2):
+        actions.append(np.zeros(2, np.int8))
+        states.append(task.step(states[-1], actions[-1][None]).state)
+    painter = painter_of(task, states, actions, Hand((0, 0), 0))
+    size = (round(painter.size[0]), round(painter.size[1]))
+    frames = [render_frame(task, states, actions, size, hand=Hand((0, 0), at)) for at in (0, 1)]
+    blue = [frame[..., 2].astype(int) for frame in frames]
+    # The mark is orange, and has less blue than the paper below it.
+    marks = [np.argwhere(one < other) for one, other in (blue, blue[::-1])]
+    assert [painter.picked(tuple(mark.mean(0)[::-1])) for mark in marks] == [0, 1]
 
 
 @each_game

@@ -13,11 +13,9 @@ import pytest
 from rich.console import Console
 from rich.progress import Progress
 
-from benchmarks.suite import pool
-from benchmarks.suite.experiments import PRESETS, select
-from benchmarks.suite.job import Job, jobs
-from benchmarks.suite.pool import Training
-from benchmarks.suite.progress import BEGUN, Forecast, Phase, Report, in_words
+from rand_agents.executors import following
+from rand_agents.executors.forecast import Forecast, in_words
+from rand_agents.executors.work import BEGUN, Phase, Report
 
 
 @dataclass(frozen=True)
@@ -115,15 +113,6 @@ def test_what_a_checkpoint_has_done_is_not_timed() -> None:
     assert forecast.seconds_left() == pytest.approx(10.0 / 6 + 10.0 + 30.0)
 
 
-@pytest.mark.parametrize("preset", ["quick", "paper"])
-def test_every_training_run_has_phases_that_make_a_whole(preset: str) -> None:
-    for job in {job.label: job for job in jobs(PRESETS[preset], 0)}.values():
-        ends = [phase.until for phase in job.phases]
-        assert ends == sorted(ends)
-        assert ends[-2:] == [1.0, math.inf]
-        assert all(phase.seconds > 0 for phase in job.phases)
-
-
 def test_times_are_said_as_one_says_them() -> None:
     assert [in_words(s) for s in (0.2, 38.0, 70.0, 3599.0, 4000.0)] == [
         "5 s", "40 s", "1 min", "1 h 00 min", "1 h 07 min",
@@ -133,12 +122,10 @@ def test_times_are_said_as_one_says_them() -> None:
 def test_progress_is_printed_where_a_bar_cannot_be_redrawn(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    first, second = map(Training, jobs(select("smoke", ("recall",)), 0)[:2])
+    phases = Phase("training", 1.0, 10.0), Phase("evaluation", math.inf, 10.0)
+    first, second = Made("first", phases=phases), Made("second", phases=phases)
     fractions = [0.0, 0.0]
-    result = {
-        "report": {"average": {"estimate": 1.0}, "worst": {"estimate": 2.0}, "unit": "bits"},
-        "train_seconds": 3.0,
-    }
+    result = {"cost": 1.0}
 
     class Slow(Future[dict[str, Any]]):
         """Done at the third look, at its evaluation at the second."""
@@ -157,7 +144,7 @@ def test_progress_is_printed_where_a_bar_cannot_be_redrawn(
 
     quick: Future[dict[str, Any]] = Future()
     quick.set_result(result)
-    monkeypatch.setattr(pool, "LINE_SECONDS", 0.0)
+    monkeypatch.setattr(following, "LINE_SECONDS", 0.0)
     printed: dict[bool, list[str]] = {}
     told: Any = SimpleNamespace(fractions=lambda: fractions, news=list)
     for terminal in (False, True):
@@ -165,7 +152,7 @@ def test_progress_is_printed_where_a_bar_cannot_be_redrawn(
         console = Console(file=io.StringIO(), force_terminal=terminal, width=100)
         with Progress(console=console, disable=True) as bar:
             forecast = Forecast([first, second], 2)
-            found = pool._follow({quick: first, Slow(): second}, told, forecast, bar)
+            found = following._follow({quick: first, Slow(): second}, told, forecast, bar)
         assert set(found) == {first.name, second.name}
         assert isinstance(console.file, io.StringIO)
         printed[terminal] = [line for line in console.file.getvalue().splitlines() if "%" in line]
@@ -173,17 +160,7 @@ def test_progress_is_printed_where_a_bar_cannot_be_redrawn(
     assert shares == sorted(shares)
     assert shares[0] == 0.0
     assert shares[-1] > 50.0
-    assert [" left not known yet; " in line for line in printed[False]] == [True, True, True]
+    assert [" left not known yet" in line for line in printed[False]] == [True, True, True]
     assert printed[False][1].endswith("1 in training")
     assert printed[False][2].endswith("1 in evaluation")
     assert printed[True] == []
-
-
-def test_phases_of_best_responses_have_their_own_ends() -> None:
-    def job(task: str) -> Job:
-        return jobs(select("quick", (task,)), 0)[0]
-
-    names = [phase.name for phase in job("patrol").phases]
-    assert names == ["best responses", "distillation", "evaluation"]
-    assert job("patrol").phases[0].until == pytest.approx(0.4)
-    assert [phase.name for phase in job("recall").phases] == ["training", "evaluation"]

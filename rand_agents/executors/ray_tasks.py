@@ -12,18 +12,23 @@ from typing import Any
 import torch
 
 from rand_agents.cluster.connection import connected, ray_module
+from rand_agents.executors.work import (
+    BEGUN,
+    MAX_LOSSES,
+    Executor,
+    Work,
+    lost_for_good,
+    lost_once,
+)
+from rand_envs.core.arrays import Json
 
-from .pool import Executor
-from .progress import BEGUN, Work
-
-Json = dict[str, Any]
-
-MAX_LOSSES = 3
-"""So often the worker of one work may be lost; Ray begins it again in between."""
 NOTE_SECONDS = 0.5
 """How often a worker says how far it is; it has an update more often."""
-HERE = "driver.token"
-"""A file that tells the shared folder from another one of the same name."""
+
+
+def token_path(out: Path, token: str) -> Path:
+    """A file that tells the shared folder from another one of the same name."""
+    return out / f".driver-{token}"
 
 
 class Board:
@@ -34,10 +39,12 @@ class Board:
         self._begun: Counter[int] = Counter()
 
     def begin(self, place: int) -> None:
+        """A work is begun, perhaps again."""
         self._begun[place] += 1
         self._fractions[place] = BEGUN
 
     def note(self, place: int, fraction: float) -> None:
+        """So much of it is done."""
         self._fractions[place] = fraction
 
     def read(self) -> tuple[list[float], dict[int, int]]:
@@ -45,19 +52,11 @@ class Board:
         return self._fractions, dict(self._begun)
 
 
-def _lost(name: str) -> ChildProcessError:
-    return ChildProcessError(
-        f"the worker of {name} was lost {MAX_LOSSES} times: it was killed, or there was too little "
-        "memory; the same command goes on from its last checkpoint"
-    )
-
-
 def _run(place: int, work: Work, out: Path, token: str, board: Any) -> Json:
     """Do a work in a worker."""
     # Nothing is waited for: Ray would lend the CPU to another task.
     board.begin.remote(place)
-    path = out / HERE
-    if not path.is_file() or path.read_text() != token:
+    if not token_path(out, token).exists():
         raise ValueError(
             f"{out} must be a folder that all machines of the cluster share: checkpoints and "
             "results are written there"
@@ -103,11 +102,10 @@ class _Tasks:
         for place, times in begun.items():
             if times > MAX_LOSSES:
                 # Ray begins again without end what ran out of memory.
-                raise _lost(self._works[place].name)
+                raise lost_for_good(self._works[place].name)
             if times - 1 > self._losses.get(place, 0):
                 self._losses[place] = times - 1
-                name = self._works[place].name
-                self._news.append(f"{name} lost its worker and goes on from its last checkpoint")
+                self._news.append(lost_once(self._works[place].name))
         found: Sequence[float] = fractions
         return found
 
@@ -153,7 +151,7 @@ def on_ray(address: str | None, cpus: int, out: Path, works: int) -> Iterator[Ex
             raise error.cause from None
         except (errors.WorkerCrashedError, errors.NodeDiedError, errors.OutOfMemoryError) as error:
             tasks.cancel()
-            raise _lost(tasks.name_of(error)) from None
+            raise lost_for_good(tasks.name_of(error)) from None
         except BaseException:
             tasks.cancel()
             raise
@@ -162,8 +160,9 @@ def on_ray(address: str | None, cpus: int, out: Path, works: int) -> Iterator[Ex
 @contextmanager
 def _token(out: Path) -> Iterator[str]:
     token = secrets.token_hex(8)
-    (out / HERE).write_text(token)
+    out.mkdir(parents=True, exist_ok=True)
+    token_path(out, token).touch()
     try:
         yield token
     finally:
-        (out / HERE).unlink(missing_ok=True)
+        token_path(out, token).unlink(missing_ok=True)

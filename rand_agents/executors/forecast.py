@@ -1,4 +1,4 @@
-"""How long the rest of a benchmark will take, from the speeds that were measured so far.
+"""How long the rest of some works will take, from the speeds that were measured so far.
 
 What is to be done has phases, and their speeds have little to do with one another: an update that
 looks for a best response costs other than one of distillation, and evaluation is no update at all.
@@ -12,62 +12,11 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Protocol
 
-Json = dict[str, Any]
-
-BEGUN = 1e-9
-"""A fraction that is none yet: a worker has begun, and may go on from a checkpoint."""
+from rand_agents.executors.work import BEGUN, Work
 
 TRUST = 3.0
 """How many seconds of measuring count as much as what was believed before."""
-
-Report = Callable[[float], None]
-"""Is told what fraction of the training is done; 1.0 when all that is left is to evaluate."""
-
-
-@dataclass(frozen=True)
-class Phase:
-    """A part of a piece of work with one speed.
-
-    Attributes:
-        name: What is done in it.
-        until: The fraction of the training that is done at its end; infinity for what is done
-            after the training.
-        seconds: A guess at how long it takes.
-    """
-
-    name: str
-    until: float
-    seconds: float
-
-
-class Work(Protocol):
-    """What a worker does in one go."""
-
-    @property
-    def name(self) -> str:
-        """No other work's."""
-        ...
-
-    @property
-    def kind(self) -> str:
-        """Works of one kind take about as long as each other."""
-        ...
-
-    @property
-    def phases(self) -> tuple[Phase, ...]:
-        """In their order."""
-        ...
-
-    def run(self, out: Path, report: Report) -> Json:
-        """Do it, in a worker; the result."""
-        ...
-
-    def line(self, result: Json) -> str:
-        """What is printed when it is done."""
-        ...
 
 
 @dataclass
@@ -216,6 +165,8 @@ class Forecast:
 
     def words(self) -> str:
         """What a progress line says."""
+        if all(state.is_done for state in self._states.values()):
+            return "done"
         if not self._speeds["", ""].measured:
             return "time left not known yet"
         return f"about {in_words(self.seconds_left())} left"
