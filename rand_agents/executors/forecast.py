@@ -57,6 +57,8 @@ class Forecast:
 
     def __post_init__(self) -> None:
         self._by_name = {work.name: work for work in self.works}
+        # Asked for once: a game may have to be made to guess them, and a bar looks often.
+        self._phases = {work.name: work.phases for work in self.works}
         self._states = {name: _State() for name in self._by_name}
         # By kind and phase, by phase alone, and of all.
         self._speeds = defaultdict(_Speed)
@@ -69,7 +71,7 @@ class Forecast:
         """
         state, now = self._states[name], self.clock()
         state.is_running = True
-        if not any(phase.until <= 1.0 for phase in self._by_name[name].phases):
+        if not any(phase.until <= 1.0 for phase in self._phases[name]):
             fraction = 1.0
         if fraction <= max(state.fraction, BEGUN):
             return
@@ -88,7 +90,7 @@ class Forecast:
     def _between(self, name: str, begin: float, end: float) -> dict[str, float]:
         """Guessed seconds of each phase between two fractions."""
         parts, start = {}, 0.0
-        for phase in self._by_name[name].phases:
+        for phase in self._phases[name]:
             if math.isinf(phase.until):
                 parts[phase.name] = phase.seconds if math.isinf(end) else 0.0
             else:
@@ -159,7 +161,7 @@ class Forecast:
         counts: Counter[str] = Counter()
         for name, state in self._states.items():
             if state.is_running:
-                phases = self._by_name[name].phases
+                phases = self._phases[name]
                 counts[next((p.name for p in phases if state.fraction < p.until), "end")] += 1
         return ", ".join(f"{count} in {name}" for name, count in sorted(counts.items()))
 

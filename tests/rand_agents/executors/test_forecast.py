@@ -113,6 +113,27 @@ def test_what_a_checkpoint_has_done_is_not_timed() -> None:
     assert forecast.seconds_left() == pytest.approx(10.0 / 6 + 10.0 + 30.0)
 
 
+class Costly(Made):
+    """A work whose guesses take long to make."""
+
+    asked = 0
+
+    def __getattribute__(self, name: str) -> Any:
+        if name == "phases":
+            Costly.asked += 1
+        return super().__getattribute__(name)
+
+
+def test_a_look_at_the_progress_costs_no_new_guess() -> None:
+    forecast, clock = forecast_of([Costly("a"), Costly("b")])
+    before = Costly.asked
+    play(forecast, clock, ["a", "b"], 30.0)
+    assert 0.0 < forecast.share() < 1.0
+    assert forecast.seconds_left() > 0.0
+    assert forecast.running() == "2 in distillation"
+    assert Costly.asked == before
+
+
 def test_times_are_said_as_one_says_them() -> None:
     assert [in_words(s) for s in (0.2, 38.0, 70.0, 3599.0, 4000.0)] == [
         "5 s", "40 s", "1 min", "1 h 00 min", "1 h 07 min",
