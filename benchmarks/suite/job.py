@@ -33,13 +33,19 @@ TASKS = {
 
 START_STRIDE = 10_000
 """How far apart the integer seeds of a run's starts are."""
+SCORING_STREAM = 500
+"""What is added to a run's integer seed where it is scored."""
 FEWER = 4
 """By which factor starts become fewer, and are trained longer, from rung to rung."""
 
 
 @dataclass(frozen=True)
 class EvaluationSize:
-    """How much `evaluate` plays."""
+    """How much `evaluate` plays.
+
+    Attributes:
+        rng_seed: What it draws from; None for draws that differ from run to run.
+    """
 
     layouts: int = 2000
     num_seeds: int = 100
@@ -47,12 +53,18 @@ class EvaluationSize:
     votes: tuple[int, ...] = (31,)
     search_rounds: int = ROUNDS
     search_starts: int = STARTS
+    rng_seed: int | None = None
 
-    def evaluate(self, agent: "Agent[Any]", rng_seed: int) -> "Report":
-        """Play the agent this much."""
+    def evaluate(self, agent: "Agent[Any]", run_seed: int) -> "Report":
+        """Play the agent of a run this much."""
         from rand_agents import evaluate
 
-        return evaluate(agent, **vars(self), rng_seed=rng_seed)
+        rng_seed = run_seed + SCORING_STREAM if self.rng_seed is None else self.rng_seed
+        return evaluate(agent, **vars(self) | {"rng_seed": rng_seed})
+
+
+AS_EVALUATE = EvaluationSize(num_fresh_seeds=1000, rng_seed=0)
+"""As `python -m rand_agents evaluate` plays, so that an agent has one number wherever it stands."""
 
 
 @dataclass(frozen=True)
@@ -167,6 +179,9 @@ class Job:
     def fingerprint(self) -> str:
         """Changes whenever anything that determines the result does."""
         evaluation = dataclasses.asdict(self.recipe.evaluation)
+        if evaluation["rng_seed"] is None:
+            # As runs were scored that there were before this option.
+            del evaluation["rng_seed"]
         return _digest([self.training_fingerprint, evaluation])
 
     @property

@@ -56,7 +56,7 @@ class Source:
             report: Json = score_agent(self.name)["report"]
             return report
         agent = self.load()
-        return self.size.evaluate(agent, self.rng_seed + 500).to_json()
+        return self.size.evaluate(agent, self.rng_seed).to_json()
 
     def load(self) -> Agent[Any]:
         return load_zoo(self.name) if self.path is None else load_agent(self.path)

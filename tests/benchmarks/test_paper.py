@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 from functools import partial
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,8 @@ from benchmarks.suite.zoo_scores import zoo_plays, zoo_scores
 from rand_agents import QNormConfig, evaluate, load_zoo, zoo_names
 from rand_agents import zoo as zoo_module
 from rand_agents.__main__ import main
+from rand_agents.evaluation.trial import usual_effort
+from rand_agents.games.registry import task_of
 from rand_agents.policies.transformer import TransformerConfig
 from rand_agents.zoo import zoo_card
 from rand_envs import GridTask
@@ -206,12 +209,12 @@ def test_a_run_goes_on_from_the_best_of_its_starts(tmp_path: Path) -> None:
 
 def test_the_best_quarter_of_the_starts_goes_on() -> None:
     recipe = experiment("coloring-headline").points[0].recipe
-    assert recipe.rungs == [(12, 2000), (3, 8000), (1, 12_000)]
-    assert Job("coloring", "x", "adv-seeded", 0, 0, recipe).updates == 24_000 + 18_000 + 4000
+    assert recipe.rungs == [(8, 2000), (2, 8000)]
+    assert Job("coloring", "x", "adv-seeded", 0, 0, recipe).updates == 16_000 + 12_000
     many = dataclasses.replace(recipe, starts=24, trial=1000)
-    assert many.rungs == [(24, 1000), (6, 4000), (2, 12_000)]
-    assert dataclasses.replace(recipe, starts=1).rungs == [(1, 12_000)]
-    assert dataclasses.replace(many, starts=5).rungs == [(5, 1000), (2, 4000), (1, 12_000)]
+    assert many.rungs == [(24, 1000), (6, 4000), (2, 8000)]
+    assert dataclasses.replace(recipe, starts=1).rungs == [(1, 8000)]
+    assert dataclasses.replace(many, starts=5).rungs == [(5, 1000), (2, 4000), (1, 8000)]
 
 
 def test_rungs_go_on_from_wherever_they_were(
@@ -356,3 +359,18 @@ def test_cells_of_a_grid_by_hand() -> None:
     # Who never moves finds nothing.
     cells = details_of(blind_agent(GridTask((1, 3), horizon=4), "LLLLLLLL"), 0)
     assert cells == {"first_visit": [[0.0, 4.0, 4.0]], "steps": [[0.0, 8.0, 8.0]], "direct": None}
+
+
+def test_what_may_come_into_the_zoo_is_scored_as_evaluate_scores_it() -> None:
+    shared = {"layouts", "num_seeds", "num_fresh_seeds", "search_rounds", "search_starts"}
+    for name in ("recall", "coloring"):
+        recipe = experiment(f"{name}-headline").points[0].recipe
+        usual = usual_effort(task_of(TASKS[name], recipe.task))
+        assert {key: getattr(recipe.evaluation, key) for key in shared} == {
+            key: getattr(usual, key) for key in shared
+        }
+    agent = blind_agent(GridTask((1, 3), horizon=4), "RRLRRRRR")
+    size = dataclasses.replace(TINY, rng_seed=0)
+    assert size.evaluate(agent, 7).to_json() == size.evaluate(agent, 8).to_json()
+    default = signature(evaluate).parameters["rng_seed"].default
+    assert recipe.evaluation.rng_seed == default
