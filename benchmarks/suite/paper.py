@@ -336,7 +336,7 @@ PAPER: tuple[Experiment, ...] = (
     Experiment(
         "coloring-headline",
         "coloring",
-        (Point("coloring10", COLORING, ADV_SEEDED, runs=5, first=COLORING_FIRST),),
+        (Point("coloring10", COLORING, runs=5, first=COLORING_FIRST),),
     ),
     Experiment("coloring-q", "coloring", tuple(map(_coloring_q, (1, 3, 10))), "q"),
     Experiment("grid-headline", "grid", (Point("grid5", GRID, runs=5, first=GRID_FIRST),)),
