@@ -24,7 +24,7 @@ QUICK = {
     # 2,520 cycles, two rounds: as in the paper a vertex learns of two others on either side.
     "coloring": Recipe(
         task={"num_vertices": 8},
-        policy={},
+        policy={"num_heads": 4},
         trainer=QNormConfig(
             m=10, batch_size=64, learning_rate=5e-3, final_learning_rate=5e-4, weight_decay=0.1
         ),

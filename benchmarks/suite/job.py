@@ -179,9 +179,6 @@ class Job:
     def fingerprint(self) -> str:
         """Changes whenever anything that determines the result does."""
         evaluation = dataclasses.asdict(self.recipe.evaluation)
-        if evaluation["rng_seed"] is None:
-            # As runs were scored that there were before this option.
-            del evaluation["rng_seed"]
         return _digest([self.training_fingerprint, evaluation])
 
     @property
@@ -262,8 +259,23 @@ class Job:
         return agent
 
 
+LATER = {"learn_from": 0, "rng_seed": None}
+"""Options that came after runs that are kept, and what all of those had."""
+
+
+def _known(facts: Any) -> Any:
+    """The facts without options that say what was the case before there were any."""
+    if isinstance(facts, dict):
+        return {
+            name: _known(fact)
+            for name, fact in facts.items()
+            if name not in LATER or fact != LATER[name]
+        }
+    return [_known(fact) for fact in facts] if isinstance(facts, list | tuple) else facts
+
+
 def _digest(facts: Any) -> str:
-    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
+    return hashlib.sha256(json.dumps(_known(facts), sort_keys=True).encode()).hexdigest()[:16]
 
 
 def jobs(
