@@ -1,11 +1,11 @@
-"""Put the first headline run of each model of the paper preset into the package's zoo.
+"""Put the first run of each model of the paper preset's headlines into the package's zoo.
 
 python benchmarks/make_zoo.py [--out out/paper]
 
-It is the run of the first rng_seed, not the best one, so that the zoo shows what a recipe gives.
-Only finished runs are taken; each zoo agent that exists is replaced. A card has the scores that
-`python -m rand_agents evaluate NAME` prints. With --rescore the agents stay as they are, and are
-only evaluated anew.
+It is the run of the first rng_seed, not the best one, so that the zoo shows what a recipe gives;
+the paper's own trainer on the 5 x 5 grid has a place there, too. Only finished runs are taken; each
+zoo agent that exists is replaced. A card has the scores that `python -m rand_agents evaluate NAME`
+prints. With --rescore the agents stay as they are, and are only evaluated anew.
 """
 
 import dataclasses
@@ -26,6 +26,8 @@ from .job import Experiment, Job, jobs
 from .summary import Json
 from .worker import agent_path, read_result
 
+OF_SWEEPS = ("grid5-pepg",)
+"""Points of sweeps whose models are in the zoo, too: what the paper's trainer gives."""
 SCORES = (
     "unit",
     "num_layouts",
@@ -80,10 +82,16 @@ def commands(experiment: str, job: Job, rng_seed: int) -> Json:
 
 
 def publish(experiments: tuple[Experiment, ...], out: Path, rng_seed: int) -> list[str]:
-    """Add the first run of each headline model that is finished; returns the names."""
+    """Add the first run of each model, of a headline or `OF_SWEEPS`, that is finished.
+
+    Returns:
+        Their names.
+    """
     names = []
-    for experiment in (experiment for experiment in experiments if experiment.axis is None):
+    for experiment in experiments:
         for job in jobs((experiment,), rng_seed, max_runs=1):
+            if experiment.axis is not None and job.label not in OF_SWEEPS:
+                continue
             result = read_result(out, job)
             if result is None:
                 continue

@@ -242,10 +242,10 @@ def _recall_recipe() -> tuple[Point, ...]:
 
 
 def _coloring_q(q: float) -> Point:
-    if q == 1:
-        return Point("coloring10", COLORING, ERM, first=COLORING_FIRST, x=1)
-    label = "coloring10" if q == COLORING.adversarial.q else f"coloring10-q{q:g}"
-    return Point(label, _changed(COLORING, q=q), ADV, first=COLORING_FIRST, x=q)
+    """As the paper has it: one head, and one start."""
+    recipe = _changed(COLORING, policy={}, found=None, starts=1, trial=0, q=None if q == 1 else q)
+    models = ERM if q == 1 else ADV
+    return Point(f"coloring10-one-head-q{q:g}", recipe, models, first=COLORING_FIRST, x=q)
 
 
 def _grid(size: int) -> Point:
@@ -338,7 +338,7 @@ PAPER: tuple[Experiment, ...] = (
         "coloring",
         (Point("coloring10", COLORING, runs=5, first=COLORING_FIRST),),
     ),
-    Experiment("coloring-q", "coloring", tuple(map(_coloring_q, (1, 3, 10))), "q"),
+    Experiment("coloring-q", "coloring", tuple(map(_coloring_q, (1, 2, 3, 5, 10))), "q"),
     Experiment("grid-headline", "grid", (Point("grid5", GRID, runs=5, first=GRID_FIRST),)),
     Experiment("grid-sizes", "grid", tuple(map(_grid, (3, 4, 5, 6, 8))), "size"),
     Experiment("grid-pepg", "grid", tuple(map(_grid_pepg_size, (3, 4, 5))), "size"),
