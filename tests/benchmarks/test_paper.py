@@ -20,7 +20,7 @@ from benchmarks.suite.drawing.recipe_figures import RECIPES
 from benchmarks.suite.earlier import differences
 from benchmarks.suite.experiments import PRESETS, select
 from benchmarks.suite.job import START_STRIDE, TASKS, Experiment, Job, Point, jobs
-from benchmarks.suite.make_zoo import publish
+from benchmarks.suite.make_zoo import OF_SWEEPS, publish
 from benchmarks.suite.paper import DRAWN, PAPER, RECALL
 from benchmarks.suite.summary import readable_json
 from benchmarks.suite.worker import (
@@ -319,6 +319,8 @@ def test_zoo_is_made_of_first_headline_runs_and_retraining_gives_the_same_weight
     monkeypatch.setattr(zoo_module, "FOLDER", tmp_path / "zoo")
     small = partial(evaluate, layouts=8, num_seeds=4, num_fresh_seeds=6, search_rounds=0)
     monkeypatch.setattr("benchmarks.suite.make_zoo.evaluate", small)
+    of_sweeps = (f"{OF_SWEEPS[0]}-grid-pepg",)
+    monkeypatch.setattr("benchmarks.suite.make_zoo.OF_SWEEPS", of_sweeps)
     out = outputs[0]
     assert len(publish(TINY_PAPER, out, 0)) == 15
     name = next(name for name in zoo_names() if re.match(r"recall.*adv-seeded", name))
