@@ -57,7 +57,7 @@ SWEEP_UPDATES = 1500
 
 COLORING = Recipe(
     task={"num_vertices": 10},
-    # The paper has one head, with which one start in five finds a colouring of every cycle.
+    # The paper has one head, with which fewer starts find a colouring of every cycle, and later.
     policy={"num_heads": 4},
     trainer=QNormConfig(
         m=10,
