@@ -1,6 +1,7 @@
 """The main job: its results, its figures, its report, and that it goes on after a stop."""
 
 import dataclasses
+import hashlib
 import json
 import os
 import re
@@ -154,6 +155,22 @@ def test_found_layouts_are_for_the_adv_models_and_determine_their_weights(tmp_pa
     before = sources["adv-seeded"]
     assert isinstance(before, Found)
     assert agent.layouts.layouts != before.layouts, "it learned"
+
+
+def test_an_option_that_came_later_changes_no_fingerprint_of_runs_that_had_none() -> None:
+    plain = jobs(select("smoke", ("recall",)), 0, ("adv-seeded",))[0]
+    found = FoundConfig(share=0.5, size=4)
+    job = dataclasses.replace(plain, recipe=dataclasses.replace(plain.recipe, found=found))
+    recipe = dataclasses.asdict(job.recipe)
+    del recipe["evaluation"], recipe["found"]["learn_from"]
+    facts = json.dumps(["recall", job.model, job.rng_seed, recipe], sort_keys=True)
+    assert hashlib.sha256(facts.encode()).hexdigest().startswith(job.training_fingerprint)
+    late = dataclasses.replace(job.recipe, found=dataclasses.replace(found, learn_from=5))
+    assert dataclasses.replace(job, recipe=late).training_fingerprint != job.training_fingerprint
+    scored = dataclasses.replace(job.recipe.evaluation, rng_seed=0)
+    again = dataclasses.replace(job, recipe=dataclasses.replace(job.recipe, evaluation=scored))
+    assert again.training_fingerprint == job.training_fingerprint
+    assert again.fingerprint != job.fingerprint
 
 
 def test_interrupted_training_goes_on_to_the_same_weights(
