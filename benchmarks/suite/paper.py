@@ -320,7 +320,9 @@ DRAWN: tuple[tuple[str, Draw, int], ...] = (
 """Other ways to draw the seeds of an update, and for how many updates they are kept."""
 
 PAPER: tuple[Experiment, ...] = (
-    Experiment("recall-headline", "recall", (Point("recall20", RECALL, runs=5, first=RECALL_FIRST),)),
+    Experiment(
+        "recall-headline", "recall", (Point("recall20", RECALL, runs=5, first=RECALL_FIRST),)
+    ),
     Experiment(
         "recall-sizes", "recall", tuple(map(_recall_size, (10, 12, 14, 16, 18, 20))), "num_pairs"
     ),
