@@ -21,7 +21,7 @@ from benchmarks.suite.earlier import differences
 from benchmarks.suite.experiments import PRESETS, select
 from benchmarks.suite.job import START_STRIDE, TASKS, Experiment, Job, Point, jobs
 from benchmarks.suite.make_zoo import OF_SWEEPS, publish
-from benchmarks.suite.paper import DRAWN, PAPER, RECALL
+from benchmarks.suite.paper import DRAWN, PAPER, RECALL, RECALL_FIRST
 from benchmarks.suite.summary import readable_json
 from benchmarks.suite.worker import (
     agent_path,
@@ -253,9 +253,11 @@ def test_runs_that_experiments_share_are_done_once() -> None:
     assert len(headline) == 20
     sizes = jobs((experiment("recall-sizes"),), 0)
     shared = {job.name for job in headline} & {job.name for job in sizes}
-    assert shared == {f"recall20-{model}-0" for model in {job.model for job in headline}}
+    assert shared == {
+        f"recall20-{model}-{RECALL_FIRST}" for model in {job.model for job in headline}
+    }
     assert len(jobs(PAPER, 0)) == len({job.name for job in jobs(PAPER, 0)})
-    other = Point("recall20", dataclasses.replace(RECALL, updates=7))
+    other = Point("recall20", dataclasses.replace(RECALL, updates=7), first=RECALL_FIRST)
     with pytest.raises(ValueError, match="points of one label must be trained alike"):
         jobs((experiment("recall-headline"), Experiment("other", "recall", (other,))), 0)
 
@@ -330,7 +332,7 @@ def test_zoo_is_made_of_first_headline_runs_and_retraining_gives_the_same_weight
     assert card["scores"]["average"]["estimate"] == found.average.estimate
     assert card["scores"]["worst"]["layout"] == found.worst.layout
     assert card["scores"]["game_value_kind"] == found.game_value_kind
-    assert card["rng_seed"] == 0
+    assert card["rng_seed"] == RECALL_FIRST
     assert "--models adv-seeded --runs 1" in card["command"]
     assert card["check"].startswith(f"python -m rand_agents zoo --compare {name} results/again")
     assert load_zoo(name).num_timesteps == card["updates"] == 2
