@@ -42,7 +42,8 @@ def plain_costs(model: SeedTransformer, layouts: Any, seeds: Tensor, weights: An
     each = model(tokens, seeds, weights).log_softmax(-1)
     both = each.unsqueeze(-1) + each.roll(1, -2).unsqueeze(-2)
     same = torch.eye(each.shape[-1], dtype=torch.bool)
-    return -both.masked_fill(same, -torch.inf).logsumexp((-2, -1)).sum(-1)
+    differ: Tensor = both.masked_fill(same, -torch.inf).logsumexp((-2, -1))
+    return -differ.sum(-1)
 
 
 PLACEMENTS: tuple[Literal["own", "every"], ...] = ("own", "every")
