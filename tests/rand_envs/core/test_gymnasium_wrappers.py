@@ -112,7 +112,7 @@ def test_all_that_gymnasium_ships_are_tried() -> None:
     assert set(vector.__all__) - set(VECTOR) - set(VECTOR_ELSEWHERE) == set()
 
 
-@pytest.mark.parametrize("name", SINGLE)
+@pytest.mark.parametrize("name", [name for name in SINGLE if hasattr(wrappers, name)])
 def test_single(name: str, tmp_path: Path) -> None:
     is_film = name in FILMS
     for env_id in IDS[:1] if is_film else IDS:
@@ -185,9 +185,11 @@ VECTOR_ELSEWHERE = {
 }
 
 
-@pytest.mark.parametrize("name", VECTOR)
+@pytest.mark.parametrize("name", [name for name in VECTOR if hasattr(vector, name)])
 def test_vector(name: str, tmp_path: Path) -> None:
     is_film = name in FILMS
+    # Before Gymnasium 1.3 it kept the space of what it normalises.
+    is_narrow = name == "NormalizeObservation" and gym.__version__ < "1.3"
     for env_id in IDS[:1] if is_film else IDS:
         made = gym.make_vec(
             env_id,
@@ -201,7 +203,7 @@ def test_vector(name: str, tmp_path: Path) -> None:
         seen, _ = envs.reset(seed=3)
         ends = 0
         for _ in range(3 if is_film else STEPS):
-            assert envs.observation_space.contains(seen), (env_id, seen)
+            assert is_narrow or envs.observation_space.contains(seen), (env_id, seen)
             seen, rewards, over, _, _ = envs.step(envs.action_space.sample())
             assert np.isfinite(rewards).all()
             ends += int(over.sum())
