@@ -13,6 +13,7 @@ import numpy as np
 from torch import Tensor
 
 from rand_agents.games.path.contexts import Model
+from rand_agents.games.path.plans import Plans
 from rand_agents.games.path.score import Episodes
 from rand_agents.policies.mlp import MLPConfig
 from rand_agents.policies.seeds import SeedSpec
@@ -109,11 +110,13 @@ class Game(ABC, Generic[M]):
         paths: int = 1,
         temperature: float = 1.0,
         branches: int | None = None,
+        plans: Plans | None = None,
     ) -> Episodes:
         """Play n layouts under each of m seeds `paths` times, drawing actions from the output.
 
         Outputs are divided by the temperature before.
         The gradient follows `branches` histories of each path beside its longest, see `Episodes`.
+        With `plans` a row leaves where it knows its layout, and has the cost of playing on by one.
         """
         self.check_sampled()
         raise NotImplementedError

@@ -6,10 +6,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from rand_agents.games.game import Game, M
-from rand_agents.games.path.episodes import Codes, Moment, Rollout
+from rand_agents.games.path.episodes import Codes, Ints, Moment, Rollout
+from rand_agents.games.path.plans import Plans
 from rand_agents.games.path.score import Episodes
 from rand_agents.games.path.spaces import ActionCode, ObservationCode
 from rand_agents.games.path.worlds import TaskWorld, World
@@ -125,12 +127,13 @@ class EpisodeGame(Game[M]):
         paths: int = 1,
         temperature: float = 1.0,
         branches: int | None = None,
+        plans: Plans | None = None,
     ) -> Episodes:
         """Play n layouts under each seed `paths` times, with actions drawn from the output."""
         self.check_sampled()
         repeated = seeds.repeat_interleave(paths, 0)
         with torch.no_grad():
-            costs, moments = self._recorded(model, layouts, repeated, rng, temperature)
+            costs, moments, end = self._recorded(model, layouts, repeated, rng, temperature, plans)
         return Episodes(
             self.codes.actions,
             moments,
@@ -141,6 +144,7 @@ class EpisodeGame(Game[M]):
             temperature,
             branches,
             rng,
+            end,
         )
 
     def _recorded(
@@ -150,13 +154,27 @@ class EpisodeGame(Game[M]):
         seeds: Tensor,
         rng: np.random.Generator,
         temperature: float,
-    ) -> tuple[Tensor, list[Moment]]:
-        """Costs, (n, m), and all that was seen and done, with actions drawn from the output."""
+        plans: Plans | None,
+    ) -> tuple[Tensor, list[Moment], Ints | None]:
+        """Costs, (n, m), all that was seen and done, and `Episodes.end`; actions are drawn."""
         rollout = self._rollout(model, layouts, seeds, None, rng)
         rollout.temperature = temperature
-        moments = rollout.play(record=True)
-        outcomes = torch.from_numpy(rollout.world.outcomes).reshape(len(layouts), -1)
-        return self.cost_of(outcomes), moments
+        world = rollout.world
+        end = np.full(len(world.outcomes), -1)
+
+        def leave(rows: Ints) -> NDArray[np.bool_]:
+            assert plans is not None
+            assert isinstance(world, TaskWorld)
+            end[rows] = plans.of(world.states(rows))
+            return end[rows] >= 0
+
+        moments = rollout.play(True, None if plans is None else leave)
+        costs = self.cost_of(torch.from_numpy(world.outcomes))
+        if plans is None:
+            return costs.reshape(len(layouts), -1), moments, None
+        left = torch.from_numpy(np.flatnonzero(end >= 0))
+        costs[left] = plans.costs[torch.from_numpy(end)[left]]
+        return costs.reshape(len(layouts), -1), moments, end
 
     def observed(self, observation: Array) -> Tensor:
         """One vector for each observation, (n, 1, token_dim)."""

@@ -69,12 +69,15 @@ class Draws(NamedTuple):
         observed: 2 * cell + found flag, (P, G, cells + 1, m, max_steps), or of no candidates; at
             the index of a treasure that of the branch which chases it, at the last the search's.
         actions: Of the same shape. P is left out of both in a job.
+        is_cut: Whether play ends where the treasure's place is known: of a row that finds it, and
+            of the search when it can be in one place alone.
     """
 
     temperature: float
     key: Any
     observed: Any
     actions: Any
+    is_cut: bool
 
 
 class _Rows(NamedTuple):
@@ -94,19 +97,23 @@ class _Rows(NamedTuple):
 
 
 def draws_of(
-    rules: Rules, policies: Policies, rng: np.random.Generator, temperature: float = 1.0
+    rules: Rules,
+    policies: Policies,
+    rng: np.random.Generator,
+    temperature: float = 1.0,
+    is_cut: bool = False,
 ) -> Draws:
     """Draws by a generator, with room for what they lead to."""
     candidates, m = policies.seeds.shape[:2]
     groups, cells = rules.wanted.shape
     room = (candidates, groups, cells + 1, m, rules.horizon * rules.episodes)
     key = rng.integers(0, 1 << 64, dtype=np.uint64)
-    return Draws(temperature, key, np.zeros(room, np.int16), np.zeros(room, np.int16))
+    return Draws(temperature, key, np.zeros(room, np.int16), np.zeros(room, np.int16), is_cut)
 
 
 def _no_draws(candidates: int) -> Draws:
     room = (candidates, 0, 0, 0, 0)
-    return Draws(0.0, np.uint64(0), np.zeros(room, np.int16), np.zeros(room, np.int16))
+    return Draws(0.0, np.uint64(0), np.zeros(room, np.int16), np.zeros(room, np.int16), False)
 
 
 def play(
@@ -185,12 +192,13 @@ def _play_job(
         for i in range(count):
             row = alive[i]
             finds = _move(rules, rows, steps, row)
-            if finds and rows.treasure[row] == SEARCHING and rows.remaining[row] > 1:
+            branches = finds and rows.treasure[row] == SEARCHING and rows.remaining[row] > 1
+            if branches and not draws.is_cut:
                 free -= 1
                 _branch(shape, rules, memory, rows, row, rows.free[free])
                 following[kept] = rows.free[free]
                 kept += 1
-            if _goes_on(rules, rows, row, finds):
+            if _goes_on(rules, rows, row, finds, draws.is_cut):
                 following[kept] = row
                 kept += 1
             else:
@@ -273,10 +281,12 @@ def _branch(shape: Shape, rules: Rules, memory: Memory, rows: _Rows, search: int
 
 
 @compiled
-def _goes_on(rules: Rules, rows: _Rows, row: int, finds: bool) -> bool:
+def _goes_on(rules: Rules, rows: _Rows, row: int, finds: bool, is_cut: bool) -> bool:
     """Begin the next episode if one ended; whether there is anything left to play."""
     searching = rows.treasure[row] == SEARCHING
-    if searching and not rows.unfound[row].any():
+    # The first token was the seed.
+    known = is_cut and rows.seen[row] > 1
+    if searching and rows.unfound[row].sum() <= known:
         return False
     ended = (finds and not searching) or rows.clock[row] == rules.horizon
     rows.found[row] = finds and not searching
@@ -302,6 +312,7 @@ def _compiled_jobs(sources: int) -> Any:
                 mixed(draws.key, candidate),
                 draws.observed[candidate],
                 draws.actions[candidate],
+                draws.is_cut,
             )
             tokens[job] = _play_job(
                 shape, rules, policies, drawn, own, memory, rows, candidate, begin, end

@@ -17,9 +17,10 @@ import torch
 from torch import Tensor
 
 from rand_agents.games.game import Game
-from rand_agents.games.generic import EpisodeGame
+from rand_agents.games.generic import TaskGame
 from rand_agents.games.path.episodes import Ints, Minds
 from rand_agents.games.path.histories import leaves_of
+from rand_agents.games.path.plans import Plans
 from rand_agents.games.path.score import Episodes
 from rand_agents.games.path.tree import Tree, together
 from rand_agents.games.registry import Environment, model_of
@@ -74,6 +75,8 @@ class PSRO(Agent[PSROConfig]):
         self._check()
         self._aim = Aim(self.game, self.config.objective, None)
         self._layouts = self.task.layout_space.enumerate()
+        assert isinstance(self.game, TaskGame)
+        self._plans = Plans(self.game.task, self.game.codes, self.game.cost_of)
         seeds = self.seeds.every()
         assert seeds is not None
         self._every = torch.from_numpy(seeds).to(self.device)
@@ -169,6 +172,7 @@ class PSRO(Agent[PSROConfig]):
             paths=paths,
             temperature=temperature,
             branches=self.config.branches,
+            plans=self._plans,
         )
         self.env_steps += episodes.costs.numel() * self.task.max_steps
         return episodes, self._aim.of(episodes.costs, self._layouts)
@@ -184,7 +188,7 @@ class PSRO(Agent[PSROConfig]):
         """What a policy meets and tries under a seed, (1, dim)."""
         paths = min(max(1, ROWS_AT_ONCE // len(self._layouts)), MOST_PATHS * self.config.paths)
         episodes, costs = self._played(model, seed, paths, self.config.temperature)
-        return Tree(episodes.moments, costs.double().cpu().numpy())
+        return Tree(episodes.moments, costs.double().cpu().numpy(), self._plans, episodes.end)
 
     def _found(self) -> dict[str, float]:
         """The worst cost of the best mix so far, and of how many strategies it is."""
@@ -203,7 +207,7 @@ class PSRO(Agent[PSROConfig]):
             self._look_again()
         if now == begin or self._examples is None:
             self._begin_distillation()
-        assert isinstance(self.game, EpisodeGame)
+        assert isinstance(self.game, TaskGame)
         assert self._step is not None
         assert self._examples is not None
         examples, actions = self._examples, self.game.codes.actions

@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rand_agents.games.accelerated.grid_rollout import GridRollout
-from rand_agents.games.accelerated.grid_samples import sampled
+from rand_agents.games.accelerated.grid_samples import sampled, sampled_until_known
 from rand_agents.games.accelerated.grid_tables import cell_tokens, path_lengths
 from rand_agents.games.generic import TaskGame
-from rand_agents.games.path.episodes import Codes, Moment
+from rand_agents.games.path.episodes import Codes, Ints, Moment
+from rand_agents.games.path.plans import Plans
 from rand_agents.games.path.spaces import ActionCode
 from rand_agents.games.registry import accelerates
 from rand_agents.policies.seeds import SeedSpec
@@ -131,12 +132,19 @@ class GridGame(TaskGame[SeedTransformer]):
         seeds: Tensor,
         rng: np.random.Generator,
         temperature: float,
-    ) -> tuple[Tensor, list[Moment]]:
+        plans: Plans | None,
+    ) -> tuple[Tensor, list[Moment], Ints | None]:
         """By compiled code, where that runs."""
-        rollout = self._searches(model, layouts, seeds, sample_rng=rng, temperature=temperature)
-        if not rollout.is_compiled:
-            return super()._recorded(model, layouts, seeds, rng, temperature)
-        return sampled(rollout)
+        is_cut = plans is not None
+        rollout = self._searches(
+            model, layouts, seeds, sample_rng=rng, temperature=temperature, is_cut=is_cut
+        )
+        # Searches among several patterns of walls do not know what others would have seen.
+        if not rollout.is_compiled or (plans is not None and len(rollout.moves) > 1):
+            return super()._recorded(model, layouts, seeds, rng, temperature, plans)
+        if plans is None:
+            return *sampled(rollout), None
+        return sampled_until_known(rollout, layouts, plans)
 
     def first_visits(
         self, model: SeedTransformer, layouts: Array, seeds: Tensor

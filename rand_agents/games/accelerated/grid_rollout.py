@@ -82,9 +82,10 @@ class GridRollout:
         seeds: Tensor,
         sample_rng: np.random.Generator | None = None,
         temperature: float = 1.0,
+        is_cut: bool = False,
     ) -> None:
         """Prepare n layouts, m seeds and weights with one leading axis of P candidates."""
-        self.temperature = temperature
+        self.temperature, self.is_cut = temperature, is_cut
         self.task, self.model, self.weights = task, model, weights
         self.seeds, self.sample_rng = seeds, sample_rng
         self.candidates = weights["read_out"].shape[0]
@@ -136,7 +137,7 @@ class GridRollout:
         policies = Policies(*(tensor.detach().contiguous().numpy() for tensor in tensors))
         draws = None
         if self.sample_rng is not None:
-            draws = draws_of(rules, policies, self.sample_rng, self.temperature)
+            draws = draws_of(rules, policies, self.sample_rng, self.temperature, self.is_cut)
         steps, tokens = play(shape_of(config, self.capacity), rules, policies, draws)
         self.token_evaluations += int(tokens.sum())
         found, after = (

@@ -7,6 +7,7 @@ alike share their randomness (common random numbers), and a search whose path do
 where the treasure lies is computed once for all treasures, whatever the game.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -109,12 +110,27 @@ class Rollout:
         self._all_differ = False
         self._places = np.tile(np.arange(len(seeds)), self.candidates)
 
-    def play(self, record: bool = False) -> list[Moment]:
-        """Play to the end; the moments, if they are to be recorded."""
-        moments = []
+    def play(
+        self, record: bool = False, leave: Callable[[Ints], NDArray[np.bool_]] | None = None
+    ) -> list[Moment]:
+        """Play to the end; the moments, if they are to be recorded.
+
+        Args:
+            record: Whether they are.
+            leave: From the second moment on it is given the rows that are alone in their minds,
+                (r,), and says which of them play no more.
+        """
+        moments: list[Moment] = []
         rows = np.arange(len(self.world.outcomes))
         while len(rows):
             representatives, minds = self._grouped(rows)
+            if leave is not None and moments:
+                alone = np.flatnonzero(np.bincount(minds)[minds] == 1)
+                gone = alone[leave(rows[alone])]
+                rows = np.delete(rows, gone)
+                if not len(rows):
+                    break
+                representatives, minds = self._grouped(rows)
             parents = self._mind[representatives]
             outputs, tokens = self._answers(representatives, parents)
             if self.sample_rng is not None:

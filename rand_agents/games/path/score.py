@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rand_agents.games.path.contexts import Model
-from rand_agents.games.path.episodes import Moment
+from rand_agents.games.path.episodes import Ints, Moment
 from rand_agents.games.path.histories import Floats, leaves_of
 from rand_agents.games.path.spaces import ActionCode
 
@@ -35,6 +35,8 @@ class Episodes:
         branches: How many histories of each path the gradient follows beside the longest, drawn
             by `rng` without bias; None for all.
         rng: Draws them.
+        end: By which of the `Plans` each row plays on, whose cost it has, -1 for none, (rows,);
+            None where all play themselves.
     """
 
     actions: ActionCode
@@ -46,6 +48,7 @@ class Episodes:
     temperature: float = 1.0
     branches: int | None = None
     rng: np.random.Generator = field(default_factory=np.random.default_rng)
+    end: Ints | None = None
 
     def backward(
         self, model: Model, slopes: Tensor, entropy: float, part: tuple[int, int] = (0, 1)

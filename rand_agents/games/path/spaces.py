@@ -97,6 +97,7 @@ class ActionCode:
         numbers = np.ones(int(np.prod(self._shape)), np.int64)
         self._sizes, self._start = parts or (numbers, 0 * numbers)
         self.dim = int(self._sizes.sum())
+        self.parts = len(self._sizes)
 
     def decode(self, outputs: Tensor, sample_rng: np.random.Generator | None) -> Array:
         """Actions, (n, *shape), from outputs, (n, dim).
@@ -117,6 +118,11 @@ class ActionCode:
         """The actions, (n, *shape), that codes, (n, parts), stand for."""
         actions = codes.cpu().numpy() + self._start
         return actions.reshape(-1, *self._shape).astype(self._space.dtype)
+
+    def codes(self, actions: Array) -> Tensor:
+        """The codes, (n, parts), that stand for actions, (n, *shape)."""
+        numbers = actions.reshape(len(actions), -1).astype(np.int64)
+        return torch.from_numpy(numbers - self._start * (not self._is_bits))
 
     def log_probability(self, outputs: Tensor, codes: Tensor) -> Tensor:
         """Logarithm of the probability of codes, (*, parts), under outputs, (*, dim): shape (*)."""

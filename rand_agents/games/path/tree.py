@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from rand_agents.games.path.episodes import Ints, Minds, Moment
+from rand_agents.games.path.plans import Plans
 
 Floats = NDArray[np.float64]
 
@@ -59,6 +60,7 @@ class _Level:
         ending: Choices after which some layout ends, (L,).
         layout: Which.
         cost: What it cost in all.
+        end: By which of the plans play goes on after that, -1 where it does not.
     """
 
     minds: Minds
@@ -67,6 +69,7 @@ class _Level:
     ending: Ints
     layout: Ints
     cost: Floats
+    end: Ints
 
 
 class Tree:
@@ -75,10 +78,20 @@ class Tree:
     Args:
         moments: Play of n layouts by each of K paths.
         costs: Shape (n, K).
+        plans: By which rows play on that have left.
+        end: By which of them each row does, (n * K,), see `Episodes`.
     """
 
-    def __init__(self, moments: list[Moment], costs: Floats) -> None:
+    def __init__(
+        self,
+        moments: list[Moment],
+        costs: Floats,
+        plans: Plans | None = None,
+        end: Ints | None = None,
+    ) -> None:
         self.num_layouts, paths = costs.shape
+        self._plans = plans
+        end = np.full(costs.size, -1) if end is None else end
         total = costs.reshape(-1)
         choice = np.zeros(total.size, np.int64)
         self._levels: list[_Level] = []
@@ -105,8 +118,8 @@ class Tree:
                 before[shown],
             )
             begin = np.searchsorted(node[tried], np.arange(len(shown)))
-            ends = choice[over], over // paths, total[over]
-            self._levels.append(_Level(minds, node[tried], begin, *ends))
+            facts = choice[over], over // paths, total[over], end[over]
+            self._levels.append(_Level(minds, node[tried], begin, *facts))
 
     def best(self, weights: Floats) -> Choices:
         """The strategy that costs least where layouts weigh this much, (n,).
@@ -146,8 +159,9 @@ class Tree:
         return Choices(costs, places)
 
     def strategy(self, choices: Choices) -> Strategy:
-        """The same choices with what is seen before each."""
+        """The same choices with what is seen before each, and the plans that rows leave with."""
         steps: list[Minds] = []
+        leaving: list[tuple[int, int, int]] = []
         place = np.zeros(1, np.int64)
         for level, taken in zip(self._levels, choices.places, strict=False):
             nodes = level.node[taken]
@@ -160,7 +174,35 @@ class Tree:
             )
             place = np.full(len(level.node), -1)
             place[taken] = np.arange(len(nodes))
-        return Strategy(choices.costs, steps)
+            parents = place[level.ending]
+            for k in np.flatnonzero((parents >= 0) & (level.end >= 0)).tolist():
+                leaving.append((len(steps), int(parents[k]), int(level.end[k])))
+        return Strategy(choices.costs, self._planned(steps, leaving))
+
+    def _planned(self, steps: list[Minds], leaving: list[tuple[int, int, int]]) -> list[Minds]:
+        """Steps, and behind them those of plans that begin at a time, after a mind before it."""
+        if not leaving:
+            return steps
+        assert self._plans is not None
+        first, lengths = self._plans.first, self._plans.lengths
+        last = max(time + int(lengths[number]) for time, _, number in leaving)
+        none = Minds(steps[0].tokens[:0], steps[0].codes[:0], steps[0].parents[:0])
+        steps = steps + [none] * (last - len(steps))
+        at: list[list[int]] = [[] for _ in steps]
+        after: list[list[int]] = [[] for _ in steps]
+        for time, parent, number in leaving:
+            for now in range(time, time + int(lengths[number])):
+                at[now].append(int(first[number]) + now - time)
+                after[now].append(parent)
+                parent = len(steps[now].tokens) + len(at[now]) - 1
+        return [
+            Minds(
+                torch.cat([step.tokens, self._plans.tokens[here].to(step.tokens)]),
+                torch.cat([step.codes, self._plans.codes[here].to(step.codes)]),
+                np.concatenate([step.parents, np.array(parents, np.int64)]),
+            )
+            for step, here, parents in zip(steps, at, after, strict=True)
+        ]
 
 
 def together(strategies: list[Strategy]) -> list[Minds]:

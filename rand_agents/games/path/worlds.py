@@ -8,7 +8,7 @@ import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
-from rand_envs.core.arrays import Array
+from rand_envs.core.arrays import Array, rows_at
 from rand_envs.core.task import Task
 
 Rows = NDArray[np.int64]
@@ -38,6 +38,10 @@ class TaskWorld(World):
         self._state = task.initial(layouts)
         self.observations = task.observe(self._state)
         self.outcomes = task.outcome(self._state)
+
+    def states(self, rows: Rows) -> Array:
+        """By the rules, of some rows, (r,)."""
+        return rows_at(self._state, rows)
 
     def step(self, rows: Rows, actions: Array) -> NDArray[np.bool_]:
         """Play by the rules."""

@@ -11,6 +11,7 @@ import torch
 from rand_agents import SeedTransformer
 from rand_agents.games.generic import TaskGame
 from rand_agents.games.path.episodes import Ints, Moment
+from rand_agents.games.path.plans import Plans
 from rand_agents.games.path.tree import Floats, Strategy, Tree, together
 from rand_agents.games.registry import game_for
 from rand_envs import GridTask, PagingTask, PatrolTask
@@ -33,6 +34,18 @@ def played(task: Task[Any], paths: int, temperature: float = 3.0) -> tuple[list[
     layouts = task.layout_space.enumerate()
     episodes = game.sample(model, layouts, seeds, rng, paths=paths, temperature=temperature)
     return episodes.moments, episodes.costs.double().numpy()
+
+
+def planned(task: Task[Any], paths: int) -> Tree:
+    """The tree of play that ends where a row knows its layout."""
+    game = game_for(task)
+    assert isinstance(game, TaskGame)
+    plans = Plans(task, game.codes, game.cost_of)
+    model = SeedTransformer(game.default_policy(), 3)
+    seeds = torch.zeros(1, game.default_seeds().dim)
+    rng, layouts = np.random.default_rng(5), task.layout_space.enumerate()
+    episodes = game.sample(model, layouts, seeds, rng, paths=paths, temperature=3.0, plans=plans)
+    return Tree(episodes.moments, episodes.costs.double().numpy(), plans, episodes.end)
 
 
 def replayed(task: Task[Any], strategy: Strategy) -> Floats:
@@ -114,12 +127,25 @@ def test_the_best_strategy_is_that_of_a_plain_recursion(task: Task[Any]) -> None
 
 
 @every_task
-def test_a_strategy_costs_what_it_says_by_the_rules(task: Task[Any]) -> None:
-    tree = Tree(*played(task, 20))
+@pytest.mark.parametrize("is_planned", [False, True])
+def test_a_strategy_costs_what_it_says_by_the_rules(task: Task[Any], is_planned: bool) -> None:
+    tree = planned(task, 20) if is_planned else Tree(*played(task, 20))
     rng = np.random.default_rng(2)
     for _ in range(4):
         strategy = tree.strategy(tree.best(rng.dirichlet(np.ones(task.layout_space.size or 0))))
         np.testing.assert_allclose(replayed(task, strategy), strategy.costs)
+
+
+def test_what_a_row_knows_costs_the_least_it_can_after_the_same_history() -> None:
+    task = TASKS["grid"]
+    layouts = task.layout_space.enumerate()
+    tree = planned(task, 200)
+    best = tree.best(np.ones(3))
+    # Three cells after one another, and straight to each in the second episode.
+    assert best.costs.sum() == (1 + 1) + (2 + 2) + (3 + 1)
+    known = task.best_outcome(layouts)
+    assert known is not None
+    assert np.all(best.costs >= known)
 
 
 def test_of_equal_choices_the_most_frequent_one_is_taken() -> None:
