@@ -30,7 +30,7 @@ from benchmarks.suite.timing.rollouts import rollouts
 from benchmarks.suite.timing.seeds import seeds
 from benchmarks.suite.timing.training import training
 from rand_agents import QNorm
-from rand_agents.training.device import usable_device
+from rand_agents.agents.device import usable_device
 from rand_envs.core.plain import plain_where_needed
 
 

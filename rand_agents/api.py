@@ -1,11 +1,11 @@
 """What users of the package import: agents, their options, evaluation, the zoo."""
 
+from rand_agents.agents.agent import Agent
 from rand_agents.evaluation.evaluate import evaluate
 from rand_agents.evaluation.report import Report
 from rand_agents.policies.mlp import MLPConfig
 from rand_agents.policies.seeds import SeedSpec
 from rand_agents.policies.transformer import SeedTransformer, TransformerConfig
-from rand_agents.training.agent import Agent
 from rand_agents.training.configs import ObjectiveConfig, PEPGConfig, PSROConfig, QNormConfig
 from rand_agents.training.entropy import ScoreConfig
 from rand_agents.training.evolution import SearchConfig

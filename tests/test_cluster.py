@@ -22,13 +22,13 @@ from benchmarks.suite.main import Arguments
 from benchmarks.suite.timing.actors import Parts, most_that_pay, per_actor
 from benchmarks.suite.worker import TrainingRun
 from rand_agents import PEPG, ObjectiveConfig, PEPGConfig, QNorm
+from rand_agents.agents.files import Contents
 from rand_agents.cluster import evolution as evolution_by_actors
 from rand_agents.cluster import on_actors
 from rand_agents.cluster.connection import STARTS, _init, connected, ray_module
 from rand_agents.executors.following import run_all
 from rand_agents.executors.ray_tasks import on_ray
 from rand_agents.training.evolution import SearchConfig
-from rand_agents.training.files import Contents
 from rand_agents.training.pepg import Generation, Here, Scores
 from rand_envs import GridTask, PatrolTask
 from rand_envs.adversaries import FoundConfig

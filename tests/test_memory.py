@@ -11,7 +11,7 @@ import gymnasium as gym
 import pytest
 
 from rand_agents import PEPG, PSRO, PEPGConfig, PSROConfig, QNorm, QNormConfig, SearchConfig
-from rand_agents.training.agent import Agent
+from rand_agents.agents.agent import Agent
 from rand_envs import ColoringTask, GridTask, PatrolTask, RecallTask
 from rand_envs.core.register import TASKS
 

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from rand_agents import MLPConfig, PEPGConfig, PSROConfig, QNormConfig, SeedSpec, TransformerConfig
-from rand_agents.training.files import Contents, read_agent, write_agent
+from rand_agents.agents.files import Contents, read_agent, write_agent
 from rand_agents.training.loading import load_agent
 from rand_agents.zoo import agent_file
 from rand_envs import GridTask, PatrolTask, check_task, minimax

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from rand_agents.agents.agent import Agent
+from rand_agents.agents.files import Contents, read_agent, write_agent
 from rand_agents.evaluation.provenance import code_version, machine
-from rand_agents.training.agent import Agent
-from rand_agents.training.files import Contents, read_agent, write_agent
 from rand_agents.training.loading import agent_of
 
 Json = dict[str, Any]

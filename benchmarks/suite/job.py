@@ -17,7 +17,7 @@ from rand_envs.adversaries import ROUNDS, STARTS, FoundConfig
 
 if TYPE_CHECKING:
     from rand_agents import Report
-    from rand_agents.training.agent import Agent
+    from rand_agents.agents.agent import Agent
 
 Model = Literal["erm-fixed", "adv-fixed", "erm-seeded", "adv-seeded"]
 MODELS: tuple[Model, ...] = ("erm-fixed", "adv-fixed", "erm-seeded", "adv-seeded")

@@ -10,11 +10,11 @@ from typing import Any
 import torch
 from rich.console import Console
 
+from rand_agents.agents.files import read_agent
 from rand_agents.executors.following import run_all
 from rand_agents.executors.processes import local
 from rand_agents.executors.ray_tasks import on_ray
 from rand_agents.executors.work import BEGUN, Phase, Report, Work
-from rand_agents.training.files import read_agent
 from rand_envs.core.sealed import read_json, write_json
 
 from . import worker

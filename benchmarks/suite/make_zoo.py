@@ -17,7 +17,7 @@ from typing import Any
 import tyro
 
 from rand_agents import evaluate, load_agent, load_zoo, zoo_names
-from rand_agents.training.agent import Agent
+from rand_agents.agents.agent import Agent
 from rand_agents.zoo import add_to_zoo, replace_card, zoo_card
 from rand_envs.core.plain import plain_where_needed
 

@@ -17,8 +17,8 @@ from rich.progress import track
 from rich.table import Table
 
 from rand_agents import load_agent, load_zoo, zoo_names
+from rand_agents.agents.agent import Agent
 from rand_agents.executors.processes import workers
-from rand_agents.training.agent import Agent
 from rand_agents.zoo import zoo_card
 from rand_envs.core.sealed import read_json, without_infinities
 

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from rand_agents.agents.agent import Agent
 from rand_agents.evaluation.intervals import percentile95
 from rand_agents.executors.work import Phase, Report
-from rand_agents.training.agent import Agent
 from rand_envs.core.sealed import read_json, write_json
 
 from .checkpoint import Checkpoint, Training

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, make_dataclass
 from typing import Any
 
+from rand_agents.agents.agent import Agent
 from rand_agents.app import commands
 from rand_agents.app.arguments import options_of
 from rand_agents.app.lookup import introduced
@@ -13,7 +14,6 @@ from rand_agents.app.words import subject_of, value_of
 from rand_agents.games.game import Game
 from rand_agents.games.registry import game_for
 from rand_agents.policies.seeds import SeedSpec
-from rand_agents.training.agent import Agent
 from rand_agents.training.loading import ALGORITHMS
 from rand_envs.adversaries import FoundConfig
 from rand_envs.core.task import Setting

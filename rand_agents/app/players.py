@@ -11,6 +11,9 @@ from gymnasium.spaces.utils import flatten_space
 from rich.console import Console
 from stable_baselines3.common.base_class import BaseAlgorithm
 
+from rand_agents.agents.agent import Agent
+from rand_agents.agents.device import usable_device
+from rand_agents.agents.files import read_agent
 from rand_agents.app.checks import MODEL, RANDOM, agent_source, check_player
 from rand_agents.app.commands import Evaluate, Watch
 from rand_agents.evaluation.players import Act, as_player
@@ -18,9 +21,6 @@ from rand_agents.games.generic import TaskGame
 from rand_agents.games.gym import GymGame
 from rand_agents.games.gym_task import GymTask
 from rand_agents.games.path.worlds import Rows, play_out
-from rand_agents.training.agent import Agent
-from rand_agents.training.device import usable_device
-from rand_agents.training.files import read_agent
 from rand_agents.training.loading import agent_of
 from rand_envs.core.arrays import Array
 from rand_envs.core.player import Play, Player

@@ -11,10 +11,10 @@ from typing import Any, Protocol
 
 from stable_baselines3.common.callbacks import BaseCallback
 
+from rand_agents.agents.agent import Agent
+from rand_agents.agents.ranks import Ranks
 from rand_agents.app.commands import Train
-from rand_agents.training.agent import Agent
 from rand_agents.training.loading import load_agent
-from rand_agents.training.ranks import Ranks
 from rand_envs.adversaries import Found
 from rand_envs.core.arrays import Json
 from rand_envs.core.writing import write_atomically

@@ -16,6 +16,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from rand_agents.agents.agent import Agent
 from rand_agents.app.arguments import task_from
 from rand_agents.app.checks import check_training
 from rand_agents.app.commands import INTERRUPTED, PROG
@@ -29,7 +30,6 @@ from rand_agents.evaluation.tables import print_table
 from rand_agents.executors.following import run_all
 from rand_agents.executors.processes import local
 from rand_agents.executors.work import Executor, Executors, Phase, Report
-from rand_agents.training.agent import Agent
 from rand_envs.core.arrays import Json
 from rand_envs.core.writing import only_writer
 

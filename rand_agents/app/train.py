@@ -10,12 +10,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import MofNCompleteColumn, Progress, TextColumn
 
+from rand_agents.agents.agent import Agent
+from rand_agents.agents.ranks import Ranks, joined
 from rand_agents.app.checks import check_training
 from rand_agents.app.commands import INTERRUPTED, PROG, Train
 from rand_agents.app.pace import Lines, Pace, clock, progress_bar
 from rand_agents.app.running import Start, run_on
-from rand_agents.training.agent import Agent
-from rand_agents.training.ranks import Ranks, joined
 from rand_envs.core.writing import only_writer
 
 LONGER = (

@@ -1,1 +1,1 @@
-"""Floor 4: agents, the three trainers, and their files."""
+"""Floor 5, beside evaluation: the three trainers and what they make small."""

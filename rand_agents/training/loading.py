@@ -5,9 +5,9 @@ from typing import Any
 
 import torch
 
+from rand_agents.agents.agent import Agent
+from rand_agents.agents.files import Contents, read_agent
 from rand_agents.games.registry import Environment
-from rand_agents.training.agent import Agent
-from rand_agents.training.files import Contents, read_agent
 from rand_agents.training.pepg import PEPG
 from rand_agents.training.psro import PSRO
 from rand_agents.training.qnorm import QNorm

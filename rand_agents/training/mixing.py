@@ -2,18 +2,17 @@
 
 import math
 from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
+from rand_agents.agents.schema import check_tensors
 from rand_agents.games.path.episodes import Ints, Minds
 from rand_agents.games.path.tree import Strategy, Tree
-from rand_agents.training.schema import check_tensors
 from rand_envs.minimax import solve_matrix_game
+from rand_envs.minimax.even import SOFT, WORTH, SoftMaximum, even_mix, with_mean, with_uniform
 
 Floats = NDArray[np.float64]
 
@@ -21,22 +20,12 @@ HEDGED = 0.5
 """Share of Hedge in the weights of the layouts; the rest is what the equilibrium weighs."""
 COLUMNS = 20
 """How many strategies a tree adds at most."""
-STARTS = 100
-"""How often the choice for the seeds is begun anew."""
 TRIES = 4
 """Of how many answers the best takes a strategy's place."""
 SWEEPS = 4
 """How often the strategies of all seeds are gone through, as long as that helps."""
-WORTH = 1e-3
-"""By which share another choice must be better."""
-SOFT = 0.005
-"""How far the soft maximum over layouts may lie above the maximum, as a share of the range of
-costs: many layouts often cost as much as the worst, and one strategy cannot mend them all."""
 SOFTER = 0.02
-"""The same while a choice is made from nothing: a sharp one sees a few layouts only."""
-AVERAGE = 0.1
-"""What the mean over layouts counts beside the worst: a worst case alone does not care what is
-wasted in layouts that cost less."""
+"""As `SOFT`, while a choice is made from nothing: a sharp one sees a few layouts only."""
 
 
 class Mixture:
@@ -80,7 +69,7 @@ class Mixture:
         spread = costs.max() - costs.min()
         rate = math.sqrt(8.0 * math.log(costs.shape[1]) / self._rounds) / (spread or 1.0)
         hedge = np.exp(rate * (self._paid - self._paid.max()))
-        hedged = _with_uniform(hedge / hedge.sum())
+        hedged = with_uniform(hedge / hedge.sum())
         mixed: Floats = HEDGED * hedged + (1.0 - HEDGED) * self.equilibrium
         return mixed
 
@@ -108,38 +97,18 @@ class Mixture:
             self._aim = self.value = float(self.costs.mean(1).min())
             return
         costs = self.costs
-        solved = solve_matrix_game(_with_mean(costs))
-        self.equilibrium = _with_uniform(solved.column_strategy)
+        solved = solve_matrix_game(with_mean(costs))
+        self.equilibrium = with_uniform(solved.column_strategy)
         self._mix = solved.row_strategy
         self._aim = solved.value
         self.value = float((solved.row_strategy @ costs).max())
 
     def chosen(self, count: int, before: Ints | None = None) -> Ints:
-        """As many strategies, with repetition, that together cost least in their worst layouts.
-
-        Found by exchanging one for another as long as that helps, from draws of the equilibrium
-        and from the last choice, each of whose places keeps a strategy like the one it had.
-
-        Args:
-            count: How many, K.
-            before: The last choice, (K,).
-
-        Returns:
-            Their numbers, (K,).
-        """
-        costs, rng = self.costs, np.random.default_rng(0)
+        """So many strategies for as many seeds, see `even_mix`; the best alone for the mean."""
+        costs = self.costs
         if self._of_mean:
             return np.full(count, costs.mean(1).argmin())
-        starts = [rng.choice(len(costs), size=count, p=self._mix) for _ in range(STARTS)]
-        least, best = math.inf, starts[0]
-        for picked in starts if before is None else [before.copy(), *starts]:
-            value = math.inf
-            while (now := self._exchanged(picked)) < value - 1e-9:
-                value = now
-            # Another choice must be worth it that the seeds learn it.
-            if value < least * (1.0 - WORTH):
-                best, least = picked, value
-        return np.sort(best) if before is None else self._matched(best, before)
+        return even_mix(costs, self._mix, count, before)
 
     def improve(self, tree: Tree, chosen: Ints, places: Iterable[int], soft: float = SOFT) -> bool:
         """Exchange strategies of a choice, in place, for a tree's answers to the others.
@@ -173,10 +142,10 @@ class Mixture:
         """
         if self._of_mean:
             return chosen
-        known, rate = len(self), self._rate(SOFTER)
+        known, softer = len(self), SoftMaximum.of(self.costs, SOFTER)
         total = np.zeros(len(self._paid))
         for number in range(len(chosen)):
-            answer = tree.best(_slopes(total / max(number, 1), rate))
+            answer = tree.best(softer.slopes(total / max(number, 1)))
             self.strategies.append(tree.strategy(answer))
             total = total + answer.costs
         other = np.arange(known, len(self))
@@ -195,7 +164,8 @@ class Mixture:
                 break
 
     def _badness(self, chosen: Ints) -> float:
-        return float(_soft(self.costs[chosen].mean(0), self._rate()))
+        costs = self.costs
+        return float(SoftMaximum.of(costs)(costs[chosen].mean(0)))
 
     def _answered(self, tree: Tree, chosen: Ints, place: int, soft: float) -> bool:
         """Exchange one strategy for the best of some answers to the others, if that is better.
@@ -203,13 +173,14 @@ class Mixture:
         They answer what layouts weigh in the mean of the others and of the answers so far
         (fictitious play).
         """
+        known = SoftMaximum.of(self.costs, soft)
         costs, count = self.costs[chosen], len(chosen)
-        others, rate = costs.sum(0) - costs[place], self._rate(soft)
-        found, least = None, _soft(costs.mean(0), rate) - 1e-9
+        others = costs.sum(0) - costs[place]
+        found, least = None, known(costs.mean(0)) - 1e-9
         own = others / max(count - 1, 1)
         for number in range(1, TRIES + 1):
-            answer = tree.best(_slopes((others + own) / count, rate))
-            value = _soft((others + answer.costs) / count, rate)
+            answer = tree.best(known.slopes((others + own) / count))
+            value = known((others + answer.costs) / count)
             if value < least:
                 found, least = answer, value
             own = answer.costs if number == 1 else own + (answer.costs - own) / number
@@ -218,33 +189,6 @@ class Mixture:
         chosen[place] = len(self.strategies)
         self.strategies.append(tree.strategy(found))
         return True
-
-    def _exchanged(self, picked: Ints) -> float:
-        """Exchange each of those picked for the best there is, in place; how bad they are then."""
-        costs, rate = self.costs, self._rate()
-        total = costs[picked].sum(0)
-        value = math.inf
-        for place, own in enumerate(picked.tolist()):
-            values = _soft((total - costs[own] + costs) / len(picked), rate)
-            best = int(values.argmin())
-            if values[best] < values[own]:
-                total = total - costs[own] + costs[best]
-                picked[place] = best
-            value = float(values[picked[place]])
-        return value
-
-    def _matched(self, chosen: Ints, before: Ints) -> Ints:
-        """The same numbers in an order in which each costs about what the one before it did."""
-        costs = self.costs
-        apart = np.abs(costs[chosen][:, None] - costs[before]).sum(-1)
-        number, place = linear_sum_assignment(apart)
-        ordered: Ints = chosen[number[np.argsort(place)]]
-        return ordered
-
-    def _rate(self, soft: float = SOFT) -> float:
-        """Of the soft maximum, for a unit of cost."""
-        costs = self.costs
-        return math.log(costs.shape[1] + 1) / (soft * (np.ptp(costs) or 1.0))
 
     def tensors(self) -> dict[str, Tensor]:
         """All that was found, to be saved."""
@@ -311,28 +255,3 @@ class Mixture:
         parents = tensors["parents"]
         if not ((parents >= 0) & (parents < most)).all() or (tensors["codes"] < 0).any():
             raise ValueError("the file's strategies continue histories that there are not")
-
-
-def _with_mean(costs: Floats) -> Floats:
-    """Costs, (K, n), each with a share of the mean over layouts."""
-    mixed: Floats = (1.0 - AVERAGE) * costs + AVERAGE * costs.mean(1, keepdims=True)
-    return mixed
-
-
-def _with_uniform(weights: Floats) -> Floats:
-    """Weights of layouts, (n,), under which costs mean what `_with_mean` makes of them."""
-    mixed: Floats = (1.0 - AVERAGE) * weights + AVERAGE / len(weights)
-    return mixed
-
-
-def _soft(means: Floats, rate: float) -> Any:
-    """The soft maximum over layouts, the last axis, with a share of the mean."""
-    top = means.max(-1, keepdims=True)
-    soft = top[..., 0] + np.log(np.exp(rate * (means - top)).mean(-1)) / rate
-    return (1.0 - AVERAGE) * soft + AVERAGE * means.mean(-1)
-
-
-def _slopes(means: Floats, rate: float) -> Floats:
-    """Derivatives of `_soft` by mean costs, (n,)."""
-    slopes = np.exp(rate * (means - means.max()))
-    return _with_uniform(slopes / slopes.sum())

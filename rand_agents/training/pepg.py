@@ -16,15 +16,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.utils import parameters_to_vector
 
+from rand_agents.agents.agent import Agent
+from rand_agents.agents.aim import Aim
+from rand_agents.agents.learning import NotFiniteError
+from rand_agents.agents.schema import STREAMS, check_tensors
 from rand_agents.games.game import Game
 from rand_agents.games.generic import TaskGame
 from rand_agents.games.registry import Environment, as_game
-from rand_agents.training.agent import Agent
-from rand_agents.training.aim import Aim
 from rand_agents.training.configs import ObjectiveConfig, PEPGConfig, cosine
 from rand_agents.training.evolution import Search, SearchConfig, Vector
-from rand_agents.training.learning import NotFiniteError
-from rand_agents.training.schema import STREAMS, check_tensors
 from rand_envs.adversaries import MAX_EXHAUSTIVE
 from rand_envs.core.arrays import Array
 

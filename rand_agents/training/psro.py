@@ -16,6 +16,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from rand_agents.agents.agent import Agent
+from rand_agents.agents.aim import Aim
+from rand_agents.agents.schema import check_tensors
 from rand_agents.games.game import Game
 from rand_agents.games.generic import TaskGame
 from rand_agents.games.path.episodes import Ints, Minds
@@ -26,13 +29,10 @@ from rand_agents.games.path.tree import Tree, together
 from rand_agents.games.registry import Environment, model_of
 from rand_agents.policies.seeds import SeedSpec
 from rand_agents.policies.transformer import SeedTransformer
-from rand_agents.training.agent import Agent
-from rand_agents.training.aim import Aim
 from rand_agents.training.configs import PSROConfig
 from rand_agents.training.mixing import Mixture
 from rand_agents.training.objectives import Weighted
 from rand_agents.training.qnorm import QNormStep
-from rand_agents.training.schema import check_tensors
 
 ROWS_AT_ONCE = 1 << 16
 """About how many instances are played to look for strategies."""

@@ -8,18 +8,18 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from rand_agents.agents.agent import Agent
+from rand_agents.agents.aim import Aim
+from rand_agents.agents.learning import NotFiniteError
+from rand_agents.agents.ranks import Ranks
+from rand_agents.agents.schema import check_tensors
 from rand_agents.games.game import Game
 from rand_agents.games.path.score import Episodes
 from rand_agents.games.registry import Environment, as_game
 from rand_agents.kernels.divided import divided
-from rand_agents.training.agent import Agent
-from rand_agents.training.aim import Aim
 from rand_agents.training.configs import ObjectiveConfig, QNormConfig
 from rand_agents.training.entropy import ScoreConfig, Thermostat
-from rand_agents.training.learning import NotFiniteError
 from rand_agents.training.objectives import Objective
-from rand_agents.training.ranks import Ranks
-from rand_agents.training.schema import check_tensors
 from rand_envs.core.arrays import Array
 
 HINT = "a lower learning rate may help"

@@ -7,7 +7,7 @@ card: recipe, command, `rng_seed`, duration, machine, and the scores of the run 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rand_agents.training.files import agent_path
+from rand_agents.agents.files import agent_path
 from rand_envs.core.arrays import Json
 from rand_envs.core.sealed import read_json, write_json
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     # Names and cards can be had without PyTorch, which takes seconds.
     import torch
 
-    from rand_agents.training.agent import Agent
+    from rand_agents.agents.agent import Agent
 
 __all__ = [
     "add_to_zoo",

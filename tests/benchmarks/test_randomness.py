@@ -11,8 +11,8 @@ from benchmarks.suite.randomness.experiment import SETTINGS, scores, summarise, 
 from benchmarks.suite.randomness.figure import draw
 from benchmarks.suite.randomness.players import Dropout, Noisy
 from benchmarks.suite.randomness.training import KINDS, MEMBERS, trained
+from rand_agents.agents.agent import Agent
 from rand_agents.policies.transformer import SeedTransformer, TransformerConfig
-from rand_agents.training.agent import Agent
 
 MODEL = SeedTransformer(TransformerConfig(token_dim=3, output_dim=2, seed_dim=1), 0)
 

@@ -24,8 +24,8 @@ from benchmarks.suite.earlier import Earlier
 from benchmarks.suite.experiments import PRESETS, select
 from benchmarks.suite.job import jobs
 from benchmarks.suite.summary import write_json
+from rand_agents.agents.files import Contents, read_agent, write_agent
 from rand_agents.executors import processes
-from rand_agents.training.files import Contents, read_agent, write_agent
 from rand_envs.core.sealed import read_json
 from rand_envs.core.writing import only_writer
 from tests.fault_kinds.subjects import determined, job_of_benchmark, tiny_job

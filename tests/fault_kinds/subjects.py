@@ -30,9 +30,9 @@ from rand_agents import (
     SearchConfig,
     SeedSpec,
 )
+from rand_agents.agents.agent import Agent
+from rand_agents.agents.files import read_agent
 from rand_agents.app import cli
-from rand_agents.training.agent import Agent
-from rand_agents.training.files import read_agent
 from rand_agents.training.loading import load_agent
 from rand_envs import Found, GridTask, PatrolTask, RecallTask
 from rand_envs.core.sealed import read_json

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from rand_agents import QNorm, QNormConfig, SeedSpec
+from rand_agents.agents.aim import Aim
 from rand_agents.games.game import Game
 from rand_agents.games.registry import game_for, task_of
 from rand_agents.policies.transformer import SeedTransformer
-from rand_agents.training.aim import Aim
 from rand_agents.training.qnorm import QNormStep
 from rand_envs.core.arrays import Array
 from rand_envs.core.player import Player

@@ -9,8 +9,8 @@ import torch
 from rich.table import Table
 
 from rand_agents import PEPG, ObjectiveConfig, QNorm, QNormConfig
+from rand_agents.agents.agent import Agent
 from rand_agents.games.registry import as_game
-from rand_agents.training.agent import Agent
 
 from .training import milliseconds
 

@@ -24,12 +24,12 @@ from rand_agents import (
     load_agent,
 )
 from rand_agents.__main__ import main
+from rand_agents.agents.files import Contents, read_agent, write_agent
 from rand_agents.app.options import Training
 from rand_agents.app.shapes import TransformerOptions
 from rand_agents.app.watching.instances import play_out
 from rand_agents.games.registry import game_for
 from rand_agents.training.evolution import SearchConfig
-from rand_agents.training.files import Contents, read_agent, write_agent
 from rand_envs import ColoringTask, GridTask, PatrolTask, RecallTask
 from rand_envs.core.streams import Stream, generator
 from rand_envs.core.task import rules_of

@@ -12,9 +12,9 @@ import pytest
 import torch
 
 from rand_agents import load_agent
+from rand_agents.agents.ranks import Ranks
 from rand_agents.app import cli
 from rand_agents.app import train as train_module
-from rand_agents.training.ranks import Ranks
 
 
 @pytest.mark.parametrize("rank", [0, 1])

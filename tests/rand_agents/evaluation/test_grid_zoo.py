@@ -10,7 +10,7 @@ from stable_baselines3.common.evaluation import evaluate_policy
 
 from benchmarks.suite.job import MODELS
 from rand_agents import evaluate, load_zoo
-from rand_agents.training.agent import Agent
+from rand_agents.agents.agent import Agent
 from rand_agents.zoo import zoo_card
 from rand_envs import Sweep
 from rand_envs.core.arrays import Array

@@ -19,7 +19,7 @@ from rand_agents import (
 )
 from rand_agents import zoo as zoo_module
 from rand_agents.__main__ import main
-from rand_agents.training.agent import Agent
+from rand_agents.agents.agent import Agent
 from rand_agents.zoo import add_to_zoo, weight_differences, zoo_card, zoo_names
 from rand_envs import GridTask, RecallTask
 

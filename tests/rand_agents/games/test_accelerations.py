@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from rand_agents import PEPG, MLPConfig, QNorm, TransformerConfig
+from rand_agents.agents.agent import Agent
 from rand_agents.games.generic import TaskGame
 from rand_agents.games.registry import game_for, model_of
-from rand_agents.training.agent import Agent
 from rand_envs import ColoringTask, GridTask, RecallTask
 from rand_envs.core.arrays import Array
 from rand_envs.core.task import Task

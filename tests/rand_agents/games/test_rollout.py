@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 
 from rand_agents import PEPG, PEPGConfig, QNorm, QNormConfig, SearchConfig, TransformerConfig
+from rand_agents.agents.acting import PolicyState
+from rand_agents.agents.agent import Agent
 from rand_agents.games.accelerated.grid_rollout import NEVER, GridRollout
 from rand_agents.games.accelerated.grid_tables import path_lengths, transition_table
 from rand_agents.games.path.spaces import draw_category
-from rand_agents.training.acting import PolicyState
-from rand_agents.training.agent import Agent
 from rand_envs import ColoringTask, GridTask, RecallTask
 from rand_envs.core.arrays import Array
 from rand_envs.core.task import rules_of
@@ -338,7 +338,7 @@ def test_a_batch_in_parts_is_the_whole_batch(monkeypatch: pytest.MonkeyPatch) ->
     agent = PEPG(grid_policy(task), task, PEPG_TINY)
     layouts, seeds = task.layout_space.enumerate(), draws(3, 4)
     whole = agent.play(layouts, seeds).outcome
-    monkeypatch.setattr("rand_agents.training.acting.PLAY_ROWS", 100)
+    monkeypatch.setattr("rand_agents.agents.acting.PLAY_ROWS", 100)
     np.testing.assert_array_equal(agent.play(layouts, seeds).outcome, whole)
 
 

@@ -11,7 +11,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 from rand_agents import ObjectiveConfig, QNorm, QNormConfig
-from rand_agents.training.agent import Agent
+from rand_agents.agents.agent import Agent
 from rand_agents.training.entropy import ScoreConfig
 from rand_envs import ColoringTask, GridTask, PatrolTask, RecallTask
 

@@ -11,7 +11,7 @@ import torch
 from stable_baselines3.common.callbacks import CheckpointCallback
 
 from rand_agents import PEPG, PSRO, ObjectiveConfig, PEPGConfig, PSROConfig, QNorm, QNormConfig
-from rand_agents.training.agent import Agent
+from rand_agents.agents.agent import Agent
 from rand_agents.training.evolution import SearchConfig
 from rand_envs import GridTask, PatrolTask, RecallTask
 
@@ -77,7 +77,8 @@ def test_losses_that_are_no_numbers_name_their_layout(name: str) -> None:
 
     agent.game.costs = poisoned(agent.game.costs)  # type: ignore[method-assign]
     twin = at(1e-2)[name]()
-    layouts = twin._aim.layouts(twin._rngs["layouts"])
+    aim: Any = twin._aim
+    layouts = aim.layouts(twin._rngs["layouts"])
     third = twin.task.layout_space.unpack(layouts)[2].to_json()
     with pytest.raises(FloatingPointError, match="in update 1 of 3, on the layout ") as error:
         agent.learn(3)

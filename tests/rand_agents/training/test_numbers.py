@@ -20,9 +20,9 @@ from rand_agents import (
     SeedSpec,
     evaluate,
 )
+from rand_agents.agents.agent import Agent
 from rand_agents.policies.mlp import MLPConfig
 from rand_agents.policies.transformer import TransformerConfig
-from rand_agents.training.agent import Agent
 from rand_agents.training.entropy import ScoreConfig
 from rand_agents.training.loading import load_agent
 from rand_envs import GridTask, RecallTask

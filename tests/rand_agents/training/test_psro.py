@@ -13,10 +13,11 @@ from rand_agents import PSRO, ObjectiveConfig, PSROConfig, QNormConfig, SeedSpec
 from rand_agents.games.path.tree import Tree
 from rand_agents.games.registry import game_for
 from rand_agents.policies.transformer import SeedTransformer
-from rand_agents.training.mixing import AVERAGE, Mixture, _slopes, _soft
+from rand_agents.training.mixing import Mixture
 from rand_envs import GridTask, PagingTask, PatrolTask, Sweep
 from rand_envs.core.arrays import Array
 from rand_envs.minimax import game_value, solve_matrix_game
+from rand_envs.minimax.even import AVERAGE
 
 PAGING = PagingTask(num_requests=2)
 SMALL = PSROConfig(rounds=3, paths=8, distillation=0.8, temperature=10.0)
@@ -102,36 +103,6 @@ def test_layouts_weigh_the_same_before_anything_is_found_and_hurt_later() -> Non
     worst = mixture.costs[0].argmax()
     assert weights[worst] > 1 / 9
     assert weights.min() >= 0.0
-
-
-def test_the_chosen_are_as_good_as_the_best_of_all_choices() -> None:
-    rng = np.random.default_rng(4)
-    mixture = Mixture(5, 4)
-    agent = trained(PAGING, dataclasses.replace(SMALL, distillation=0.1), 30)
-    mixture.strategies = [
-        dataclasses.replace(agent._mixture.strategies[0], costs=costs)
-        for costs in rng.random((6, 5))
-    ]
-    mixture._solve()
-    costs = mixture.costs
-    every = [
-        _soft(np.mean([costs[a], costs[b], costs[c]], 0), mixture._rate())
-        for a in range(6)
-        for b in range(a, 6)
-        for c in range(b, 6)
-    ]
-    chosen = costs[mixture.chosen(3)]
-    assert _soft(chosen.mean(0), mixture._rate()) == pytest.approx(min(every), rel=1e-3)
-
-
-def test_the_soft_maximum_is_the_maximum_but_for_what_was_said_and_has_those_slopes() -> None:
-    rng, rate = np.random.default_rng(5), 300.0
-    means = rng.random((4, 9))
-    hard = (1 - AVERAGE) * means.max(1) + AVERAGE * means.mean(1)
-    assert np.all(np.abs(_soft(means, rate) - hard) <= np.log(9) / rate)
-    step = 1e-6 * np.eye(9)
-    slopes = (_soft(means[0] + step, 20.0) - _soft(means[0] - step, 20.0)) / 2e-6
-    np.testing.assert_allclose(_slopes(means[0], 20.0), slopes, atol=1e-6)
 
 
 def test_a_tree_of_all_play_gives_a_choice_worth_the_game_value() -> None:

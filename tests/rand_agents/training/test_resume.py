@@ -20,8 +20,8 @@ from rand_agents import (
     SearchConfig,
     SeedSpec,
 )
+from rand_agents.agents.agent import Agent
 from rand_agents.policies.seeds import DRAWS
-from rand_agents.training.agent import Agent
 from rand_envs import Fixed, Found, GridTask, Hedge, PatrolTask, RecallTask, Sweep, Uniform
 from rand_envs.core.sources import LayoutSource
 from rand_envs.core.wrappers.random_seed import SEED_DISTRIBUTIONS

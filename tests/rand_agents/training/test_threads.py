@@ -9,9 +9,9 @@ import torch
 from threadpoolctl import threadpool_info
 
 from rand_agents import PEPG, PEPGConfig, QNorm, QNormConfig, SearchConfig
+from rand_agents.agents import learning
+from rand_agents.agents.agent import Agent
 from rand_agents.kernels.threads import allowed
-from rand_agents.training import learning
-from rand_agents.training.agent import Agent
 from rand_envs import ColoringTask, GridTask, RecallTask
 
 SEARCH = SearchConfig(population=8)

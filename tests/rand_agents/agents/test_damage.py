@@ -15,10 +15,10 @@ import safetensors.torch
 import torch
 
 from rand_agents import PEPG, PSRO, PEPGConfig, PSROConfig, QNorm, QNormConfig, SearchConfig
+from rand_agents.agents.agent import Agent
+from rand_agents.agents.files import Contents, read_agent, write_agent
 from rand_agents.policies.mlp import MLPConfig
 from rand_agents.policies.transformer import TransformerConfig
-from rand_agents.training.agent import Agent
-from rand_agents.training.files import Contents, read_agent, write_agent
 from rand_agents.training.loading import load_agent
 from rand_agents.zoo import FOLDER
 from rand_envs import GridTask, RecallTask

@@ -2,7 +2,7 @@
 
 import torch
 
-from rand_agents.training.ranks import place_on_machine
+from rand_agents.agents.ranks import place_on_machine
 
 
 def usable_device(name: str | torch.device) -> torch.device:

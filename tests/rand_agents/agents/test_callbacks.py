@@ -14,7 +14,7 @@ from stable_baselines3.common import callbacks as sb3
 from stable_baselines3.common.logger import configure
 
 from rand_agents import PEPG, QNorm, QNormConfig
-from rand_agents.training import learning
+from rand_agents.agents import learning
 from rand_envs import ColoringTask, RecallTask
 
 CONFIG = QNormConfig(m=3, batch_size=8)

@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from rand_agents.agents.files import Contents
 from rand_agents.games.registry import POLICIES, Environment, PolicyConfig, model_of, task_of
 from rand_agents.policies.seeds import SeedSpec
-from rand_agents.training.files import Contents
 from rand_envs.core.arrays import Json, shown, whole_number
 from rand_envs.core.options import from_json, restore_generator, rng_seed_number
 from rand_envs.core.register import TASKS

@@ -8,7 +8,7 @@ import torch
 import torch.distributed as dist
 
 from rand_agents import PEPG, PSRO, QNorm, QNormConfig, load_agent
-from rand_agents.training.ranks import Ranks
+from rand_agents.agents.ranks import Ranks
 from rand_envs import GridTask, RecallTask
 from tests.rand_agents.training.several import MAKE, Trained, run, train
 

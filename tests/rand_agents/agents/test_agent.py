@@ -28,7 +28,7 @@ from rand_agents import (
     TransformerConfig,
     evaluate,
 )
-from rand_agents.training.agent import Agent
+from rand_agents.agents.agent import Agent
 from rand_envs import ColoringTask, GridTask, RecallTask, Sweep
 from rand_envs.core.arrays import Array
 from rand_envs.core.task import rules_of

@@ -21,7 +21,7 @@ from rand_agents import (
     evaluate,
     load_agent,
 )
-from rand_agents.training.agent import Agent
+from rand_agents.agents.agent import Agent
 from rand_envs import ColoringTask, GridTask, PatrolTask, RecallTask
 from tests.elsewhere import DEVICE, Elsewhere
 

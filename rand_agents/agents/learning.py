@@ -22,11 +22,11 @@ from stable_baselines3.common.logger import HumanOutputFormat, Logger
 from stable_baselines3.common.utils import configure_logger
 from stable_baselines3.common.vec_env import DummyVecEnv
 
+from rand_agents.agents.aim import Aim
+from rand_agents.agents.ranks import Ranks
+from rand_agents.agents.schema import MAX_TIMESTEPS
 from rand_agents.games.registry import environment_of
 from rand_agents.kernels.threads import one_thread
-from rand_agents.training.aim import Aim
-from rand_agents.training.ranks import Ranks
-from rand_agents.training.schema import MAX_TIMESTEPS
 from rand_envs.adversaries import Missing
 from rand_envs.core.arrays import whole_number
 from rand_envs.core.task import Setting

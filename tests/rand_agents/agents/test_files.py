@@ -12,7 +12,7 @@ import safetensors.torch
 import torch
 
 from rand_agents import PEPG, QNorm, QNormConfig
-from rand_agents.training.files import Contents, read_agent, write_agent
+from rand_agents.agents.files import Contents, read_agent, write_agent
 from rand_agents.zoo import agent_file
 from rand_envs import ColoringTask, RecallTask
 from rand_envs.core.writing import write_atomically

@@ -9,6 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from rand_agents.agents.acting import SeededPolicy
+from rand_agents.agents.device import usable_device
+from rand_agents.agents.files import Contents, agent_data, read_agent, write_agent
+from rand_agents.agents.learning import Learner
+from rand_agents.agents.schema import STREAMS, Description, task_in_file
 from rand_agents.games.game import Game
 from rand_agents.games.given import chosen_source, resumed_source
 from rand_agents.games.registry import (
@@ -22,11 +27,6 @@ from rand_agents.games.registry import (
     task_of,
 )
 from rand_agents.policies.seeds import SeedSpec
-from rand_agents.training.acting import SeededPolicy
-from rand_agents.training.device import usable_device
-from rand_agents.training.files import Contents, agent_data, read_agent, write_agent
-from rand_agents.training.learning import Learner
-from rand_agents.training.schema import STREAMS, Description, task_in_file
 from rand_envs.adversaries import restored, stored
 from rand_envs.core.arrays import Json
 from rand_envs.core.options import rng_seed_number

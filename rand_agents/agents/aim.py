@@ -1,17 +1,30 @@
 """What a trainer aims at: the layouts of an update, and what the objective is of."""
 
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from rand_agents.games.game import Game
-from rand_agents.training.configs import ObjectiveConfig
 from rand_envs.adversaries import MAX_EXHAUSTIVE
 from rand_envs.core.arrays import Array
 from rand_envs.core.player import Player
 from rand_envs.core.sources import LayoutSource
+
+
+class Objective(Protocol):
+    """Options of a trainer's objective, as far as it matters here what it is of."""
+
+    @property
+    def of(self) -> str:
+        """Of what: "cost" or "regret"."""
+        ...
+
+    @property
+    def takes_signs(self) -> bool:
+        """Whether losses may be below 0."""
+        ...
 
 
 class Aim:
@@ -32,7 +45,7 @@ class Aim:
     def __init__(
         self,
         game: Game[Any],
-        objective: ObjectiveConfig,
+        objective: Objective,
         batch_size: int | None,
         source: LayoutSource[Any] | None = None,
         stratified: bool = False,

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from rand_agents import QNorm, SeedSpec, TransformerConfig
+from rand_agents.agents.agent import Agent
 from rand_agents.games.registry import game_for, task_of
-from rand_agents.training.agent import Agent
 from rand_envs.core.arrays import Array
 from rand_envs.core.streams import Stream, generator
 from tests.rand_agents.games.strangers import ACTIONS, OBSERVATIONS
