@@ -71,7 +71,7 @@ QUICK = {
     ),
 }
 
-FIRST = {"grid": 40, "patrol": 40, "paging": 50}
+FIRST = {"grid": 60, "patrol": 60, "paging": 60}
 """Number of the first training run; those before were seen while the recipe was chosen."""
 
 

@@ -205,10 +205,12 @@ class Job:
         if isinstance(trainer, PSROConfig):
             rows = trainer.paths * (game.task.layout_space.size or 1)
             responses = 1.0 - trainer.distillation
-            update = 2e-3 + 3e-6 * rows * game.context
+            update = 2e-2 + 2.5e-7 * rows * game.context
             return (
                 Phase("best responses", responses, responses * self.updates * update),
-                Phase("distillation", 1.0, trainer.distillation * self.updates * 1e-2),
+                Phase(
+                    "distillation", 1.0, trainer.distillation * self.updates * 4e-4 * game.context
+                ),
                 evaluation,
             )
         return (Phase("training", 1.0, self.updates * self._update_seconds(game)), evaluation)

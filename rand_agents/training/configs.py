@@ -192,7 +192,8 @@ class PSROConfig:
         objective: q = inf is the worst layout, q = 1 the mean; others have no meaning here.
         rounds: How many best responses are learned; fewer where the updates are few.
         distillation: Fraction of the updates in which the seeds learn the strategies.
-        iterations: Into how many parts these are divided. After each but the last the policy is
+        iterations: Into how many parts these are divided, the last one twice as long as the
+            others. After each but the last the policy is
             played itself, better strategies than those it learned are looked for in what it meets
             and tries, and it learns these (expert iteration; Anthony, Tian and Barber 2017).
         paths: How often the layouts are played in an update of a response, drawing actions.

@@ -201,8 +201,11 @@ class PSRO(Agent[PSROConfig]):
     def _distil(self, now: int, updates: int) -> dict[str, float]:
         """An update of the policy: one strategy's actions under each seed."""
         parts = _parts(self.config.iterations, updates)
-        part = ((now + 1) * parts - 1) // updates
-        begin, end = part * updates // parts, (part + 1) * updates // parts
+        # The last one is twice as long: what is learned in it is not looked at again.
+        shares = parts + (parts > 1)
+        part = min(((now + 1) * shares - 1) // updates, parts - 1)
+        begin = part * updates // shares
+        end = updates if part == parts - 1 else (part + 1) * updates // shares
         if now == begin and part > 0:
             self._look_again()
         if now == begin or self._examples is None:
