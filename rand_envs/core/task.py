@@ -76,6 +76,8 @@ class Setting(ABC, Generic[L]):
     """The longest an instance can last, in steps."""
     wrong_answers: int = 1
     """How many wrong answers a vote may go to."""
+    adds_up: bool = False
+    """Whether the outcome is a cost that never falls in the course of an instance."""
 
     @property
     def higher_is_better(self) -> bool:

@@ -58,13 +58,13 @@ class Plans:
         return numbers
 
     def _plan(self, states: Array, keys: list[bytes]) -> None:
-        found = plans(self._task, states)
-        if found is None:
-            self._known |= dict.fromkeys(keys, -1)
-            return
-        count = len(self.costs)
-        self._known |= {key: count + place for place, key in enumerate(keys)}
-        self._add(found)
+        made = plans(self._task, states)
+        found = [plan for plan in made if plan is not None]
+        numbers = iter(range(len(self.costs), len(self.costs) + len(found)))
+        for key, plan in zip(keys, made, strict=True):
+            self._known[key] = -1 if plan is None else next(numbers)
+        if found:
+            self._add(found)
 
     def _add(self, found: list[Plan]) -> None:
         outcomes = torch.tensor([plan.outcome for plan in found], dtype=torch.float64)

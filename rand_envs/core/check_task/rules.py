@@ -46,6 +46,13 @@ class Rules:
         for part, dtype in (("state", state.dtype), ("reward", np.float64), ("terminated", bool)):
             self._check_array(f"{name}'s {part}", getattr(given, part), state.shape, dtype)
         need(np.isfinite(given.reward).all(), f"{name}'s reward must be finite")
+        if self.task.adds_up:
+            falls = self._call("outcome", given.state) < self._call("outcome", state)
+            need(
+                not falls.any() and not self.task.higher_is_better,
+                f"{self.name}.adds_up must be False where an outcome falls after a step, or where "
+                "more of it is better",
+            )
         return Transition(*given)
 
     def seen(self, state: Array) -> dict[str, Array]:

@@ -94,6 +94,7 @@ class GridTask(HoldingTask[GridLayout]):
 
     env_id = "RandGrid-v0"
     unit = "steps"
+    adds_up = True
     painter = "rand_envs.games.grid.painter:GridPainter"
     players = {
         "sweep": "rand_envs.games.grid.classics:GridSweep",

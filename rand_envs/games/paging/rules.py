@@ -71,6 +71,7 @@ class PagingTask(HoldingTask[FieldLayout]):
 
     env_id = "RandPaging-v0"
     unit = "faults"
+    adds_up = True
     painter = "rand_envs.games.paging.painter:PagingPainter"
     players = {
         "lru": "rand_envs.games.paging.classics:LeastRecentlyUsed",

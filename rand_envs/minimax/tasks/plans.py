@@ -8,13 +8,13 @@ from numpy.typing import NDArray
 
 from rand_envs.core.arrays import Array, rows_at
 from rand_envs.core.task import Task
-from rand_envs.minimax.tasks.limits import all_actions
-from rand_envs.minimax.tasks.successors import Successors, step_all
+from rand_envs.minimax.tasks.limits import TooLarge, all_actions
+from rand_envs.minimax.tasks.successors import step_all
 
 Ints = NDArray[np.int64]
 
-MOST_STATES = 1 << 20
-"""How many states are gone through at most, from all that are given together."""
+MOST_STATES = 1 << 14
+"""How many states a plan goes through at most."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class _Layer:
     """States after so many steps, (k,), and what each action leads to, by number, (k, actions).
 
     Of the results those come first that go on, `next` says which of the next layer they are, -1
-    where that is left out; `ended` is what the others are worth.
+    where that is left out; `ended` is what the others cost.
     """
 
     states: Array
@@ -46,51 +46,62 @@ class _Layer:
     ended: NDArray[np.float64]
 
 
-def plans(task: Task[Any], states: Array) -> list[Plan] | None:
+def plans(task: Task[Any], states: Array) -> list[Plan | None]:
     """Plan from each of some states, none of them over, shape (n,).
 
-    Where fewer are better, outcomes must never fall in the course of an instance: what costs
-    as much already as the best end found so far is not followed. Of actions that are as good
-    as each other the first is taken.
+    Where a task's outcomes add up, what costs as much already as the best end found so far is
+    not followed. Of actions that are as good as each other the first is taken.
 
     Returns:
-        A plan for each; None where there are too many states to go through.
+        A plan for each, whatever the others are; None where there are too many states or actions
+        to go through.
 
     Raises:
-        ValueError: Actions cannot be listed.
+        ValueError: The action space is not of integers or bits.
     """
-    actions = all_actions(task.action_space)
+    try:
+        actions = all_actions(task.action_space)
+    except TooLarge:
+        return [None] * len(states)
     sign = -1.0 if task.higher_is_better else 1.0
-    best = np.full(len(states), np.inf)
-    owner, layers, count = np.arange(len(states)), [], 0
-    frontier = states
-    while len(frontier):
-        count += len(frontier)
-        if count > MOST_STATES:
-            return None
-        after = step_all(task, frontier, owner, actions)
-        going = len(after.states)
-        ended = sign * after.outcomes
-        np.minimum.at(best, after.layouts[going:], ended)
-        kept = _worth_following(task, after, best)
-        number = np.full(going, -1)
-        number[kept] = np.arange(len(kept))
-        layers.append(_Layer(frontier, after.results, number, ended))
-        frontier, owner = rows_at(after.states, kept), after.layouts[kept]
+    layers, is_planned = _layers(task, states, actions, sign)
     values, choices = np.zeros(0), []
     for layer in reversed(layers):
         result = np.concatenate([np.append(values, np.inf)[layer.next], layer.ended])
         table = result[layer.results]
         choices.append(table.argmin(1))
         values = table.min(1)
-    return _followed(task, actions, layers, choices[::-1], sign * values)
+    return _followed(
+        task, actions, layers, choices[::-1], np.where(is_planned, sign * values, np.nan)
+    )
 
 
-def _worth_following(task: Task[Any], after: Successors, best: NDArray[np.float64]) -> Ints:
-    going = len(after.states)
-    if task.higher_is_better or not going:
-        return np.arange(going)
-    return np.flatnonzero(task.outcome(after.states) < best[after.layouts[:going]])
+def _layers(
+    task: Task[Any], states: Array, actions: Array, sign: float
+) -> tuple[list[_Layer], NDArray[np.bool_]]:
+    """All states that follow, without those that cost too much already where outcomes add up.
+
+    And from which of the first states they are not too many.
+    """
+    best = np.full(len(states), np.inf)
+    owner, counts = np.arange(len(states)), np.ones(len(states), np.int64)
+    layers: list[_Layer] = []
+    frontier = states
+    while len(frontier):
+        after = step_all(task, frontier, owner, actions)
+        going = len(after.states)
+        kept = np.arange(going)
+        ended = sign * after.outcomes
+        if task.adds_up and going:
+            np.minimum.at(best, after.layouts[going:], ended)
+            kept = np.flatnonzero(task.outcome(after.states) < best[after.layouts[:going]])
+        counts += np.bincount(after.layouts[kept], minlength=len(counts))
+        kept = kept[counts[after.layouts[kept]] <= MOST_STATES]
+        number = np.full(going, -1)
+        number[kept] = np.arange(len(kept))
+        layers.append(_Layer(frontier, after.results, number, ended))
+        frontier, owner = rows_at(after.states, kept), after.layouts[kept]
+    return layers, counts <= MOST_STATES
 
 
 def _followed(
@@ -99,11 +110,12 @@ def _followed(
     layers: list[_Layer],
     choices: list[Ints],
     outcomes: NDArray[np.float64],
-) -> list[Plan]:
-    """All plans at once, step by step."""
+) -> list[Plan | None]:
+    """All plans at once, step by step; none where there is no outcome."""
     seen: list[list[Array]] = [[] for _ in outcomes]
     done: list[list[Array]] = [[] for _ in outcomes]
-    who, at = np.arange(len(outcomes)), np.arange(len(outcomes))
+    who = np.flatnonzero(~np.isnan(outcomes))
+    at = who
     for layer, choice in zip(layers, choices, strict=True):
         shown = task.observe(rows_at(layer.states, at))
         for place, owner in enumerate(who.tolist()):
@@ -113,6 +125,6 @@ def _followed(
         goes_on = result < len(layer.next)
         who, at = who[goes_on], layer.next[result[goes_on]]
     return [
-        Plan(float(outcome), np.array(shown), np.array(acted))
+        Plan(float(outcome), np.array(shown), np.array(acted)) if acted else None
         for outcome, shown, acted in zip(outcomes, seen, done, strict=True)
     ]
