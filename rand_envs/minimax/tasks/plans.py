@@ -13,8 +13,8 @@ from rand_envs.minimax.tasks.successors import step_all
 
 Ints = NDArray[np.int64]
 
-MOST_STATES = 1 << 14
-"""How many states a plan goes through at most."""
+MOST_STEPS = 1 << 16
+"""How many actions in different states a plan goes through at most."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def _layers(
 
     And from which of the first states they are not too many.
     """
-    best = np.full(len(states), np.inf)
+    best, most = np.full(len(states), np.inf), MOST_STEPS // len(actions)
     owner, counts = np.arange(len(states)), np.ones(len(states), np.int64)
     layers: list[_Layer] = []
     frontier = states
@@ -96,12 +96,12 @@ def _layers(
             np.minimum.at(best, after.layouts[going:], ended)
             kept = np.flatnonzero(task.outcome(after.states) < best[after.layouts[:going]])
         counts += np.bincount(after.layouts[kept], minlength=len(counts))
-        kept = kept[counts[after.layouts[kept]] <= MOST_STATES]
+        kept = kept[counts[after.layouts[kept]] <= most]
         number = np.full(going, -1)
         number[kept] = np.arange(len(kept))
         layers.append(_Layer(frontier, after.results, number, ended))
         frontier, owner = rows_at(after.states, kept), after.layouts[kept]
-    return layers, counts <= MOST_STATES
+    return layers, counts <= most
 
 
 def _followed(
@@ -117,6 +117,8 @@ def _followed(
     who = np.flatnonzero(~np.isnan(outcomes))
     at = who
     for layer, choice in zip(layers, choices, strict=True):
+        if not len(who):
+            break
         shown = task.observe(rows_at(layer.states, at))
         for place, owner in enumerate(who.tolist()):
             seen[owner].append(shown[place])

@@ -102,7 +102,7 @@ def test_a_plan_that_goes_through_too_many_states_is_none_and_the_others_stay(
     task = GridTask(size=4)
     layouts = task.layout_space.enumerate()
     state = task.initial(layouts)
-    monkeypatch.setattr(module, "MOST_STATES", 10)
+    monkeypatch.setattr(module, "MOST_STEPS", 40)
     found = plans(task, state)
     near = [plan is not None for plan in found]
     assert near[0]
