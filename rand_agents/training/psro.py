@@ -7,7 +7,8 @@ layouts by what these rows leave, learns a policy that answers the weights well,
 what that policy met and tried, and begins again. At last as many rows as there are seeds are
 chosen, so that the worst layout costs least in their mean; each is exchanged for the best answer
 to the others, as long as that helps; and the policy learns from examples to play one of them
-under each seed.
+under each seed. Where what was seen leaves one layout, play is planned and not tried, see
+`rand_agents.games.path.plans`.
 """
 
 from typing import Any
