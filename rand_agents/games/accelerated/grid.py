@@ -139,12 +139,14 @@ class GridGame(TaskGame[SeedTransformer]):
         rollout = self._searches(
             model, layouts, seeds, sample_rng=rng, temperature=temperature, is_cut=is_cut
         )
-        # Searches among several patterns of walls do not know what others would have seen.
-        if not rollout.is_compiled or (plans is not None and len(rollout.moves) > 1):
-            return super()._recorded(model, layouts, seeds, rng, temperature, plans)
-        if plans is None:
+        if rollout.is_compiled and plans is None:
             return *sampled(rollout), None
-        return sampled_until_known(rollout, layouts, plans)
+        # Searches among several patterns of walls do not know what others would have seen.
+        if rollout.is_compiled and plans is not None and len(rollout.moves) == 1:
+            found = sampled_until_known(rollout, layouts, plans)
+            if found is not None:
+                return found
+        return super()._recorded(model, layouts, seeds, rng, temperature, plans)
 
     def first_visits(
         self, model: SeedTransformer, layouts: Array, seeds: Tensor

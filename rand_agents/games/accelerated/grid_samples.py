@@ -28,8 +28,10 @@ def sampled(rollout: GridRollout) -> tuple[Tensor, list[Moment]]:
 
 def sampled_until_known(
     rollout: GridRollout, layouts: Array, plans: Plans
-) -> tuple[Tensor, list[Moment], Ints]:
+) -> tuple[Tensor, list[Moment], Ints] | None:
     """The same until each row knows where its treasure is; and by which plan it goes on.
+
+    None where something cannot be planned: then rows would have to play on.
 
     Args:
         rollout: As above, cut, and with the same walls in all layouts.
@@ -43,9 +45,9 @@ def sampled_until_known(
     # When all others are found, the last one is known.
     last = until.argmax(0)
     known = np.sort(until, 0)[-2] if n > 1 else np.ones(m, np.int64)
-    until[last, np.arange(m)] = known
     is_last = np.zeros(until.shape, bool)
-    is_last[last, np.arange(m)] = known < task.max_steps
+    is_last[last, np.arange(m)] = (known < until.max(0)) & (known < task.max_steps)
+    until[last, np.arange(m)] = known
     row, path = np.nonzero(is_last | (until <= task.max_steps - task.horizon))
     steps, searches = until[row, path], is_last[row, path]
     state = task.initial(rows_at(layouts, row))
@@ -61,6 +63,8 @@ def sampled_until_known(
     state["cell"][searches] = np.where(steps[searches] % task.horizon, at, rollout.start)
     end = np.full(until.shape, -1)
     end[row, path] = plans.of(state)
+    if (end[row, path] < 0).any():
+        return None
     costs = torch.from_numpy(until.astype(np.float32))
     left = torch.from_numpy(end >= 0)
     costs[left] = plans.costs[torch.from_numpy(end)[left]].float()
