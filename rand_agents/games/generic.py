@@ -172,8 +172,7 @@ class EpisodeGame(Game[M]):
         costs = self.cost_of(torch.from_numpy(world.outcomes))
         if plans is None:
             return costs.reshape(len(layouts), -1), moments, None
-        left = torch.from_numpy(np.flatnonzero(end >= 0))
-        costs[left] = plans.costs[torch.from_numpy(end)[left]]
+        plans.charge(costs, end)
         return costs.reshape(len(layouts), -1), moments, end
 
     def observed(self, observation: Array) -> Tensor:

@@ -44,7 +44,7 @@ class SoftMaximum:
     """The soft maximum over columns, the last axis, with a share of the mean.
 
     Attributes:
-        rate: For a unit of cost; the maximum itself where it is infinite.
+        rate: For a unit of cost, positive; the larger, the nearer to the maximum.
     """
 
     rate: float

@@ -66,8 +66,7 @@ def sampled_until_known(
     if (end[row, path] < 0).any():
         return None
     costs = torch.from_numpy(until.astype(np.float32))
-    left = torch.from_numpy(end >= 0)
-    costs[left] = plans.costs[torch.from_numpy(end)[left]].float()
+    plans.charge(costs, end)
     flat = until.reshape(-1)
     return costs, _moments(rollout, draws, flat, flat), end.reshape(-1)
 

@@ -47,15 +47,25 @@ class Plans:
 
     def of(self, states: Array) -> Ints:
         """The number of the plan from each of some states, -1 where there is too much to plan."""
-        first, kind = distinct(fingerprints(states))
-        some = rows_at(states, first)
-        keys = [key.tobytes() for key in fingerprints(some)]
+        prints = fingerprints(states)
+        first, kind = distinct(prints)
+        keys = [key.tobytes() for key in prints[first]]
         new = [place for place, key in enumerate(keys) if key not in self._known]
         for begin in range(0, len(new), AT_ONCE):
             at = new[begin : begin + AT_ONCE]
-            self._plan(rows_at(some, np.array(at)), [keys[place] for place in at])
+            self._plan(rows_at(states, first[at]), [keys[place] for place in at])
         numbers: Ints = np.array([self._known[key] for key in keys], np.int64)[kind]
         return numbers
+
+    def charge(self, costs: Tensor, end: Ints) -> None:
+        """Put what plans cost, in place, where rows play on by one: see `Episodes.end`.
+
+        Args:
+            costs: Of rows, any shape.
+            end: Of the same shape.
+        """
+        left = torch.from_numpy(end >= 0)
+        costs[left] = self.costs[torch.from_numpy(end)[left]].to(costs)
 
     def _plan(self, states: Array, keys: list[bytes]) -> None:
         made = plans(self._task, states)
